@@ -1,0 +1,145 @@
+/**
+ * What one node offers its members' clients, apart from HTTP: the API is written against this
+ * interface, the replica implements it (`shared/replica/service.ts`).
+ */
+import type { Value } from '../bytes/cbor.ts';
+import type { Digest } from '../bytes/digest.ts';
+import type { Caller } from '../contract/context.ts';
+import type { Contract } from '../contract/define.ts';
+import type { Header } from '../ledger/block.ts';
+import type { Genesis } from '../ledger/genesis.ts';
+import type { Receipt, StateProof } from '../ledger/receipt.ts';
+import type { Rejected, Rejection } from '../ledger/rejection.ts';
+import type { TransactionResult } from '../ledger/result.ts';
+import type { Transaction } from '../ledger/transaction.ts';
+
+/** What became of a transaction so far. */
+export type TransactionStatus =
+  | { readonly id: Digest; readonly status: 'pending' }
+  | {
+      readonly id: Digest;
+      readonly status: 'committed' | 'rejected';
+      readonly height: number;
+      readonly index: number;
+      /** Time of the block. */
+      readonly time: number;
+      readonly result: TransactionResult;
+    }
+  /** Never committed and never will be: block time has passed its notAfter, or a node refused to hold it. */
+  | { readonly id: Digest; readonly status: 'expired' };
+
+/** A final block, as the API shows it. */
+export interface BlockSummary {
+  readonly id: Digest;
+  readonly header: Header;
+  /** Ids in order of execution. */
+  readonly transactions: readonly Digest[];
+}
+
+/** One event of the final history. The cursor orders all events of a ledger: (height, transaction, event). */
+export interface LedgerEvent {
+  readonly height: number;
+  readonly transactionIndex: number;
+  readonly eventIndex: number;
+  readonly transaction: Digest;
+  readonly time: number;
+  readonly type: string;
+  readonly data: Value;
+}
+
+/** A place in the history: events after it are the next ones. `eventIndex` −1: from the block's start. */
+export interface EventCursor {
+  readonly height: number;
+  readonly transactionIndex: number;
+  readonly eventIndex: number;
+}
+
+/** Why a ledger waits, as one node sees it. */
+export interface ConsensusStatus {
+  readonly member: string;
+  readonly state: 'committing' | 'idle' | 'waiting';
+  readonly epoch: number;
+  readonly round: number;
+  readonly leader: string;
+  readonly height: number;
+  readonly headId: Digest;
+  readonly headTime: number;
+  readonly pending: number;
+  /** Members whose vote, timeout or reply was missing when this node last asked. */
+  readonly missing: readonly string[];
+}
+
+export interface MemberInfo {
+  readonly id: string;
+  readonly name: string;
+  readonly hosting: string;
+  readonly validator: boolean;
+  readonly roles: readonly string[];
+}
+
+/** The answers that need more than a sentence say what is missing by undefined. */
+export interface LedgerService {
+  readonly genesis: Genesis;
+  readonly ledger: Digest;
+  readonly member: string;
+
+  /**
+   * Admits a transaction. With `waitMs` > 0 it waits that long for finality. An answer `pending` is a
+   * promise: the transaction is held durably until it is committed, rejected or expired.
+   */
+  submit(transaction: Transaction, waitMs: number): Promise<TransactionStatus | Rejected>;
+  /** Signs with the tenant's software key named `identity` and submits (custodial mode). */
+  submitCustodial(
+    identity: string,
+    call: {
+      readonly contract: string;
+      readonly method: string;
+      readonly args: Value;
+      readonly nonce?: string;
+    },
+    waitMs: number,
+  ): Promise<TransactionStatus | Rejected>;
+
+  transaction(id: Digest): Promise<TransactionStatus | undefined>;
+  receipt(id: Digest): Promise<Receipt | undefined>;
+  head(): Promise<BlockSummary>;
+  block(height: number): Promise<BlockSummary | undefined>;
+  /** Final blocks below `before`, newest first. */
+  blocks(before: number, limit: number): Promise<BlockSummary[]>;
+
+  /** A state value at a final height, with a proof where asked for; undefined value: absent. */
+  state(
+    key: string,
+    at: number | undefined,
+    withProof: boolean,
+  ): Promise<
+    | { readonly height: number; readonly value: Value | undefined; readonly proof?: StateProof }
+    | Rejected
+  >;
+  /** Answers a contract's query at a final height (default: the head). */
+  query(
+    contract: string,
+    query: string,
+    input: Value,
+    caller: Caller | undefined,
+    at?: number,
+  ): Promise<{ readonly height: number; readonly output: Value } | Rejected>;
+  /** The contracts active at the head. */
+  activeContracts(): Promise<readonly Contract[]>;
+  /** The identity behind a custodial key name, with the roles it has at the head. */
+  identity(name: string): Promise<Caller | undefined>;
+
+  /** Events after a cursor, in order, at most `limit`. Never waits. */
+  events(after: EventCursor, limit: number): Promise<LedgerEvent[]>;
+  /** Calls back after each newly final height until the returned function is called. */
+  onCommit(listener: (height: number) => void): () => void;
+
+  members(): Promise<readonly MemberInfo[]>;
+  consensus(): Promise<ConsensusStatus>;
+}
+
+/** Whether a submission was refused by the contract (in a block) rather than before. */
+export const rejectionOf = (status: TransactionStatus): Rejection | undefined =>
+  status.status === 'rejected' && status.result.status === 'rejected'
+    ? status.result.rejection
+    : undefined;

@@ -1,0 +1,113 @@
+/**
+ * One epoch's validator set: its digest, its quorum, its leaders, and the checks of certificates
+ * against it. Certificates that passed carry a brand, so that unchecked ones can't be used.
+ */
+import { type Cbor, encodeCbor } from '../bytes/cbor.ts';
+import { type PublicJwk, verifyEs256 } from '../bytes/crypto.ts';
+import { type Digest, taggedDigest } from '../bytes/digest.ts';
+import {
+  highestQcRound,
+  type IndexedSignature,
+  type QuorumCertificate,
+  type Statement,
+  statementDigest,
+  type TimeoutCertificate,
+} from '../ledger/certificate.ts';
+
+/** A member's consensus key in one epoch. */
+export interface Validator {
+  readonly member: string;
+  readonly key: PublicJwk;
+}
+
+/** The validators of one epoch, in the order of member ids. */
+export interface ValidatorSet {
+  readonly ledger: Digest;
+  readonly epoch: number;
+  readonly validators: readonly Validator[];
+  /** Rounds that one leader keeps in this epoch. */
+  readonly tenureRounds: number;
+}
+
+/** A quorum certificate whose signatures were checked against its epoch's validator set. */
+export type VerifiedQc = QuorumCertificate & { readonly __verified: unique symbol };
+/** A timeout certificate whose signatures were checked against its epoch's validator set. */
+export type VerifiedTc = TimeoutCertificate & { readonly __verified: unique symbol };
+
+/** f = ⌊(n−1)/3⌋: how many validators may be Byzantine. */
+export const faultsTolerated = (n: number): number => Math.floor((n - 1) / 3);
+
+/** q = ⌈(n+f+1)/2⌉: any two quorums share a correct validator. 2f+1 when n = 3f+1. */
+export const quorumSize = (n: number): number => Math.ceil((n + faultsTolerated(n) + 1) / 2);
+
+/** CBOR form of a validator set: what its digest covers and what receipts carry. */
+export const encodeValidatorSet = (set: ValidatorSet): Uint8Array =>
+  encodeCbor([
+    set.epoch,
+    set.tenureRounds,
+    set.validators.map(({ member, key }): Cbor => [member, key.x, key.y]),
+  ]);
+
+/** The digest of a validator set, as headers carry it. */
+export const validatorsHash = (set: ValidatorSet): Digest =>
+  taggedDigest('fuqi/v1/validators', encodeValidatorSet(set));
+
+/** The index of a member in the set, or −1. */
+export const validatorIndex = (set: ValidatorSet, member: string): number =>
+  set.validators.findIndex((validator) => validator.member === member);
+
+/** The index of the leader of a round: each leader keeps a tenure of rounds. Rounds start at 1. */
+export const leaderIndex = (set: ValidatorSet, round: number): number =>
+  Math.floor((round - 1) / set.tenureRounds) % set.validators.length;
+
+/** The member that leads a round. */
+export const leaderOf = (set: ValidatorSet, round: number): string =>
+  set.validators[leaderIndex(set, round)]!.member;
+
+/** The last round of the tenure that holds a round: what a timeout is for. */
+export const tenureEnd = (set: ValidatorSet, round: number): number =>
+  (Math.floor((round - 1) / set.tenureRounds) + 1) * set.tenureRounds;
+
+/** Whether a validator of the set made this signature on this statement. */
+export function verifyStatement(
+  set: ValidatorSet,
+  statement: Statement,
+  { validator, signature }: IndexedSignature,
+): boolean {
+  const entry = set.validators[validator];
+  if (!entry || statement.ledger !== set.ledger || statement.epoch !== set.epoch) return false;
+  return verifyEs256(entry.key, statementDigest(statement), signature);
+}
+
+/**
+ * Checks a quorum certificate: this epoch, a quorum of distinct validators in ascending order, every
+ * signature good. Round 0 has no signatures and is not checked here: it is known, not proven.
+ */
+export function verifyQc(set: ValidatorSet, qc: QuorumCertificate): VerifiedQc | undefined {
+  if (qc.epoch !== set.epoch || qc.round < 1) return undefined;
+  if (!isQuorum(set, qc.signatures)) return undefined;
+  const { ledger, epoch } = set;
+  const statement = { kind: 'vote', ledger, epoch, round: qc.round, block: qc.block } as const;
+  if (!qc.signatures.every((entry) => verifyStatement(set, statement, entry))) return undefined;
+  return qc as VerifiedQc;
+}
+
+/** Checks a timeout certificate as `verifyQc` does; each signer signed its own highest QC round. */
+export function verifyTc(set: ValidatorSet, tc: TimeoutCertificate): VerifiedTc | undefined {
+  if (tc.epoch !== set.epoch || tc.round < 1 || highestQcRound(tc) > tc.round) return undefined;
+  if (!isQuorum(set, tc.timeouts)) return undefined;
+  const { ledger, epoch } = set;
+  const good = tc.timeouts.every((entry) => {
+    const { highQcRound } = entry;
+    const statement = { kind: 'timeout', ledger, epoch, round: tc.round, highQcRound } as const;
+    return verifyStatement(set, statement, entry);
+  });
+  return good ? (tc as VerifiedTc) : undefined;
+}
+
+function isQuorum(set: ValidatorSet, entries: readonly IndexedSignature[]): boolean {
+  if (entries.length < quorumSize(set.validators.length)) return false;
+  return entries.every(
+    ({ validator }, index) => index === 0 || entries[index - 1]!.validator < validator,
+  );
+}

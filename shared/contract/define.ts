@@ -1,0 +1,98 @@
+/**
+ * What a contract author sees: `contract(name, {version, records, events, transactions, queries})`.
+ * From this one value come validation, HTTP routes, the OpenAPI page and the docs.
+ * A contract is a value made by one call: no base class, no decorators, no `await`.
+ */
+import type { z } from 'zod';
+import type { Context, QueryContext } from './context.ts';
+
+/** Record types by name; a record's schema is checked whenever one is stored. */
+export type Records = Readonly<Record<string, z.ZodType>>;
+/** Event data schemas by name. */
+export type Events = Readonly<Record<string, z.ZodType>>;
+
+/** One kind of transaction. */
+export interface TransactionDefinition<
+  R extends Records = Records,
+  E extends Events = Events,
+  I extends z.ZodType = z.ZodType,
+> {
+  /** One line for docs and the OpenAPI page. */
+  readonly summary: string;
+  /** Who may call: the caller needs one of these roles (`seller` means `<contract>.seller`; `admin`, a member's administrator). */
+  readonly roles: readonly string[];
+  /** The HTTP route under the consortium, such as `POST /invoices/{number}/claim`; path parameters are input fields. */
+  readonly http?: `POST /${string}`;
+  /** Reasons that `context.reject` may give: the closed list. */
+  readonly rejects?: readonly string[];
+  /** A strict object of JSON values; money in integer minor units. */
+  readonly input: I;
+  /** What `apply` answers. */
+  readonly output: z.ZodType;
+  /**
+   * Deterministic and synchronous. It may run several times (see context.get) and may use nothing
+   * but its arguments: no clock, randomness or I/O is within reach.
+   */
+  apply(context: Context<R, E>, input: z.output<I>): unknown;
+}
+
+/** One kind of question to the state; it changes nothing and is answered by one node. */
+export interface QueryDefinition<R extends Records = Records, I extends z.ZodType = z.ZodType> {
+  readonly summary: string;
+  /** Who may ask; an empty list: whoever may read the ledger. */
+  readonly roles: readonly string[];
+  /** The HTTP route, such as `GET /invoices/{number}`; other input fields are query parameters (texts: coerce numbers). */
+  readonly http?: `GET /${string}`;
+  readonly input: I;
+  readonly output: z.ZodType;
+  answer(context: QueryContext<R>, input: z.output<I>): unknown;
+}
+
+/** A contract as the platform uses it. */
+export interface Contract {
+  readonly name: string;
+  readonly version: number;
+  readonly summary: string;
+  readonly roles: Readonly<Record<string, string>>;
+  readonly records: Records;
+  readonly events: Events;
+  readonly transactions: Readonly<Record<string, TransactionDefinition>>;
+  readonly queries: Readonly<Record<string, QueryDefinition>>;
+}
+
+/** Defines a contract; throws at load where the definition contradicts itself. */
+export function contract<
+  R extends Records,
+  E extends Events,
+  T extends Record<string, z.ZodType>,
+  Q extends Record<string, z.ZodType>,
+>(
+  name: string,
+  definition: {
+    readonly version: number;
+    readonly summary: string;
+    /** Roles that members' identities may hold, with what each may do. */
+    readonly roles: Readonly<Record<string, string>>;
+    readonly records: R;
+    readonly events: E;
+    readonly transactions: { readonly [K in keyof T]: TransactionDefinition<R, E, T[K]> };
+    readonly queries: { readonly [K in keyof Q]: QueryDefinition<R, Q[K]> };
+  },
+): Contract {
+  if (!/^[a-z][a-z0-9-]{0,62}$/.test(name)) throw new Error(`contract name "${name}"`);
+  const definitions = [
+    ...Object.entries<{ readonly roles: readonly string[] }>(definition.transactions),
+    ...Object.entries<{ readonly roles: readonly string[] }>(definition.queries),
+  ];
+  for (const [method, { roles }] of definitions) {
+    if (!/^[a-z][A-Za-z0-9]{0,62}$/.test(method)) throw new Error(`${name}: method "${method}"`);
+    for (const role of roles) {
+      if (role !== 'admin' && !(role in definition.roles)) {
+        throw new Error(
+          `${name}.${method} names the role "${role}", which ${name} does not declare`,
+        );
+      }
+    }
+  }
+  return { name, ...definition } as unknown as Contract;
+}

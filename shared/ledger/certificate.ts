@@ -1,0 +1,144 @@
+/**
+ * Quorum and timeout certificates and the statements under them. A statement's tagged digest
+ * (32 bytes) is the message that a node's key signs with ES256.
+ */
+import { type Cbor, encodeCbor } from '../bytes/cbor.ts';
+import { type Digest, taggedDigest } from '../bytes/digest.ts';
+import { fromHex, toHex } from '../bytes/text.ts';
+
+/** A vote: this block is valid and extends a certified one. */
+export interface Vote {
+  readonly kind: 'vote';
+  readonly ledger: Digest;
+  readonly epoch: number;
+  readonly round: number;
+  readonly block: Digest;
+}
+
+/** A timeout: I vote for nothing in rounds up to this one; my highest certificate is of that round. */
+export interface Timeout {
+  readonly kind: 'timeout';
+  readonly ledger: Digest;
+  readonly epoch: number;
+  readonly round: number;
+  readonly highQcRound: number;
+}
+
+/** Everything a node's consensus key may sign. */
+export type Statement = Vote | Timeout;
+
+/** The 32 bytes that are signed for a statement. */
+export function statementDigest(statement: Statement): Uint8Array {
+  const { ledger, epoch, round } = statement;
+  switch (statement.kind) {
+    case 'vote':
+      return fromHex(
+        taggedDigest(
+          'fuqi/v1/vote',
+          encodeCbor([fromHex(ledger), epoch, round, fromHex(statement.block)]),
+        ),
+      );
+    case 'timeout':
+      return fromHex(
+        taggedDigest(
+          'fuqi/v1/timeout',
+          encodeCbor([fromHex(ledger), epoch, round, statement.highQcRound]),
+        ),
+      );
+  }
+}
+
+/** One validator's signature: its index in the epoch's validator set, 64 bytes r‖s. */
+export interface IndexedSignature {
+  readonly validator: number;
+  readonly signature: Uint8Array;
+}
+
+/** A quorum of votes for one block. Round 0 (an epoch's start) carries no signatures. */
+export interface QuorumCertificate {
+  readonly epoch: number;
+  readonly round: number;
+  readonly block: Digest;
+  /** Ascending by validator index. */
+  readonly signatures: readonly IndexedSignature[];
+}
+
+/** A quorum of timeouts for one round; valid only together with a QC of the largest round in it. */
+export interface TimeoutCertificate {
+  readonly epoch: number;
+  readonly round: number;
+  /** Ascending by validator index; each signer's highest QC round is part of what it signed. */
+  readonly timeouts: readonly (IndexedSignature & { readonly highQcRound: number })[];
+}
+
+/** The largest QC round that a signer of the certificate reported. */
+export const highestQcRound = (tc: TimeoutCertificate): number =>
+  tc.timeouts.reduce((highest, entry) => Math.max(highest, entry.highQcRound), 0);
+
+/** CBOR form of a quorum certificate, to be embedded. */
+export const encodeQc = (qc: QuorumCertificate): Cbor => [
+  qc.epoch,
+  qc.round,
+  fromHex(qc.block),
+  qc.signatures.map((entry) => [entry.validator, entry.signature]),
+];
+
+/** CBOR form of a timeout certificate, to be embedded. */
+export const encodeTc = (tc: TimeoutCertificate): Cbor => [
+  tc.epoch,
+  tc.round,
+  tc.timeouts.map((entry) => [entry.validator, entry.highQcRound, entry.signature]),
+];
+
+/** Reverses `encodeQc`; throws an Error on any other structure. */
+export function decodeQc(item: Cbor): QuorumCertificate {
+  const [epoch, round, block, list] = tuple(item, 4, 'quorum certificate');
+  return {
+    epoch: natural(epoch),
+    round: natural(round),
+    block: toHex(byteString(block, 32)) as Digest,
+    signatures: array(list).map((entry) => {
+      const [validator, signature] = tuple(entry, 2, 'signature');
+      return { validator: natural(validator), signature: byteString(signature, 64) };
+    }),
+  };
+}
+
+/** Reverses `encodeTc`; throws an Error on any other structure. */
+export function decodeTc(item: Cbor): TimeoutCertificate {
+  const [epoch, round, list] = tuple(item, 3, 'timeout certificate');
+  return {
+    epoch: natural(epoch),
+    round: natural(round),
+    timeouts: array(list).map((entry) => {
+      const [validator, highQcRound, signature] = tuple(entry, 3, 'timeout');
+      return {
+        validator: natural(validator),
+        highQcRound: natural(highQcRound),
+        signature: byteString(signature, 64),
+      };
+    }),
+  };
+}
+
+function tuple(item: Cbor | undefined, length: number, what: string): readonly Cbor[] {
+  if (!Array.isArray(item) || item.length !== length) throw new Error(`not a ${what}`);
+  return item;
+}
+
+function array(item: Cbor | undefined): readonly Cbor[] {
+  if (!Array.isArray(item)) throw new Error('not a list');
+  return item;
+}
+
+function natural(item: Cbor | undefined): number {
+  if (typeof item !== 'number' || item < 0) throw new Error('not a natural number');
+  return item;
+}
+
+function byteString(item: Cbor | undefined, length: number): Uint8Array {
+  if (!(item instanceof Uint8Array) || item.length !== length) {
+    throw new Error(`not ${length} bytes`);
+  }
+  return item;
+}

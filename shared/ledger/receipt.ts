@@ -1,0 +1,92 @@
+/**
+ * Receipts and state proofs as JSON: self-contained, checkable offline with nothing but the ledger
+ * id trusted. Digests are hex, other bytes base64url. The check is `shared/proof/verify.ts`; every
+ * byte is described in docs/protocol.md.
+ */
+import type { Digest } from '../bytes/digest.ts';
+import type { Genesis } from './genesis.ts';
+
+/** RFC 9162 §2.1.3 inclusion proof. */
+export interface InclusionProofJson {
+  readonly index: number;
+  readonly size: number;
+  readonly path: readonly Digest[];
+}
+
+/** A certificate as JSON: signatures by validator index. */
+export interface CertificateJson {
+  readonly epoch: number;
+  readonly round: number;
+  readonly block: Digest;
+  readonly signatures: readonly { readonly validator: number; readonly signature: string }[];
+}
+
+/**
+ * Why a header is final: its child (parent = it, round = its round + 1) is certified. Headers are
+ * base64url of their CBOR encoding.
+ */
+export interface FinalityProof {
+  readonly header: string;
+  readonly child: string;
+  readonly childCertificate: CertificateJson;
+}
+
+/** A hand-over: the final last block of an epoch and the validator set that it names for the next. */
+export interface EpochHandover {
+  readonly finality: FinalityProof;
+  readonly validators: ValidatorSetJson;
+}
+
+export interface ValidatorSetJson {
+  readonly epoch: number;
+  readonly tenureRounds: number;
+  readonly validators: readonly {
+    readonly member: string;
+    readonly x: string;
+    readonly y: string;
+  }[];
+}
+
+/** How the block in question is anchored in something certified. */
+export interface Anchor {
+  /** The header of the block in question, base64url CBOR. */
+  readonly header: string;
+  /** Where that block is not final by itself: its id's place in the history of the final header. */
+  readonly history?: InclusionProofJson;
+  readonly finality: FinalityProof;
+  /** From the genesis document's own validators to the epoch of `finality`. */
+  readonly genesis: Genesis;
+  readonly handovers: readonly EpochHandover[];
+}
+
+export interface Receipt {
+  readonly format: 'fuqi-receipt-1';
+  readonly ledger: Digest;
+  readonly transaction: {
+    readonly id: Digest;
+    readonly jws: {
+      readonly payload: string;
+      readonly signatures: readonly { readonly protected: string; readonly signature: string }[];
+    };
+    readonly inclusion: InclusionProofJson;
+  };
+  readonly result: {
+    /** The encoded result (base64url), which the tree covers; the API shows it decoded beside. */
+    readonly encoded: string;
+    readonly inclusion: InclusionProofJson;
+  };
+  readonly anchor: Anchor;
+}
+
+/** A proof that a key has this value, or none, in the state after a block. */
+export interface StateProof {
+  readonly format: 'fuqi-state-1';
+  readonly ledger: Digest;
+  readonly key: string;
+  /** The encoded value (base64url CBOR), or null for absence. */
+  readonly value: string | null;
+  readonly siblings: readonly Digest[];
+  /** For absence: the other leaf that stands where this key would, if any. */
+  readonly other: { readonly path: Digest; readonly valueHash: Digest } | null;
+  readonly anchor: Anchor;
+}

@@ -1,0 +1,59 @@
+/**
+ * Why something was refused: a value from a closed union, never an exception. It crosses the HTTP
+ * API through `shared/api/problem.ts` and stands in a block as the result of a rejected transaction,
+ * so its texts are deterministic and hold no confidential value.
+ */
+import type { Value } from '../bytes/cbor.ts';
+
+/** The closed list of codes. What each means for a caller is in docs/http.md. */
+export type RejectionCode =
+  // Refused before a block (also: a block that holds such a transaction is invalid).
+  | 'malformed'
+  | 'too-large'
+  | 'unsupported-algorithm'
+  | 'wrong-ledger'
+  | 'expired'
+  | 'not-after-too-far'
+  | 'unknown-key'
+  | 'bad-signature'
+  | 'duplicate'
+  | 'mempool-full'
+  // Recorded in a block as the transaction's result.
+  | 'key-revoked'
+  | 'unknown-contract'
+  | 'unknown-method'
+  | 'invalid-arguments'
+  | 'forbidden'
+  | 'contract-rejected'
+  | 'contract-error'
+  | 'limit-exceeded';
+
+/** A refusal: what, where, what was found and what was expected. */
+export interface Rejection {
+  readonly code: RejectionCode;
+  /** One sentence in English that says what to do. */
+  readonly message: string;
+  /** For `contract-rejected`: the contract's own reason, from its closed list, such as `already-claimed`. */
+  readonly reason?: string;
+  /** JSON pointer (RFC 6901) of the field at fault. */
+  readonly pointer?: string;
+  readonly got?: Value;
+  readonly expected?: Value;
+  /** For `invalid-arguments`: every field at fault. */
+  readonly issues?: readonly { readonly pointer: string; readonly message: string }[];
+}
+
+/** Marks a refusal where a function answers either a value or a refusal. */
+export class Rejected {
+  readonly rejection: Rejection;
+  constructor(rejection: Rejection) {
+    this.rejection = rejection;
+  }
+}
+
+/** Builds a refusal. */
+export const rejected = (
+  code: RejectionCode,
+  message: string,
+  more: Omit<Rejection, 'code' | 'message'> = {},
+): Rejected => new Rejected({ code, message, ...more });

@@ -1,0 +1,185 @@
+/**
+ * A transaction: a JWS over {ledger, contract, method, args, nonce, notAfter}. What was signed is
+ * kept byte for byte. The id covers the caller's signing input and no signature, because ECDSA
+ * signatures are malleable and differ each time.
+ */
+import { decodeCbor, encodeCbor, type Value } from '../bytes/cbor.ts';
+import { type Digest, isDigest, taggedDigest } from '../bytes/digest.ts';
+import {
+  type Jws,
+  type JwsSignature,
+  parseCompactJws,
+  parseJsonJws,
+  parseJsonPart,
+  signingInput,
+} from '../bytes/jws.ts';
+import { fromBase64Url, toBase64Url } from '../bytes/text.ts';
+import { LIMITS } from './limits.ts';
+import { Rejected, rejected } from './rejection.ts';
+
+/** What a caller signs. */
+export interface TransactionBody {
+  readonly ledger: Digest;
+  readonly contract: string;
+  readonly method: string;
+  readonly args: { readonly [key: string]: Value };
+  /** Makes two equal calls two transactions; 1 to 64 characters. */
+  readonly nonce: string;
+  /** Block time, milliseconds since 1970, after which it can't be committed any more. */
+  readonly notAfter: number;
+}
+
+/** A parsed transaction. `signatures[0]` is the caller's; the others are endorsements. */
+export interface Transaction extends Jws {
+  readonly id: Digest;
+  readonly body: TransactionBody;
+  /** The key id (JWK thumbprint) of each signature, in order. */
+  readonly keyIds: readonly string[];
+  /** The encoding that stands in a block: CBOR [payload, [[protected, signature], …]]. */
+  readonly bytes: Uint8Array;
+}
+
+const NAME = /^[a-z][a-z0-9-]{0,62}$/;
+const METHOD = /^[a-z][A-Za-z0-9]{0,62}$/;
+const KEY_ID = /^[A-Za-z0-9_-]{43}$/;
+const BODY_FIELDS = ['ledger', 'contract', 'method', 'args', 'nonce', 'notAfter'];
+
+/** The value of the JWS `typ` header of a transaction: no other signed text can pass for one. */
+export const TRANSACTION_TYPE = 'fuqi-tx+jws';
+
+/** Parses the text of a request: a compact JWS, or a general or flattened JSON one. */
+export function parseTransaction(text: string): Transaction | Rejected {
+  const trimmed = text.trim();
+  if (trimmed.length > LIMITS.transactionBytesMax * 2) return tooLarge(trimmed.length);
+  if (!trimmed.startsWith('{')) return fromJws(parseCompactJws(trimmed));
+  try {
+    return fromJws(parseJsonJws(JSON.parse(trimmed)));
+  } catch {
+    return malformed('', 'a body that is not JSON');
+  }
+}
+
+/** Decodes the form that stands in a block. */
+export function decodeTransaction(bytes: Uint8Array): Transaction | Rejected {
+  if (bytes.length > LIMITS.transactionBytesMax) return tooLarge(bytes.length);
+  try {
+    const [payload, list, ...rest] = decodeCbor(bytes) as [string, [string, Uint8Array][]];
+    if (rest.length > 0 || typeof payload !== 'string') return malformed('', 'another structure');
+    const signatures: JwsSignature[] = list.map(([head, signature, ...more]) => {
+      if (more.length > 0 || typeof head !== 'string' || !(signature instanceof Uint8Array)) {
+        throw new Error('signature entry');
+      }
+      return { protected: head, signature };
+    });
+    return fromJws({ payload, signatures }, bytes);
+  } catch {
+    return malformed('', 'bytes that are not an encoded transaction');
+  }
+}
+
+/** The general JSON serialisation (RFC 7515 §7.2.1), as receipts and the API show it. */
+export function transactionToJson(jws: Jws): {
+  payload: string;
+  signatures: { protected: string; signature: string }[];
+} {
+  return {
+    payload: jws.payload,
+    signatures: jws.signatures.map((entry) => ({
+      protected: entry.protected,
+      signature: toBase64Url(entry.signature),
+    })),
+  };
+}
+
+function fromJws(jws: Jws | undefined, encoded?: Uint8Array): Transaction | Rejected {
+  if (!jws)
+    return malformed('', 'a text that is no JWS (compact or general JSON, strict base64url)');
+  if (jws.signatures.length === 0 || jws.signatures.length > LIMITS.signaturesMax) {
+    return malformed('/signatures', `${jws.signatures.length} signatures`);
+  }
+  const keyIds: string[] = [];
+  for (const [index, entry] of jws.signatures.entries()) {
+    const keyId = readHeader(entry, index);
+    if (keyId instanceof Rejected) return keyId;
+    if (keyIds.includes(keyId)) return malformed(`/signatures/${index}`, 'the same key twice');
+    keyIds.push(keyId);
+  }
+  const body = readBody(jws.payload);
+  if (body instanceof Rejected) return body;
+  const bytes =
+    encoded ??
+    encodeCbor([jws.payload, jws.signatures.map((entry) => [entry.protected, entry.signature])]);
+  if (bytes.length > LIMITS.transactionBytesMax) return tooLarge(bytes.length);
+  return {
+    ...jws,
+    id: taggedDigest('fuqi/v1/transaction', signingInput(jws, 0)),
+    body,
+    keyIds,
+    bytes,
+  };
+}
+
+function readHeader(entry: JwsSignature, index: number): string | Rejected {
+  const at = `/signatures/${index}/protected`;
+  const header = fromBase64Url(entry.protected) && parseJsonPart(entry.protected);
+  if (!header) return malformed(at, 'a protected header that is not base64url JSON');
+  if (header['alg'] !== 'ES256') {
+    return rejected('unsupported-algorithm', 'Sign with ES256.', {
+      pointer: `${at}/alg`,
+      got: typeof header['alg'] === 'string' ? header['alg'] : null,
+      expected: 'ES256',
+    });
+  }
+  if (header['typ'] !== TRANSACTION_TYPE)
+    return malformed(`${at}/typ`, `not "${TRANSACTION_TYPE}"`);
+  if ('crit' in header || 'b64' in header) return malformed(at, 'extensions (crit, b64)');
+  const keyId = header['kid'];
+  if (typeof keyId !== 'string' || !KEY_ID.test(keyId)) {
+    return malformed(`${at}/kid`, 'no JWK SHA-256 thumbprint');
+  }
+  return keyId;
+}
+
+function readBody(payload: string): TransactionBody | Rejected {
+  const body = parseJsonPart(payload);
+  if (!body) return malformed('/payload', 'a payload that is not base64url JSON');
+  for (const field of Object.keys(body)) {
+    if (!BODY_FIELDS.includes(field)) return malformed('/payload', `an unknown field "${field}"`);
+  }
+  const { ledger, contract, method, args, nonce, notAfter } = body;
+  if (typeof ledger !== 'string' || !isDigest(ledger)) {
+    return malformed('/payload/ledger', 'no ledger id (64 hex digits)');
+  }
+  if (typeof contract !== 'string' || !NAME.test(contract)) {
+    return malformed('/payload/contract', 'no contract name');
+  }
+  if (typeof method !== 'string' || !METHOD.test(method)) {
+    return malformed('/payload/method', 'no method name');
+  }
+  if (typeof args !== 'object' || args === null || Array.isArray(args)) {
+    return malformed('/payload/args', 'no object');
+  }
+  if (typeof nonce !== 'string' || nonce.length < 1 || nonce.length > 64) {
+    return malformed('/payload/nonce', 'no text of 1 to 64 characters');
+  }
+  if (!Number.isSafeInteger(notAfter) || (notAfter as number) < 0) {
+    return malformed('/payload/notAfter', 'no time in milliseconds');
+  }
+  return {
+    ledger,
+    contract,
+    method,
+    args: args as { readonly [key: string]: Value },
+    nonce,
+    notAfter: notAfter as number,
+  };
+}
+
+const malformed = (pointer: string, found: string): Rejected =>
+  rejected('malformed', `The transaction holds ${found}.`, { pointer });
+
+const tooLarge = (length: number): Rejected =>
+  rejected('too-large', 'The transaction is larger than a ledger takes.', {
+    got: length,
+    expected: LIMITS.transactionBytesMax,
+  });

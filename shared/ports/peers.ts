@@ -1,0 +1,10 @@
+/**
+ * Request and reply to another member's node. Messages carry their own proof (signatures and
+ * certificates), so this port is trusted with nothing: it may drop, delay, repeat or reorder.
+ *
+ * The law: `request` answers the reply's bytes or throws a fault within the time that the adapter
+ * allows; a fault says nothing of whether the other node saw the message.
+ */
+export interface Peers {
+  request(member: string, message: Uint8Array): Promise<Uint8Array>;
+}
