@@ -99,13 +99,13 @@ export function decodeHeader(bytes: Uint8Array): Header {
     if (typeof value !== 'number' || value < 0) throw new Error(`header.${name}`);
     return value;
   };
-  const author = map['author'];
+  const author = map.author;
   if (typeof author !== 'string') throw new Error('header.author');
   return {
     ledger: digest('ledger'),
     epoch: natural('epoch'),
     round: natural('round'),
-    height: map['height'] === null ? null : natural('height'),
+    height: map.height === null ? null : natural('height'),
     parent: digest('parent'),
     parentRound: natural('parentRound'),
     author,
@@ -115,7 +115,7 @@ export function decodeHeader(bytes: Uint8Array): Header {
     stateRoot: digest('stateRoot'),
     historyRoot: digest('historyRoot'),
     validatorsHash: digest('validatorsHash'),
-    nextValidatorsHash: map['nextValidatorsHash'] === null ? null : digest('nextValidatorsHash'),
+    nextValidatorsHash: map.nextValidatorsHash === null ? null : digest('nextValidatorsHash'),
   };
 }
 

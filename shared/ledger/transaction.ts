@@ -123,17 +123,16 @@ function readHeader(entry: JwsSignature, index: number): string | Rejected {
   const at = `/signatures/${index}/protected`;
   const header = fromBase64Url(entry.protected) && parseJsonPart(entry.protected);
   if (!header) return malformed(at, 'a protected header that is not base64url JSON');
-  if (header['alg'] !== 'ES256') {
+  if (header.alg !== 'ES256') {
     return rejected('unsupported-algorithm', 'Sign with ES256.', {
       pointer: `${at}/alg`,
-      got: typeof header['alg'] === 'string' ? header['alg'] : null,
+      got: typeof header.alg === 'string' ? header.alg : null,
       expected: 'ES256',
     });
   }
-  if (header['typ'] !== TRANSACTION_TYPE)
-    return malformed(`${at}/typ`, `not "${TRANSACTION_TYPE}"`);
+  if (header.typ !== TRANSACTION_TYPE) return malformed(`${at}/typ`, `not "${TRANSACTION_TYPE}"`);
   if ('crit' in header || 'b64' in header) return malformed(at, 'extensions (crit, b64)');
-  const keyId = header['kid'];
+  const keyId = header.kid;
   if (typeof keyId !== 'string' || !KEY_ID.test(keyId)) {
     return malformed(`${at}/kid`, 'no JWK SHA-256 thumbprint');
   }
