@@ -79,6 +79,10 @@ export function verifyStatement(
   return verifyEs256(entry.key, statementDigest(statement), signature);
 }
 
+/** The certificate of round 0: an epoch starts from a block that is known to be final. */
+export const startQc = (epoch: number, block: Digest): VerifiedQc =>
+  ({ epoch, round: 0, block, signatures: [] as const }) as unknown as VerifiedQc;
+
 /**
  * Checks a quorum certificate: this epoch, a quorum of distinct validators in ascending order, every
  * signature good. Round 0 has no signatures and is not checked here: it is known, not proven.

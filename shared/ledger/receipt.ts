@@ -22,13 +22,14 @@ export interface CertificateJson {
 }
 
 /**
- * Why a header is final: its child (parent = it, round = its round + 1) is certified. Headers are
- * base64url of their CBOR encoding.
+ * Why a header is final: a chain of headers from its child on, each the parent of the next, the last
+ * two in consecutive rounds of one epoch, and the certificate of the last. Headers are base64url of
+ * their CBOR encoding. A header with only its own certificate is not final.
  */
 export interface FinalityProof {
   readonly header: string;
-  readonly child: string;
-  readonly childCertificate: CertificateJson;
+  readonly descendants: readonly string[];
+  readonly certificate: CertificateJson;
 }
 
 /** A hand-over: the final last block of an epoch and the validator set that it names for the next. */
@@ -47,13 +48,12 @@ export interface ValidatorSetJson {
   }[];
 }
 
-/** How the block in question is anchored in something certified. */
+/** How the block in question is anchored in what the members' validators certified. */
 export interface Anchor {
-  /** The header of the block in question, base64url CBOR. */
-  readonly header: string;
-  /** Where that block is not final by itself: its id's place in the history of the final header. */
-  readonly history?: InclusionProofJson;
+  /** The block in question is `finality.header`, or, with `history`, an earlier one. */
   readonly finality: FinalityProof;
+  /** For an earlier block: its header, and its id's place in the history of the final header. */
+  readonly earlier?: { readonly header: string; readonly inclusion: InclusionProofJson };
   /** From the genesis document's own validators to the epoch of `finality`. */
   readonly genesis: Genesis;
   readonly handovers: readonly EpochHandover[];

@@ -1,0 +1,46 @@
+/**
+ * Cursors of pages and streams. One names a place in the final history, so it pins the height: what
+ * is committed later never shifts a page. Callers treat them as opaque.
+ */
+import type { EventCursor, LedgerEvent } from './ledger-service.ts';
+
+/** Events from the start of a block onwards. */
+export const fromHeight = (height: number): EventCursor => ({
+  height,
+  transactionIndex: 0,
+  eventIndex: -1,
+});
+
+/** The place of an event: what comes after it is next. */
+export const placeOf = (event: LedgerEvent): EventCursor => ({
+  height: event.height,
+  transactionIndex: event.transactionIndex,
+  eventIndex: event.eventIndex,
+});
+
+/** `<height>.<transaction>.<event>`; the event's part is `s` for the block's start. */
+export const encodeEventCursor = ({ height, transactionIndex, eventIndex }: EventCursor): string =>
+  `${height}.${transactionIndex}.${eventIndex === -1 ? 's' : eventIndex}`;
+
+const NATURAL = '(0|[1-9][0-9]{0,14})';
+const EVENT_CURSOR = new RegExp(`^${NATURAL}\\.${NATURAL}\\.(?:${NATURAL}|s)$`);
+
+/** Reverses `encodeEventCursor`; undefined for any other text. */
+export function decodeEventCursor(text: string): EventCursor | undefined {
+  const match = EVENT_CURSOR.exec(text);
+  if (!match) return undefined;
+  return {
+    height: Number(match[1]),
+    transactionIndex: Number(match[2]),
+    eventIndex: match[3] === undefined ? -1 : Number(match[3]),
+  };
+}
+
+/** The blocks below a height come next. */
+export const encodeBlockCursor = (before: number): string => `b${before}`;
+
+/** Reverses `encodeBlockCursor`; undefined for any other text. */
+export function decodeBlockCursor(text: string): number | undefined {
+  const match = /^b(0|[1-9][0-9]{0,14})$/.exec(text);
+  return match ? Number(match[1]) : undefined;
+}

@@ -1,0 +1,36 @@
+/**
+ * What every handler of a node's API gets: the service behind it, the key directory and a log.
+ */
+import type { Context as HonoContext } from 'hono';
+import type { LedgerService } from './ledger-service.ts';
+import type { ApiKeyDirectory, Tenant } from './tenant.ts';
+
+/** Where faults go; pino's loggers fit. Never bodies, never keys. */
+export interface ApiLog {
+  error(fields: Readonly<Record<string, unknown>>, message: string): void;
+}
+
+export interface NodeApi {
+  readonly service: LedgerService;
+  readonly keys: ApiKeyDirectory;
+  readonly log?: ApiLog;
+  /** A comment on an event stream that is quiet for this long keeps proxies from closing it. */
+  readonly heartbeatMs?: number;
+  /** Event streams end after this long, for hosts that bound a request; clients resume. */
+  readonly streamMsMax?: number;
+}
+
+export interface ApiEnv {
+  Variables: {
+    tenant: Tenant | undefined;
+    requestId: string;
+  };
+}
+
+export type ApiContext = HonoContext<ApiEnv>;
+
+/** The path of everything that belongs to one consortium. */
+export const consortiumPath = (consortium: string): string => `/v1/consortia/${consortium}`;
+
+/** RFC 3339 in UTC with milliseconds. */
+export const timeText = (milliseconds: number): string => new Date(milliseconds).toISOString();

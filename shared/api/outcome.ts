@@ -1,0 +1,60 @@
+/**
+ * What became of a transaction, as JSON and as a response: 200 is final, 202 is held durably until it
+ * ends, 422 was refused in a block, anything else was refused before one.
+ */
+import { Rejected } from '../ledger/rejection.ts';
+import type { TransactionStatus } from './ledger-service.ts';
+import { consortiumPath, timeText } from './node-api.ts';
+import {
+  type ProblemDocument,
+  problemDocument,
+  problemResponse,
+  rejectionDocument,
+} from './problem.ts';
+
+/** The status of a transaction as `GET …/transactions/{id}` shows it. */
+export function statusJson(status: TransactionStatus): Record<string, unknown> {
+  if (status.status === 'pending' || status.status === 'expired') {
+    return { id: status.id, status: status.status };
+  }
+  const { id, height, index, time, result } = status;
+  const place = { id, status: result.status, height, index, time: timeText(time) };
+  return result.status === 'committed'
+    ? { ...place, output: result.output, events: result.events }
+    : { ...place, rejection: result.rejection };
+}
+
+/** The problem behind a submission that didn't succeed; undefined where it is committed or pending. */
+export function problemOf(outcome: TransactionStatus | Rejected): ProblemDocument | undefined {
+  if (outcome instanceof Rejected) return rejectionDocument(outcome.rejection);
+  if (outcome.status === 'expired') {
+    return problemDocument(
+      'expired',
+      'The transaction was not committed before its notAfter, and never will be.',
+      { id: outcome.id },
+    );
+  }
+  if (outcome.status === 'pending' || outcome.result.status === 'committed') return undefined;
+  const { id, height, index, time, result } = outcome;
+  const members = { id, height, index, time: timeText(time), result };
+  return rejectionDocument(outcome.result.rejection, members, 422);
+}
+
+/** The answer to a submission. `applied` goes into `Preference-Applied`. */
+export function outcomeResponse(
+  outcome: TransactionStatus | Rejected,
+  consortium: string,
+  applied: string | undefined,
+): Response {
+  const headers: Record<string, string> = { 'cache-control': 'no-store' };
+  if (applied !== undefined) headers['preference-applied'] = applied;
+  const document = problemOf(outcome);
+  if (document) return problemResponse(document, headers);
+  const status = outcome as TransactionStatus;
+  headers.location = `${consortiumPath(consortium)}/transactions/${status.id}`;
+  if (status.status === 'pending') headers['retry-after'] = '1';
+  return Response.json(statusJson(status), {
+    status: status.status === 'pending' ? 202 : 200,
+    headers,
+  });
+}

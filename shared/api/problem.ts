@@ -1,0 +1,169 @@
+/**
+ * Problem documents (RFC 9457): the one form in which the API refuses. A closed table says what each
+ * code means over HTTP; the meaning for callers is in docs/http.md.
+ * Must not carry inner details of a fault, nor anything secret.
+ */
+import type { Value } from '../bytes/cbor.ts';
+import type { Rejection, RejectionCode } from '../ledger/rejection.ts';
+
+/** Codes that only HTTP knows; the others are the ledger's own. */
+type HttpCode =
+  | 'bad-request'
+  | 'unauthorized'
+  | 'not-found'
+  | 'method-not-allowed'
+  | 'unsupported-media-type'
+  | 'payload-too-large'
+  | 'unavailable'
+  | 'bad-gateway'
+  | 'gateway-timeout'
+  | 'internal';
+
+export type ProblemCode = RejectionCode | HttpCode;
+
+/**
+ * What a caller may do next: send the very same again (`same`), make a new transaction (`new`: another
+ * nonce, time, signature or argument), or nothing as things stand (`none`).
+ */
+export type Retry = 'none' | 'same' | 'new';
+
+interface Meaning {
+  readonly status: number;
+  readonly title: string;
+  readonly retry: Retry;
+}
+
+/** The closed table: every code, its HTTP status, its title and whether to try again. */
+export const PROBLEMS: Readonly<Record<ProblemCode, Meaning>> = {
+  malformed: { status: 400, title: 'Not a transaction', retry: 'none' },
+  'too-large': { status: 413, title: 'Transaction too large', retry: 'none' },
+  'unsupported-algorithm': { status: 400, title: 'Algorithm not supported', retry: 'new' },
+  'wrong-ledger': { status: 422, title: 'Made for another ledger', retry: 'new' },
+  expired: { status: 422, title: 'Transaction expired', retry: 'new' },
+  'not-after-too-far': { status: 422, title: 'Valid for too long', retry: 'new' },
+  'unknown-key': { status: 401, title: 'Signing key unknown', retry: 'none' },
+  'bad-signature': { status: 401, title: 'Signature does not verify', retry: 'new' },
+  duplicate: { status: 409, title: 'Already on the ledger', retry: 'none' },
+  'mempool-full': { status: 503, title: 'Node is full', retry: 'same' },
+  'key-revoked': { status: 403, title: 'Signing key revoked', retry: 'none' },
+  'unknown-contract': { status: 404, title: 'No such contract', retry: 'none' },
+  'unknown-method': { status: 404, title: 'No such method', retry: 'none' },
+  'invalid-arguments': { status: 422, title: 'Arguments not valid', retry: 'new' },
+  forbidden: { status: 403, title: 'Role missing', retry: 'none' },
+  'contract-rejected': { status: 422, title: 'Refused by the contract', retry: 'new' },
+  'contract-error': { status: 422, title: 'Contract failed', retry: 'none' },
+  'limit-exceeded': { status: 422, title: 'Transaction does too much', retry: 'new' },
+  'bad-request': { status: 400, title: 'Request not understood', retry: 'none' },
+  unauthorized: { status: 401, title: 'API key needed', retry: 'none' },
+  'not-found': { status: 404, title: 'Not found', retry: 'none' },
+  'method-not-allowed': { status: 405, title: 'Method not allowed', retry: 'none' },
+  'unsupported-media-type': { status: 415, title: 'Media type not supported', retry: 'none' },
+  'payload-too-large': { status: 413, title: 'Request body too large', retry: 'none' },
+  unavailable: { status: 503, title: 'Node unavailable', retry: 'same' },
+  'bad-gateway': { status: 502, title: 'Member node unreachable', retry: 'same' },
+  'gateway-timeout': { status: 504, title: 'Member node too slow', retry: 'same' },
+  internal: { status: 500, title: 'Internal error', retry: 'none' },
+};
+
+/** One field at fault: a place in the body (RFC 6901) or a parameter of the path, query or headers. */
+export interface FieldError {
+  readonly pointer?: string;
+  readonly parameter?: string;
+  readonly detail: string;
+}
+
+/** What a problem may say besides its code and detail. */
+export interface ProblemMembers {
+  readonly reason?: string;
+  readonly pointer?: string;
+  readonly got?: Value;
+  readonly expected?: Value;
+  readonly errors?: readonly FieldError[];
+  readonly retry?: Retry;
+  /** A transaction that was refused in a block: where, and its result as recorded. */
+  readonly id?: string;
+  readonly height?: number;
+  readonly index?: number;
+  readonly time?: string;
+  readonly result?: unknown;
+  /** Names the log line of an internal error. */
+  readonly requestId?: string;
+}
+
+export interface ProblemDocument extends ProblemMembers {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly code: ProblemCode;
+  readonly detail: string;
+  readonly retry: Retry;
+}
+
+export const PROBLEM_TYPE = 'application/problem+json';
+
+/** Builds the document; `detail` is a sentence that says what was found and what to do. */
+export function problemDocument(
+  code: ProblemCode,
+  detail: string,
+  members: ProblemMembers = {},
+  status = PROBLEMS[code].status,
+): ProblemDocument {
+  const { title, retry } = PROBLEMS[code];
+  return {
+    type: `https://fuqi.dev/problems/${code}`,
+    title,
+    status,
+    code,
+    detail,
+    retry,
+    ...members,
+    ...(members.got === undefined ? {} : { got: shortened(members.got) }),
+  };
+}
+
+/** The ledger's refusal as a problem document. `status` overrides the table's. */
+export function rejectionDocument(
+  rejection: Rejection,
+  members: ProblemMembers = {},
+  status?: number,
+): ProblemDocument {
+  const { code, message, issues, ...rest } = rejection;
+  const errors = issues?.map(({ pointer, message: detail }) => ({ pointer, detail }));
+  return problemDocument(
+    code,
+    message,
+    { ...rest, ...(errors === undefined ? {} : { errors }), ...members },
+    status,
+  );
+}
+
+/** A document as a response. */
+export function problemResponse(
+  document: ProblemDocument,
+  headers: Readonly<Record<string, string>> = {},
+): Response {
+  const standard: Record<string, string> = { 'content-type': PROBLEM_TYPE };
+  if (document.status === 401) standard['www-authenticate'] = 'Bearer realm="fuqi"';
+  if (document.status === 503 || document.status === 502) standard['retry-after'] = '1';
+  return Response.json(document, {
+    status: document.status,
+    headers: { 'cache-control': 'no-store', ...standard, ...headers },
+  });
+}
+
+/** A problem in one call, for handlers. */
+export const problem = (
+  code: ProblemCode,
+  detail: string,
+  members: ProblemMembers = {},
+  headers: Readonly<Record<string, string>> = {},
+): Response => problemResponse(problemDocument(code, detail, members), headers);
+
+const GOT_CHARACTERS_MAX = 200;
+
+/** What a caller sent is shown to it again in short, so that an answer is never as large as the request. */
+function shortened(value: Value): Value {
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  if (text.length <= GOT_CHARACTERS_MAX) return value;
+  return `${text.slice(0, GOT_CHARACTERS_MAX).toWellFormed()}… (${text.length} characters)`;
+}

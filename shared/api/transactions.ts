@@ -1,0 +1,64 @@
+/**
+ * Signed transactions: taking one, showing what became of it, and its receipt. A signed transaction
+ * carries its own proof of who sent it, so on a public ledger it needs no API key.
+ */
+import { isDigest } from '../bytes/digest.ts';
+import { LIMITS } from '../ledger/limits.ts';
+import { Rejected } from '../ledger/rejection.ts';
+import { parseTransaction } from '../ledger/transaction.ts';
+import { readText, refuseMediaType } from './body.ts';
+import type { ApiContext, NodeApi } from './node-api.ts';
+import { outcomeResponse, statusJson } from './outcome.ts';
+import { waitPreference } from './prefer.ts';
+import { problem, problemResponse, rejectionDocument } from './problem.ts';
+
+const JOSE_TYPES = ['application/jose', 'application/jose+json', 'application/json'];
+
+/** `POST …/transactions`: one JWS, compact, flattened or general. */
+export async function postTransaction(c: ApiContext, { service }: NodeApi): Promise<Response> {
+  const refused = refuseMediaType(c.req.raw, JOSE_TYPES);
+  if (refused) return refused;
+  const text = await readText(c.req.raw, LIMITS.transactionBytesMax * 2);
+  if (text instanceof Response) return text;
+  const transaction = parseTransaction(text);
+  if (transaction instanceof Rejected) {
+    return problemResponse(rejectionDocument(transaction.rejection));
+  }
+  const { waitMs, applied } = waitPreference(c.req.header('prefer') ?? null, 0);
+  const outcome = await service.submit(transaction, waitMs);
+  return outcomeResponse(outcome, service.genesis.consortium, applied);
+}
+
+/** `GET …/transactions/{id}`. */
+export async function getTransaction(c: ApiContext, { service }: NodeApi): Promise<Response> {
+  const id = c.req.param('id') ?? '';
+  if (!isDigest(id)) return notAnId(id);
+  const status = await service.transaction(id);
+  if (!status) return unknownTransaction(id);
+  return c.json(statusJson(status), 200, { 'cache-control': 'no-cache' });
+}
+
+/** `GET …/transactions/{id}/receipt`: what `fuqi verify` checks offline. */
+export async function getReceipt(c: ApiContext, { service }: NodeApi): Promise<Response> {
+  const id = c.req.param('id') ?? '';
+  if (!isDigest(id)) return notAnId(id);
+  const receipt = await service.receipt(id);
+  if (receipt) return c.json(receipt);
+  const status = await service.transaction(id);
+  if (!status) return unknownTransaction(id);
+  return problem(
+    'not-found',
+    `The transaction is ${status.status}: a receipt exists once it is final in a block.`,
+    { id, got: status.status, expected: 'committed' },
+    status.status === 'pending' ? { 'retry-after': '1' } : {},
+  );
+}
+
+const notAnId = (got: string): Response =>
+  problem('bad-request', 'A transaction id is 64 lowercase hex digits.', {
+    got,
+    errors: [{ parameter: 'id', detail: 'expected 64 lowercase hex digits' }],
+  });
+
+const unknownTransaction = (id: string): Response =>
+  problem('not-found', 'This node knows no such transaction; it may not have arrived yet.', { id });

@@ -1,0 +1,175 @@
+/**
+ * What nodes say to each other: one request, one reply, both CBOR. Every message brings its sender's
+ * highest certificates, so that rounds are entered by certificates only.
+ */
+import { type Cbor, decodeCbor, encodeCbor } from '../bytes/cbor.ts';
+import {
+  decodeQc,
+  decodeTc,
+  encodeQc,
+  encodeTc,
+  type QuorumCertificate,
+  type TimeoutCertificate,
+} from '../ledger/certificate.ts';
+import type { TimeoutEntry } from './tally.ts';
+
+/** The sender's position. */
+export interface Standing {
+  readonly epoch: number;
+  /** Height of its head: the last final block. */
+  readonly height: number;
+  readonly qc: QuorumCertificate;
+  readonly tc: TimeoutCertificate | null;
+}
+
+/** A request to another node. */
+export type Request = { readonly standing: Standing } & (
+  | {
+      /** A leader's block (encoded) with the leader's vote for it. */
+      readonly kind: 'proposal';
+      readonly block: Uint8Array;
+      readonly signature: Uint8Array;
+    }
+  | {
+      readonly kind: 'timeout';
+      readonly timeout: TimeoutEntry;
+    }
+  | {
+      /** Certificates (in the standing) and transactions that the sender holds; the end of a burst has none. */
+      readonly kind: 'tidings';
+      readonly transactions: readonly Uint8Array[];
+      /** The sender waits for a commit: being told counts as the first ring of the alarm. */
+      readonly waiting: boolean;
+    }
+  | {
+      /** Catch-up: what follows this height. */
+      readonly kind: 'blocks';
+      readonly after: number;
+    }
+);
+
+/** One step of catch-up, in order: a block to insert, or a certificate to adopt. */
+export type CatchUpStep = { readonly block: Uint8Array } | { readonly qc: QuorumCertificate };
+
+/** The reply to any request: the receiver's standing, and what was asked for. */
+export interface Reply {
+  readonly standing: Standing;
+  /** The receiver's vote for the proposed block. */
+  readonly vote: Uint8Array | null;
+  /** The receiver's own latest timeout of its current tenure. */
+  readonly timeout: TimeoutEntry | null;
+  readonly steps: readonly CatchUpStep[];
+  /** Why a vote was refused, for the sender's log. */
+  readonly refusal: string | null;
+}
+
+const encodeStanding = (standing: Standing): Cbor => [
+  standing.epoch,
+  standing.height,
+  encodeQc(standing.qc),
+  standing.tc && encodeTc(standing.tc),
+];
+
+function decodeStanding(item: Cbor | undefined): Standing {
+  const [epoch, height, qc, tc] = list(item, 4);
+  return {
+    epoch: natural(epoch),
+    height: natural(height),
+    qc: decodeQc(qc as Cbor),
+    tc: tc === null ? null : decodeTc(tc as Cbor),
+  };
+}
+
+const encodeTimeout = (entry: TimeoutEntry): Cbor => [
+  entry.validator,
+  entry.round,
+  entry.highQcRound,
+  entry.signature,
+];
+
+function decodeTimeout(item: Cbor | undefined): TimeoutEntry {
+  const [validator, round, highQcRound, signature] = list(item, 4);
+  return {
+    validator: natural(validator),
+    round: natural(round),
+    highQcRound: natural(highQcRound),
+    signature: byteString(signature),
+  };
+}
+
+/** Encodes a request. */
+export function encodeRequest(request: Request): Uint8Array {
+  const head: Cbor[] = [request.kind, encodeStanding(request.standing)];
+  switch (request.kind) {
+    case 'proposal':
+      return encodeCbor([...head, request.block, request.signature]);
+    case 'timeout':
+      return encodeCbor([...head, encodeTimeout(request.timeout)]);
+    case 'tidings':
+      return encodeCbor([...head, request.transactions, request.waiting]);
+    case 'blocks':
+      return encodeCbor([...head, request.after]);
+  }
+}
+
+/** Decodes a request; throws an Error on anything else. */
+export function decodeRequest(bytes: Uint8Array): Request {
+  const [kind, standingItem, a, b, ...rest] = list(decodeCbor(bytes));
+  if (rest.length > 0) throw new Error('not a request');
+  const standing = decodeStanding(standingItem);
+  switch (kind) {
+    case 'proposal':
+      return { kind, standing, block: byteString(a), signature: byteString(b) };
+    case 'timeout':
+      return { kind, standing, timeout: decodeTimeout(a) };
+    case 'tidings':
+      return { kind, standing, transactions: list(a).map(byteString), waiting: b === true };
+    case 'blocks':
+      return { kind, standing, after: natural(a) };
+    default:
+      throw new Error('not a request');
+  }
+}
+
+/** Encodes a reply. */
+export function encodeReply(reply: Reply): Uint8Array {
+  return encodeCbor([
+    encodeStanding(reply.standing),
+    reply.vote,
+    reply.timeout && encodeTimeout(reply.timeout),
+    reply.steps.map((step): Cbor => ('block' in step ? step.block : encodeQc(step.qc))),
+    reply.refusal,
+  ]);
+}
+
+/** Decodes a reply; throws an Error on anything else. */
+export function decodeReply(bytes: Uint8Array): Reply {
+  const [standing, vote, timeout, steps, refusal] = list(decodeCbor(bytes), 5);
+  if (refusal !== null && typeof refusal !== 'string') throw new Error('not a reply');
+  return {
+    standing: decodeStanding(standing),
+    vote: vote === null ? null : byteString(vote),
+    timeout: timeout === null ? null : decodeTimeout(timeout),
+    steps: list(steps).map((item) =>
+      item instanceof Uint8Array ? { block: item } : { qc: decodeQc(item) },
+    ),
+    refusal: refusal ?? null,
+  };
+}
+
+function list(item: Cbor | undefined, length?: number): readonly Cbor[] {
+  if (!Array.isArray(item) || (length !== undefined && item.length !== length)) {
+    throw new Error('not a list of the right length');
+  }
+  return item;
+}
+
+function natural(item: Cbor | undefined): number {
+  if (typeof item !== 'number' || item < 0) throw new Error('not a natural number');
+  return item;
+}
+
+function byteString(item: Cbor | undefined): Uint8Array {
+  if (!(item instanceof Uint8Array)) throw new Error('not bytes');
+  return item;
+}

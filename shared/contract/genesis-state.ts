@@ -1,0 +1,46 @@
+/**
+ * The state of block 0: what the genesis document says, as the records of the system contracts.
+ */
+import { toValue, type Value } from '../bytes/cbor.ts';
+import { jwkThumbprint } from '../bytes/crypto.ts';
+import type { Genesis } from '../ledger/genesis.ts';
+import {
+  type ContractRecord,
+  type EpochRecord,
+  type KeyRecord,
+  type MemberRecord,
+  SYSTEM_KEYS,
+} from './system-records.ts';
+
+/**
+ * The records that a ledger starts with, by full state key and in no particular order. Throws an
+ * Error where a genesis document names a member, a key or a contract twice, or has no validator.
+ */
+export function genesisState(genesis: Genesis): [key: string, value: Value][] {
+  const state = new Map<string, Value>();
+  const add = (key: string, value: MemberRecord | KeyRecord | ContractRecord | EpochRecord) => {
+    if (state.has(key)) throw new Error(`the genesis document defines ${key} twice`);
+    state.set(key, toValue(value));
+  };
+  const nodeKeys = new Set<string>();
+  for (const { identities, ...member } of genesis.members) {
+    add(SYSTEM_KEYS.member(member.id), { ...member, active: true });
+    nodeKeys.add(jwkThumbprint(member.nodeKey));
+    for (const { name, key, roles } of identities) {
+      const record = { member: member.id, name, roles, jwk: key, active: true };
+      add(SYSTEM_KEYS.key(jwkThumbprint(key)), record);
+    }
+  }
+  if (nodeKeys.size < genesis.members.length) {
+    throw new Error('the genesis document gives two members one node key');
+  }
+  if (!genesis.members.some((member) => member.validator)) {
+    throw new Error('the genesis document names no validator');
+  }
+  for (const { name, version, codeHash } of genesis.contracts) {
+    add(SYSTEM_KEYS.contract(name), { active: { version, codeHash }, next: null });
+  }
+  add(SYSTEM_KEYS.epoch, { current: 1, next: null });
+  state.set(SYSTEM_KEYS.parameters, toValue(genesis.parameters));
+  return [...state];
+}

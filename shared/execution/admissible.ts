@@ -1,0 +1,72 @@
+/**
+ * Whether a transaction may stand in a block at all. A block with one that may not is invalid; so a
+ * forged copy of somebody's transaction can never use up its id.
+ */
+import { type PublicJwk, verifyEs256 } from '../bytes/crypto.ts';
+import type { Digest } from '../bytes/digest.ts';
+import { signingInput } from '../bytes/jws.ts';
+import { type Rejected, rejected } from '../ledger/rejection.ts';
+import type { Transaction } from '../ledger/transaction.ts';
+
+/** Checks ledger and validity window against a block time; undefined: fine. */
+export function checkWindow(
+  transaction: Transaction,
+  ledger: Digest,
+  time: number,
+  windowMs: number,
+): Rejected | undefined {
+  const { body } = transaction;
+  if (body.ledger !== ledger) {
+    return rejected('wrong-ledger', 'The transaction names another ledger.', {
+      pointer: '/payload/ledger',
+      got: body.ledger,
+      expected: ledger,
+    });
+  }
+  if (body.notAfter < time) {
+    return rejected('expired', 'Sign it again with a later notAfter.', {
+      pointer: '/payload/notAfter',
+      got: body.notAfter,
+      expected: time,
+    });
+  }
+  if (body.notAfter > time + windowMs) {
+    return rejected('not-after-too-far', 'Sign it again with an earlier notAfter.', {
+      pointer: '/payload/notAfter',
+      got: body.notAfter,
+      expected: time + windowMs,
+    });
+  }
+  return undefined;
+}
+
+// A signature is checked at admission and again in execution; the second time it is looked up.
+// Keyed by the object: the bytes that were checked are the bytes that are used.
+const verified = new WeakMap<Transaction, Map<number, PublicJwk>>();
+
+/** Checks the signature at an index against a key; memoised by transaction object. */
+export function checkSignature(
+  transaction: Transaction,
+  index: number,
+  jwk: PublicJwk,
+): Rejected | undefined {
+  const known = verified.get(transaction);
+  const key = known?.get(index);
+  if (key && key.x === jwk.x && key.y === jwk.y) return undefined;
+  const { signature } = transaction.signatures[index]!;
+  if (!verifyEs256(jwk, signingInput(transaction, index), signature)) {
+    return rejected('bad-signature', 'The signature does not fit the key that it names.', {
+      pointer: `/signatures/${index}/signature`,
+    });
+  }
+  if (known) known.set(index, jwk);
+  else verified.set(transaction, new Map([[index, jwk]]));
+  return undefined;
+}
+
+/** The refusal of a signature by a key that no member registered. */
+export const unknownKey = (index: number, keyId: string): Rejected =>
+  rejected('unknown-key', 'Register the key with the identity contract, or sign with another.', {
+    pointer: `/signatures/${index}/protected/kid`,
+    got: keyId,
+  });

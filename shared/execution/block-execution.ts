@@ -1,0 +1,228 @@
+/**
+ * The transactions of one block in order: in-block ordering, dedupe, what the platform itself writes
+ * (recent ids, epochs), and the next epoch where governance asked for one. `run` is called again,
+ * with what it lacked fetched, until it answers; what was done stays done.
+ */
+import { decodeCbor, encodeCbor, type Value } from '../bytes/cbor.ts';
+import type { Digest } from '../bytes/digest.ts';
+import type { ValidatorSet } from '../consensus/validators.ts';
+import type { Catalog } from '../contract/catalog.ts';
+import { type EpochRecord, type MemberRecord, SYSTEM_KEYS } from '../contract/system-records.ts';
+import type { ConsensusParameters } from '../ledger/limits.ts';
+import { Rejected, rejected } from '../ledger/rejection.ts';
+import type { TransactionResult } from '../ledger/result.ts';
+import type { Transaction } from '../ledger/transaction.ts';
+import { type BlockFacts, runTransaction } from './run-transaction.ts';
+import { type Base, type Layer, Miss, type Misses, View } from './view.ts';
+
+/** An epoch: who certifies its blocks under which parameters. */
+export interface Epoch {
+  readonly set: ValidatorSet;
+  readonly parameters: ConsensusParameters;
+}
+
+/** What a block's transactions did. */
+export interface BlockOutcome {
+  readonly transactions: readonly Transaction[];
+  readonly results: readonly TransactionResult[];
+  readonly writes: Layer;
+  /** Where the block ends its epoch: the next one. */
+  readonly next: Epoch | null;
+  /** Candidates that may not stand in a block, with why (building only). */
+  readonly dropped: readonly { readonly transaction: Transaction; readonly rejected: Rejected }[];
+}
+
+/** Where a block's execution starts. */
+export interface Ancestry {
+  /** Writes of uncommitted ancestors, newest first. */
+  readonly layers: readonly Layer[];
+  /** Transactions in uncommitted ancestors. */
+  readonly includes: (id: Digest) => boolean;
+  readonly base: Base;
+}
+
+/** Building takes what fits and drops the rest; checking refuses a block with one bad transaction. */
+export type ExecutionMode =
+  | { readonly kind: 'build'; readonly bytesMax: number; readonly transactionsMax: number }
+  | { readonly kind: 'check' };
+
+export const RECENT_PREFIX = 'ledger/recent/';
+const RECENT_END = 'ledger/recent0';
+/** Expired entries that one block forgets, at the most. */
+const FORGET_MAX = 8;
+/** Members ever, removed ones included, that the next validator set is drawn from. */
+const MEMBERS_MAX = 4096;
+
+export class BlockExecution {
+  readonly #facts: BlockFacts;
+  readonly #firstOfEpoch: boolean;
+  readonly #catalog: Catalog;
+  readonly #ancestry: Ancestry;
+  readonly #mode: ExecutionMode;
+  readonly #candidates: readonly Transaction[];
+
+  #next = 0;
+  #bytes = 0;
+  readonly #writes = new Map<string, Uint8Array | null>();
+  readonly #included: Transaction[] = [];
+  readonly #ids = new Set<Digest>();
+  readonly #results: TransactionResult[] = [];
+  readonly #dropped: { transaction: Transaction; rejected: Rejected }[] = [];
+
+  constructor(options: {
+    readonly facts: BlockFacts;
+    readonly firstOfEpoch: boolean;
+    readonly catalog: Catalog;
+    readonly ancestry: Ancestry;
+    readonly mode: ExecutionMode;
+    readonly candidates: readonly Transaction[];
+  }) {
+    this.#facts = options.facts;
+    this.#firstOfEpoch = options.firstOfEpoch;
+    this.#catalog = options.catalog;
+    this.#ancestry = options.ancestry;
+    this.#mode = options.mode;
+    this.#candidates = options.candidates;
+    if (this.#firstOfEpoch) {
+      this.#put(this.#writes, SYSTEM_KEYS.epoch, { current: this.#facts.epoch, next: null });
+    }
+  }
+
+  /**
+   * The outcome; undefined where `misses` has to be fetched first; `Rejected` where a block under
+   * check holds a transaction that may not stand in one.
+   */
+  run(misses: Misses): BlockOutcome | Rejected | undefined {
+    // After the first miss the rest runs on, on a layer that is thrown away, to learn of more misses.
+    let speculative: Map<string, Uint8Array | null> | undefined;
+    for (let index = this.#next; index < this.#candidates.length; index++) {
+      const candidate = this.#candidates[index]!;
+      const layers = speculative ? [speculative, this.#writes] : [this.#writes];
+      const view = new View([...layers, ...this.#ancestry.layers], this.#ancestry.base, misses);
+      try {
+        const duplicate = this.#isDuplicate(candidate.id, misses);
+        const outcome = duplicate ?? runTransaction(candidate, this.#facts, this.#catalog, view);
+        if (speculative) {
+          if (!(outcome instanceof Rejected)) addAll(speculative, outcome.writes);
+          continue;
+        }
+        if (outcome instanceof Rejected) {
+          if (this.#mode.kind === 'check') return outcome;
+          this.#dropped.push({ transaction: candidate, rejected: outcome });
+        } else if (!this.#take(candidate, outcome.result, outcome.writes)) {
+          return this.#finish(misses);
+        }
+        this.#next = index + 1;
+      } catch (error) {
+        if (!(error instanceof Miss)) throw error;
+        speculative ??= new Map();
+      }
+    }
+    return misses.empty ? this.#finish(misses) : undefined;
+  }
+
+  #isDuplicate(id: Digest, misses: Misses): Rejected | undefined {
+    let known: boolean | undefined = this.#ids.has(id) || this.#ancestry.includes(id);
+    if (!known) known = this.#ancestry.base.known(id);
+    if (known === undefined) {
+      misses.transactions.add(id);
+      throw new Miss();
+    }
+    return known ? rejected('duplicate', 'The transaction is on the ledger already.') : undefined;
+  }
+
+  /** Takes a result into the block; answers false where the block is full. */
+  #take(transaction: Transaction, result: TransactionResult, writes: Layer): boolean {
+    if (this.#mode.kind === 'build') {
+      const { bytesMax, transactionsMax } = this.#mode;
+      if (this.#included.length >= transactionsMax) return false;
+      if (this.#bytes + transaction.bytes.length > bytesMax) return false;
+    }
+    this.#bytes += transaction.bytes.length;
+    this.#included.push(transaction);
+    this.#ids.add(transaction.id);
+    this.#results.push(result);
+    addAll(this.#writes, writes);
+    return true;
+  }
+
+  #finish(misses: Misses): BlockOutcome | undefined {
+    const writes = new Map(this.#writes);
+    const view = new View([writes, ...this.#ancestry.layers], this.#ancestry.base, misses);
+    try {
+      if (this.#included.length > 0) this.#rememberIds(view, writes);
+      return {
+        transactions: this.#included,
+        results: this.#results,
+        writes,
+        next: this.#nextEpoch(view),
+        dropped: this.#dropped,
+      };
+    } catch (error) {
+      if (!(error instanceof Miss)) throw error;
+      return undefined;
+    }
+  }
+
+  /**
+   * Dedupe is part of the state: each block's ids are remembered until no transaction of it could
+   * be valid again, so a node that starts from a snapshot refuses the same repeats.
+   */
+  #rememberIds(view: View, writes: Map<string, Uint8Array | null>): void {
+    const { height, time, windowMs } = this.#facts;
+    const range = { from: RECENT_PREFIX, to: RECENT_END, limit: FORGET_MAX };
+    for (const { key, value } of view.scan(range)) {
+      const [until] = decodeCbor(value) as [number];
+      if (until < time) writes.set(key, null);
+    }
+    const ids = this.#included.map((transaction) => transaction.id).join('');
+    this.#put(writes, recentKey(height), [time + windowMs, ids]);
+  }
+
+  #nextEpoch(view: View): Epoch | null {
+    const { epoch, ledger } = this.#facts;
+    // Only a governance transaction asks for a new epoch, and writes this record.
+    const written = view.layers[0]!.get(SYSTEM_KEYS.epoch);
+    if (!written) return null;
+    const record = decodeCbor(written) as unknown as EpochRecord;
+    if (record.next !== epoch + 1) return null;
+    const members = view
+      .scan({ from: SYSTEM_KEYS.members, to: 'governance/member0', limit: MEMBERS_MAX })
+      .map(({ value }) => decodeCbor(value) as unknown as MemberRecord);
+    const stored = view.get(SYSTEM_KEYS.parameters);
+    if (!stored) throw new Error('the ledger has no parameters');
+    const parameters = decodeCbor(stored) as unknown as ConsensusParameters;
+    return epochOf(ledger, epoch + 1, members, parameters);
+  }
+
+  #put(writes: Map<string, Uint8Array | null>, key: string, value: Value): void {
+    writes.set(key, encodeCbor(value));
+  }
+}
+
+/** State key of the ids of one block: ordered by height. */
+export const recentKey = (height: number): string =>
+  `${RECENT_PREFIX}${String(height).padStart(16, '0')}`;
+
+/** The epoch that these members and parameters make. */
+export const epochOf = (
+  ledger: Digest,
+  epoch: number,
+  members: readonly Pick<MemberRecord, 'id' | 'nodeKey' | 'validator' | 'active'>[],
+  parameters: ConsensusParameters,
+): Epoch => ({
+  set: {
+    ledger,
+    epoch,
+    tenureRounds: parameters.tenureRounds,
+    validators: members
+      .filter((member) => member.active && member.validator)
+      .map(({ id, nodeKey }) => ({ member: id, key: nodeKey }))
+      .sort((a, b) => (a.member < b.member ? -1 : 1)),
+  },
+  parameters,
+});
+
+function addAll(target: Map<string, Uint8Array | null>, source: Layer): void {
+  for (const [key, value] of source) target.set(key, value);
+}

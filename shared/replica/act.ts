@@ -1,0 +1,54 @@
+/**
+ * THE loop: decide on the record, save, sign. It is the only place where the signer is called.
+ *
+ *   decide ─ a crash here: nothing happened.
+ *   save   ─ a crash here: the record says what may have been signed; deciding again gives the same statement.
+ *   sign   ─ a crash here: a signature may exist; it is for the saved statement and no other.
+ *   send   ─ (the caller) a crash here: the other side may have it; it may be sent again.
+ */
+import { decodeRecord, encodeRecord } from '../consensus/record.ts';
+import { adopt, type Decision, type SafetyRecord } from '../consensus/safety.ts';
+import { type Statement, statementDigest } from '../ledger/certificate.ts';
+import type { Replica } from './replica.ts';
+
+/** A signed statement, or why none was signed. */
+export type Signed =
+  | { readonly statement: Statement; readonly signature: Uint8Array }
+  | { readonly refuse: string };
+
+// After a lost compare-and-swap somebody else of this node moved on; more than a few in a row is a fault.
+const ATTEMPTS_MAX = 8;
+
+/** Decides, saves and signs. Throws a fault of the store or the signer; calling again is safe. */
+export async function act(
+  replica: Replica,
+  decide: (record: SafetyRecord) => Decision,
+): Promise<Signed> {
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+    const decision = decide(replica.record);
+    if ('refuse' in decision) return decision;
+    const saved = decision.record === replica.record || (await save(replica, decision.record));
+    if (!saved) continue;
+    const { sign: statement } = decision;
+    const signature = await replica.ports.signer.sign(statementDigest(statement));
+    return { statement, signature };
+  }
+  throw new Error(`the safety record was changed by others ${ATTEMPTS_MAX} times in a row`);
+}
+
+/** Replaces the stored record; answers false, with the newer record read, where it was another's turn. */
+export async function save(replica: Replica, next: SafetyRecord): Promise<boolean> {
+  const { heads } = replica.ports;
+  const expected = replica.record.version;
+  const saved: SafetyRecord = { ...next, version: expected + 1 };
+  const record = { version: saved.version, bytes: encodeRecord(saved) };
+  if (await heads.swap('safety', expected, record)) {
+    replica.record = saved;
+    return true;
+  }
+  const stored = await heads.read('safety');
+  if (!stored) throw new Error('the safety record has disappeared from its store');
+  const known = replica.record;
+  replica.record = adopt(decodeRecord(stored.bytes), known.highQc, known.highTc);
+  return false;
+}

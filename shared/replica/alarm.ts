@@ -1,0 +1,139 @@
+/**
+ * Waiting: a node that holds something uncommitted has one alarm. The first ring asks for newer
+ * certificates and tells the others of its transactions, later rings time the leader out. An idle
+ * node has no alarm.
+ */
+import { currentRound, decideTimeout } from '../consensus/safety.ts';
+import type { TimeoutEntry } from '../consensus/tally.ts';
+import { tenureEnd } from '../consensus/validators.ts';
+import { LIMITS } from '../ledger/limits.ts';
+import type { Transaction } from '../ledger/transaction.ts';
+import { act } from './act.ts';
+import { adoptCertificates } from './chain.ts';
+import { startDrive } from './drive.ts';
+import { ownIndex, type Replica } from './replica.ts';
+import { askAll } from './tell.ts';
+
+const hasWork = (replica: Replica): boolean => {
+  if (replica.mempool.size > 0) return true;
+  for (const block of replica.pending.values()) {
+    if (block.ids.size > 0 || block.next !== null) return true;
+  }
+  return false;
+};
+
+/** Sets, keeps or cancels the alarm. A committed full block starts the waiting anew. */
+export function settleAlarm(replica: Replica, committedFull: boolean): void {
+  const { time } = replica.ports;
+  if (replica.stopped || !hasWork(replica)) {
+    replica.rings = 0;
+    replica.alarmAt = null;
+    time.alarm(null);
+    return;
+  }
+  if (committedFull) replica.rings = 0;
+  if (replica.alarmAt === null || committedFull) arm(replica);
+}
+
+function arm(replica: Replica): void {
+  const { baseTimeoutMs, timeoutMsMax } = replica.epoch.parameters;
+  // The cap is seconds, not hours: uncapped back-off has stopped networks for hours.
+  const delay = Math.min(baseTimeoutMs * 2 ** Math.max(0, replica.rings - 1), timeoutMsMax);
+  replica.alarmAt = replica.ports.time.now() + delay;
+  replica.ports.time.alarm(replica.alarmAt);
+}
+
+/** Another node waits too: being told counts as the first ring. */
+export function told(replica: Replica): void {
+  replica.rings = Math.max(replica.rings, 1);
+  settleAlarm(replica, false);
+}
+
+/** The alarm rings. Never throws. */
+export async function ring(replica: Replica): Promise<void> {
+  replica.alarmAt = null;
+  dropUncommittable(replica);
+  if (replica.stopped || !hasWork(replica)) return settleAlarm(replica, false);
+  const first = replica.rings === 0;
+  replica.rings++;
+  arm(replica);
+  try {
+    if (first) await askAndTell(replica);
+    else await timeOut(replica);
+  } catch (error) {
+    replica.log('ring-failed', { error: String(error) });
+  }
+  startDrive(replica);
+}
+
+const askAndTell = (replica: Replica): Promise<unknown> =>
+  askAll(replica, { kind: 'tidings', transactions: someTransactions(replica), waiting: true });
+
+/** As many pending transactions as one message takes; the rest follow at the next ring. */
+function someTransactions(replica: Replica): Uint8Array[] {
+  const limits = {
+    bytesMax: LIMITS.blockBytesMax / 2,
+    transactionsMax: LIMITS.batchTransactionsMax,
+  };
+  return replica.mempool.select(limits, () => false).map(({ bytes }) => bytes);
+}
+
+async function timeOut(replica: Replica): Promise<void> {
+  const timeout = await replica.lock.run(() => signTimeout(replica));
+  if (!timeout) return;
+  replica.log('timeout', { epoch: replica.epoch.set.epoch, round: timeout.round });
+  await askAll(replica, { kind: 'timeout', timeout }, async (reply) => {
+    if (reply.timeout) await replica.lock.run(() => countTimeout(replica, reply.timeout!));
+  });
+}
+
+/** Signs this node's timeout of its current tenure, or gives it again. Under the lock. */
+export async function signTimeout(replica: Replica): Promise<TimeoutEntry | undefined> {
+  const validator = ownIndex(replica);
+  if (validator < 0) return undefined;
+  const signed = await act(replica, (record) => decideTimeout(record, replica.epoch.set));
+  if ('refuse' in signed || signed.statement.kind !== 'timeout') return undefined;
+  const { round, highQcRound } = signed.statement;
+  const known = replica.ownTimeout;
+  if (known?.round === round) return known;
+  const entry = { validator, round, highQcRound, signature: signed.signature };
+  replica.ownTimeout = entry;
+  await countTimeout(replica, entry);
+  return entry;
+}
+
+/** Counts a timeout; a quorum of them makes a certificate, which is adopted. Under the lock. */
+export async function countTimeout(replica: Replica, entry: TimeoutEntry): Promise<boolean> {
+  // Nobody honest times out a tenure beyond the next: more would only fill the memory.
+  const { set } = replica.epoch;
+  const roundMax = tenureEnd(set, currentRound(replica.record)) + set.tenureRounds;
+  if (entry.round > roundMax || !replica.timeouts.add(entry)) return false;
+  const tc = replica.timeouts.certificate(entry.round);
+  if (!tc || tc.round <= (replica.record.highTc?.round ?? 0)) return true;
+  await adoptCertificates(replica, null, tc);
+  if (replica.record.highTc === tc) {
+    replica.log('timeout-certificate', { round: tc.round });
+    // Outside the lock: the others and the next leader learn of it.
+    void askAndTell(replica);
+    startDrive(replica);
+  }
+  return true;
+}
+
+/**
+ * Drops what can't be committed any more: no correct voter accepts a block time that far behind its
+ * clock, so a transaction whose notAfter lies that far back is expired, unless it stands in a block.
+ */
+function dropUncommittable(replica: Replica): void {
+  const { clockToleranceMs } = replica.epoch.parameters;
+  const hopeless = replica.ports.time.now() - clockToleranceMs;
+  const gone: Transaction[] = replica.mempool
+    .expired(hopeless)
+    .filter(({ id }) => ![...replica.pending.values()].some(({ ids }) => ids.has(id)));
+  for (const { id } of gone) {
+    replica.mempool.remove(id);
+    for (const waiter of replica.waiters.get(id) ?? []) waiter('expired');
+    replica.waiters.delete(id);
+  }
+  if (gone.length > 0) void replica.ports.mempool.remove(gone.map(({ id }) => id));
+}

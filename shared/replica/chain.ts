@@ -1,0 +1,196 @@
+/**
+ * The chain above the head: inserts certified-parent blocks after executing them, adopts
+ * certificates, and commits. Everything here runs under the replica's lock.
+ */
+import { adopt, currentRound } from '../consensus/safety.ts';
+import {
+  leaderOf,
+  startQc,
+  type VerifiedQc,
+  type VerifiedTc,
+  verifyQc,
+  verifyTc,
+} from '../consensus/validators.ts';
+import { closingHeader } from '../execution/execute-block.ts';
+import { type Block, blockId, encodeBlock, type Header } from '../ledger/block.ts';
+import {
+  highestQcRound,
+  type QuorumCertificate,
+  type TimeoutCertificate,
+} from '../ledger/certificate.ts';
+import { Rejected } from '../ledger/rejection.ts';
+import { decodeTransaction, type Transaction } from '../ledger/transaction.ts';
+import { commit } from './commit.ts';
+import { execute } from './execute.ts';
+import { type PendingBlock, pointOf, type Replica } from './replica.ts';
+
+/** Why a block was not inserted. `unknown-parent`: catch up, then try again. */
+export class Refused {
+  readonly reason: string;
+  readonly unknownParent: boolean;
+  constructor(reason: string, unknownParent = false) {
+    this.reason = reason;
+    this.unknownParent = unknownParent;
+  }
+}
+
+/** Checks a quorum certificate of the current epoch; round 0 must be the epoch's known start. */
+export function checkQc(replica: Replica, qc: QuorumCertificate): VerifiedQc | undefined {
+  const { highQc } = replica.record;
+  if (qc.round === highQc.round && qc.block === highQc.block && qc.epoch === highQc.epoch) {
+    return highQc;
+  }
+  if (qc.round > 0) return verifyQc(replica.epoch.set, qc);
+  const { epoch } = replica.epoch.set;
+  if (qc.epoch !== epoch || qc.block !== replica.epochStart || qc.signatures.length > 0)
+    return undefined;
+  return startQc(epoch, qc.block);
+}
+
+/** Checks a timeout certificate of the current epoch. */
+export function checkTc(replica: Replica, tc: TimeoutCertificate): VerifiedTc | undefined {
+  const { highTc } = replica.record;
+  // Only what is higher than the known one is worth its signatures' checks.
+  if (highTc && tc.epoch === highTc.epoch && tc.round === highTc.round) return highTc;
+  return verifyTc(replica.epoch.set, tc);
+}
+
+/**
+ * Executes a block whose parent is at hand, checks that its header says the same, stores its body
+ * and adopts its certificates. Answers the inserted block with its checked certificates.
+ */
+export async function insert(
+  replica: Replica,
+  block: Block,
+): Promise<{ block: PendingBlock; qc: VerifiedQc; tc: VerifiedTc | null } | Refused> {
+  const { header } = block;
+  const { set } = replica.epoch;
+  if (header.ledger !== replica.ledger) return new Refused('another ledger');
+  if (header.epoch !== set.epoch)
+    return new Refused(`epoch ${header.epoch}, expected ${set.epoch}`);
+  const qc = checkQc(replica, block.qc);
+  if (!qc) return new Refused('a quorum certificate that does not check');
+  const tc = block.tc ? checkTc(replica, block.tc) : null;
+  if (tc === undefined) return new Refused('a timeout certificate that does not check');
+  const misplaced = checkPlace(replica, block);
+  if (misplaced) return new Refused(misplaced);
+  const known = replica.pending.get(block.id);
+  if (known) return { block: known, qc, tc };
+  const parent = pointOf(replica, header.parent);
+  if (!parent) return new Refused(`parent ${header.parent} is not known`, true);
+  if (header.time < parent.header.time) return new Refused('a time before its parent’s');
+  const inserted = await executeOn(replica, parent, block);
+  if (inserted instanceof Refused) return inserted;
+  await replica.ports.blocks.put(block.id, encodeBlock(block));
+  replica.pending.set(block.id, inserted);
+  await adoptCertificates(replica, qc, tc);
+  return { block: inserted, qc, tc };
+}
+
+function checkPlace(replica: Replica, { header, qc, tc }: Block): string | undefined {
+  if (header.round < 1) return 'round 0';
+  if (header.parent !== qc.block || header.parentRound !== qc.round) {
+    return 'a parent that is not the certified block';
+  }
+  const leader = leaderOf(replica.epoch.set, header.round);
+  if (header.author !== leader) return `author ${header.author}, expected ${leader}`;
+  if (header.round === qc.round + 1) return undefined;
+  if (tc && tc.round + 1 === header.round && qc.round >= highestQcRound(tc)) return undefined;
+  return `round ${header.round} after a certificate of round ${qc.round}`;
+}
+
+async function executeOn(
+  replica: Replica,
+  parent: NonNullable<ReturnType<typeof pointOf>>,
+  block: Block,
+): Promise<PendingBlock | Refused> {
+  const { header } = block;
+  const place = {
+    round: header.round,
+    parentRound: header.parentRound,
+    author: header.author,
+    time: header.time,
+  };
+  if (parent.next && parent.header.epoch === header.epoch) {
+    const expected = closingHeader(parent, replica.epoch, place);
+    if (blockId(expected) !== block.id || block.transactions.length > 0) {
+      return new Refused('a block after its epoch’s last one that is not empty');
+    }
+    const { id, tree, history, next } = { ...parent, id: block.id };
+    return { id, header, tree, history, next, block, execution: null, ids: new Set() };
+  }
+  const transactions = decodeAll(replica, block.transactions);
+  if (transactions instanceof Refused) return transactions;
+  const execution = await execute(replica, parent, place, { kind: 'check' }, transactions);
+  if (execution instanceof Rejected) {
+    return new Refused(`a transaction that may not stand in a block: ${execution.rejection.code}`);
+  }
+  if (blockId(execution.header) !== block.id) {
+    return new Refused(
+      `${difference(header, execution.header)} differs from this node’s execution`,
+    );
+  }
+  return pendingBlock(block, execution);
+}
+
+/** An executed block as it waits for its commit. */
+export function pendingBlock(
+  block: Block,
+  execution: NonNullable<PendingBlock['execution']>,
+): PendingBlock {
+  const { header, tree, history, next } = execution;
+  const ids = new Set(execution.transactions.map(({ id }) => id));
+  return { id: block.id, header, tree, history, next, block, execution, ids };
+}
+
+function decodeAll(replica: Replica, encoded: readonly Uint8Array[]): Transaction[] | Refused {
+  const { blockTransactions, blockBytes } = replica.epoch.parameters;
+  const bytes = encoded.reduce((sum, item) => sum + item.length, 0);
+  if (encoded.length > blockTransactions || bytes > blockBytes) {
+    return new Refused(`${encoded.length} transactions of ${bytes} bytes are above the limits`);
+  }
+  const transactions: Transaction[] = [];
+  for (const item of encoded) {
+    const decoded = decodeTransaction(item);
+    if (decoded instanceof Rejected) return new Refused('a transaction that can’t be decoded');
+    // The object in the mempool has its signature checked already, if the bytes are the same.
+    const known = replica.mempool.get(decoded.id);
+    const same = known && Buffer.compare(known.bytes, item) === 0;
+    transactions.push(same ? known : decoded);
+  }
+  return transactions;
+}
+
+function difference(got: Header, expected: Header): string {
+  const fields = Object.keys(expected) as (keyof Header)[];
+  return fields.find((field) => got[field] !== expected[field]) ?? 'the header';
+}
+
+/** Adopts checked certificates, moves to their round, and commits what they make final. */
+export async function adoptCertificates(
+  replica: Replica,
+  qc: VerifiedQc | null,
+  tc: VerifiedTc | null,
+): Promise<void> {
+  // A certificate is of use only with the block that it certifies at hand.
+  const usable = qc && pointOf(replica, qc.block) ? qc : null;
+  const before = replica.record;
+  // Not saved by itself: the next statement's record carries it, and until then it is only news.
+  replica.record = adopt(before, usable, tc);
+  if (replica.record === before) return;
+  replica.timeouts.forgetBefore(currentRound(replica.record));
+  if (replica.record.highQc !== before.highQc) await commitHighest(replica);
+  for (const listener of [...replica.advanceListeners]) listener();
+}
+
+/**
+ * Commit rule: when a block whose parent has the round just before it is certified, the parent and
+ * its ancestors are final.
+ */
+export async function commitHighest(replica: Replica): Promise<void> {
+  const { highQc } = replica.record;
+  const certified = replica.pending.get(highQc.block);
+  if (!certified || certified.header.round !== certified.header.parentRound + 1) return;
+  const { parent } = certified.header;
+  if (replica.pending.has(parent)) await commit(replica, parent, certified, highQc);
+}

@@ -1,0 +1,164 @@
+/**
+ * Commit: what final blocks leave behind is written first, then the head moves by one
+ * compare-and-swap, then this process is told. A crash before the swap repeats the writes with the
+ * same content; a crash after it repeats nothing.
+ */
+import { type Cbor, encodeCbor } from '../bytes/cbor.ts';
+import type { Digest } from '../bytes/digest.ts';
+import { fromHex } from '../bytes/text.ts';
+import { enterEpoch } from '../consensus/safety.ts';
+import { TimeoutTally } from '../consensus/tally.ts';
+import type { VerifiedQc } from '../consensus/validators.ts';
+import type { ChainPoint } from '../execution/execute-block.ts';
+import { encodePage } from '../execution/state-tree.ts';
+import { encodeHeader } from '../ledger/block.ts';
+import { encodeQc } from '../ledger/certificate.ts';
+import type { StateBatch } from '../ports/state-store.ts';
+import { save } from './act.ts';
+import { settleAlarm } from './alarm.ts';
+import { encodeEpoch, encodeHead } from './head.ts';
+import { itemName } from './items.ts';
+import { type PendingBlock, type Replica, uncommitted } from './replica.ts';
+
+/**
+ * Commits the block `last` and its ancestors above the head. `certified` is the descendant whose
+ * certificate `qc` makes them final.
+ */
+export async function commit(
+  replica: Replica,
+  last: Digest,
+  certified: PendingBlock,
+  qc: VerifiedQc,
+): Promise<void> {
+  // Closing blocks of an epoch have no height: finality stops at the epoch's last block.
+  const final = uncommitted(replica, last)
+    .filter((block) => block.execution !== null)
+    .reverse();
+  if (final.length === 0) return;
+  const chain = uncommitted(replica, certified.id).reverse();
+  for (const block of final) {
+    await replica.ports.state.write(batchOf(block, descendantsOf(block, chain), qc));
+  }
+  const newest = final.at(-1)!;
+  const { id, header, tree, history, next } = newest;
+  await moveHead(replica, { id, header, tree, history, next });
+  for (const block of final) settle(replica, block);
+  if (newest.next) await startEpoch(replica, newest);
+  prune(replica);
+  for (const block of final) {
+    for (const listener of replica.commitListeners) listener(block.header.height!);
+  }
+  settleAlarm(
+    replica,
+    final.some((block) => block.ids.size > 0),
+  );
+}
+
+function descendantsOf(block: PendingBlock, chain: readonly PendingBlock[]): PendingBlock[] {
+  return chain.slice(chain.indexOf(block) + 1);
+}
+
+function batchOf(
+  block: PendingBlock,
+  descendants: readonly PendingBlock[],
+  qc: VerifiedQc,
+): StateBatch {
+  const execution = block.execution!;
+  const height = block.header.height!;
+  const items: [string, Uint8Array][] = [
+    [itemName.blockAt(height), fromHex(block.id)],
+    [
+      itemName.finality(height),
+      encodeCbor([descendants.map(({ header }) => encodeHeader(header)), encodeQc(qc)]),
+    ],
+  ];
+  for (const [index, { id }] of execution.transactions.entries()) {
+    items.push([itemName.transaction(id), encodeCbor([height, index])]);
+  }
+  if (execution.results.length > 0) {
+    items.push([itemName.results(height), encodeCbor(execution.encodedResults as Cbor)]);
+  }
+  for (const [name, page] of execution.pages) items.push([name, encodePage(page)]);
+  for (const { level, index, hash } of execution.historyNodes) {
+    items.push([itemName.history(level, index), fromHex(hash)]);
+  }
+  if (block.next) {
+    items.push([itemName.epoch(block.next.set.epoch), encodeEpoch(block.next, block.id)]);
+  }
+  return { height, values: [...execution.writes], items };
+}
+
+async function moveHead(replica: Replica, head: ChainPoint): Promise<void> {
+  const version = replica.headVersion + 1;
+  const bytes = encodeHead(head);
+  const moved = await replica.ports.heads.swap('head', replica.headVersion, { version, bytes });
+  if (!moved) {
+    // Another invocation of this node committed; what it wrote is what we wrote. Start from it.
+    throw new Error('the head was moved by another invocation of this node');
+  }
+  replica.headVersion = version;
+  replica.head = head;
+}
+
+function settle(replica: Replica, block: PendingBlock): void {
+  const { writes, pages } = block.execution!;
+  replica.final.advance(block.header.height!, writes, pages, block.ids);
+  const held: Digest[] = [];
+  for (const id of block.ids) {
+    if (replica.mempool.remove(id)) held.push(id);
+    replica.outbox.delete(id);
+    for (const waiter of replica.waiters.get(id) ?? []) waiter('final');
+    replica.waiters.delete(id);
+  }
+  if (held.length > 0) forget(replica, held);
+  const expired = replica.mempool.expired(block.header.time);
+  for (const { id } of expired) {
+    replica.mempool.remove(id);
+    replica.outbox.delete(id);
+    for (const waiter of replica.waiters.get(id) ?? []) waiter('expired');
+    replica.waiters.delete(id);
+  }
+  if (expired.length > 0)
+    forget(
+      replica,
+      expired.map(({ id }) => id),
+    );
+}
+
+function forget(replica: Replica, ids: readonly Digest[]): void {
+  replica.ports.mempool.remove(ids).catch((error: unknown) => {
+    // What comes back after a restart is found final and removed again.
+    replica.log('mempool-remove-failed', { error: String(error) });
+  });
+}
+
+/** The final last block of an epoch names the next validators; rounds restart. */
+async function startEpoch(replica: Replica, last: ChainPoint): Promise<void> {
+  const { epoch } = last.next!.set;
+  while (replica.record.epoch < epoch) {
+    if (await save(replica, enterEpoch(replica.record, epoch, last.id))) break;
+  }
+  replica.epoch = last.next!;
+  replica.epochStart = last.id;
+  replica.timeouts = new TimeoutTally(replica.epoch.set);
+  replica.ownTimeout = null;
+  replica.log('epoch-started', { epoch, validators: replica.epoch.set.validators.length });
+}
+
+/** Drops blocks that don't descend from the head; what of them is not final goes back to the mempool. */
+function prune(replica: Replica): void {
+  const kept = new Map<Digest, PendingBlock>();
+  // Parents are inserted before their children, and a Map keeps the order of insertion.
+  for (const [id, block] of replica.pending) {
+    const { parent, epoch } = block.header;
+    const descends = parent === replica.head.id || kept.has(parent);
+    if (descends && epoch === replica.epoch.set.epoch) {
+      kept.set(id, block);
+      continue;
+    }
+    for (const transaction of block.execution?.transactions ?? []) {
+      if (!replica.final.includes(transaction.id)) replica.mempool.add(transaction);
+    }
+  }
+  replica.pending = kept;
+}

@@ -1,0 +1,240 @@
+/**
+ * A leader's rounds: propose, collect votes, go on while there is something to commit. A request
+ * drives; a burst ends with one empty block that certifies the last full one, and its certificate
+ * goes to all. Losing a drive at any point is harmless: safety never depends on it.
+ */
+import type { Digest } from '../bytes/digest.ts';
+import { currentRound, decideProposal } from '../consensus/safety.ts';
+import { VoteTally } from '../consensus/tally.ts';
+import { leaderOf, type VerifiedQc } from '../consensus/validators.ts';
+import { closingHeader } from '../execution/execute-block.ts';
+import { type Block, blockId, encodeBlock } from '../ledger/block.ts';
+import { Rejected, type RejectionCode } from '../ledger/rejection.ts';
+import { act } from './act.ts';
+import { settleAlarm } from './alarm.ts';
+import { adoptCertificates, pendingBlock } from './chain.ts';
+import { execute } from './execute.ts';
+import { forward } from './forward.ts';
+import {
+  needsCommit,
+  otherValidators,
+  ownIndex,
+  type PendingBlock,
+  pointOf,
+  type Replica,
+  uncommitted,
+} from './replica.ts';
+import { ask, askAll } from './tell.ts';
+
+/** A peer that is slow to answer gets no more than this many proposals at once; it catches up later. */
+const PROPOSALS_UNDER_WAY_MAX = 4;
+
+type Proposal = { readonly block: Block; readonly signature: Uint8Array };
+
+/** Starts a drive unless one is under way; then that one looks once more before it ends. */
+export function startDrive(replica: Replica): void {
+  if (replica.stopped) return;
+  if (replica.driving) {
+    replica.driveAgain = true;
+    return;
+  }
+  replica.driving = drive(replica)
+    .catch((error: unknown) => replica.log('drive-failed', { error: String(error) }))
+    .finally(() => {
+      replica.driving = null;
+      if (!replica.driveAgain) return;
+      replica.driveAgain = false;
+      startDrive(replica);
+    });
+}
+
+async function drive(replica: Replica): Promise<void> {
+  let certified: VerifiedQc | undefined;
+  for (;;) {
+    replica.driveAgain = false;
+    const proposal = await replica.lock.run(() => propose(replica));
+    if (typeof proposal === 'string') {
+      if (certified) await tellCertificate(replica);
+      if (proposal === 'not-leader') handOver(replica);
+      return;
+    }
+    const qc = await collectVotes(replica, proposal);
+    if (!qc) return;
+    certified = qc;
+    await replica.lock.run(() => adoptCertificates(replica, qc, null));
+  }
+}
+
+/** The last certificate of a burst, or of a tenure, goes to all. */
+const tellCertificate = (replica: Replica): Promise<unknown> =>
+  askAll(replica, { kind: 'tidings', transactions: [], waiting: false });
+
+/** At a tenure's end the pending transactions go to the next leader. */
+function handOver(replica: Replica): void {
+  for (const { id, bytes } of replica.mempool) replica.outbox.set(id, bytes);
+  forward(replica);
+}
+
+/** Why nothing was proposed. */
+type Idle = 'not-leader' | 'nothing-to-do' | 'blocked';
+
+/** Builds, stores and signs this leader's next block. Under the lock. */
+async function propose(replica: Replica): Promise<Proposal | Idle> {
+  const { record, epoch } = replica;
+  const round = currentRound(record);
+  if (ownIndex(replica) < 0 || leaderOf(epoch.set, round) !== replica.member) return 'not-leader';
+  const parent = pointOf(replica, record.highQc.block);
+  if (!parent) return 'blocked';
+  if (record.votedRound >= round) return repropose(replica, round);
+  const tc = record.highQc.round === round - 1 ? null : record.highTc;
+  const built = await build(replica, round);
+  if (!built) return 'nothing-to-do';
+  const { pending } = built;
+  await replica.ports.blocks.put(pending.id, encodeBlock(pending.block));
+  const request = {
+    epoch: epoch.set.epoch,
+    round,
+    block: pending.id,
+    qc: record.highQc,
+    tc,
+  };
+  const signed = await act(replica, (current) => decideProposal(current, replica.ledger, request));
+  if ('refuse' in signed) return 'blocked';
+  replica.pending.set(pending.id, pending);
+  settleAlarm(replica, false);
+  return { block: pending.block, signature: signed.signature };
+}
+
+/** After a crash or an interrupted drive the recorded block is sent again, never another. */
+async function repropose(replica: Replica, round: number): Promise<Proposal | Idle> {
+  const { proposed, statement } = replica.record;
+  const pending = proposed && replica.pending.get(proposed.block);
+  if (!pending || proposed.round !== round || statement?.kind !== 'vote') return 'blocked';
+  const signed = await act(replica, (record) =>
+    decideProposal(record, replica.ledger, {
+      epoch: record.epoch,
+      round,
+      block: pending.id,
+      qc: record.highQc,
+      tc: record.highTc,
+    }),
+  );
+  if ('refuse' in signed) return 'blocked';
+  return { block: pending.block, signature: signed.signature };
+}
+
+async function build(
+  replica: Replica,
+  round: number,
+): Promise<{ readonly pending: PendingBlock } | undefined> {
+  const { record, epoch } = replica;
+  const { highQc } = record;
+  const parent = pointOf(replica, highQc.block)!;
+  const tc = highQc.round === round - 1 ? null : record.highTc;
+  const time = Math.max(replica.ports.time.now(), parent.header.time);
+  const place = { round, parentRound: highQc.round, author: replica.member, time };
+  const unfinished = needsCommit(replica, parent.id);
+  if (parent.next && parent.header.epoch === epoch.set.epoch) {
+    const header = closingHeader(parent, epoch, place);
+    const block: Block = { id: blockId(header), header, transactions: [], qc: highQc, tc };
+    const { tree, history, next } = parent;
+    return {
+      pending: {
+        id: block.id,
+        header,
+        tree,
+        history,
+        next,
+        block,
+        execution: null,
+        ids: new Set(),
+      },
+    };
+  }
+  const ancestors = uncommitted(replica, parent.id);
+  const { blockBytes: bytesMax, blockTransactions: transactionsMax } = epoch.parameters;
+  const limits = { bytesMax, transactionsMax };
+  const candidates = replica.mempool.select(limits, (id) =>
+    ancestors.some(({ ids }) => ids.has(id)),
+  );
+  if (candidates.length === 0 && !unfinished) return undefined;
+  const mode = { kind: 'build', ...limits } as const;
+  const execution = await execute(replica, parent, place, mode, candidates);
+  if (execution instanceof Rejected) throw new Error('building a block never refuses one');
+  for (const { transaction, rejected } of execution.dropped) {
+    replica.mempool.remove(transaction.id);
+    replica.log('transaction-dropped', {
+      id: transaction.id,
+      code: rejected.rejection.code,
+      ledger,
+    });
+  }
+  if (execution.transactions.length === 0 && !unfinished) return undefined;
+  const block: Block = {
+    id: blockId(execution.header),
+    header: execution.header,
+    transactions: execution.transactions.map(({ bytes }) => bytes),
+    qc: highQc,
+    tc,
+  };
+  return { pending: pendingBlock(block, execution) };
+}
+
+/** A pending transaction that may not stand in a block leaves the mempool, unless it is only early. */
+function drop(replica: Replica, id: Digest, code: RejectionCode): void {
+  if (code === 'not-after-too-far') return;
+  replica.log('transaction-dropped', { id, code });
+  replica.mempool.remove(id);
+  void replica.ports.mempool.remove([id]);
+  for (const waiter of replica.waiters.get(id) ?? []) waiter('expired');
+  replica.waiters.delete(id);
+}
+
+/** Sends a proposal to all and waits for a quorum; undefined where the round passed without one. */
+async function collectVotes(
+  replica: Replica,
+  { block, signature }: Proposal,
+): Promise<VerifiedQc | undefined> {
+  const { set } = replica.epoch;
+  const { round } = block.header;
+  const tally = new VoteTally(set, round, block.id);
+  tally.add({ validator: ownIndex(replica), signature });
+  const alone = tally.certificate();
+  if (alone) return alone;
+  const saying = { kind: 'proposal', block: encodeBlock(block), signature } as const;
+  return new Promise((resolve) => {
+    const passed = (): void => {
+      if (currentRound(replica.record) > round || replica.stopped) finish(undefined);
+    };
+    const finish = (qc: VerifiedQc | undefined): void => {
+      replica.advanceListeners.delete(passed);
+      resolve(qc);
+    };
+    replica.advanceListeners.add(passed);
+    const asked = otherValidators(replica).map(async (member) => {
+      const vote = await askForVote(replica, member, saying);
+      const validator = set.validators.findIndex((entry) => entry.member === member);
+      if (!vote || !tally.add({ validator, signature: vote })) return;
+      const qc = tally.certificate();
+      if (qc) finish(qc);
+    });
+    void Promise.all(asked).then(() => finish(tally.certificate()));
+  });
+}
+
+async function askForVote(
+  replica: Replica,
+  member: string,
+  saying: { readonly kind: 'proposal'; readonly block: Uint8Array; readonly signature: Uint8Array },
+): Promise<Uint8Array | undefined> {
+  const underWay = replica.proposalsUnderWay.get(member) ?? 0;
+  if (underWay >= PROPOSALS_UNDER_WAY_MAX) return undefined;
+  replica.proposalsUnderWay.set(member, underWay + 1);
+  try {
+    const reply = await ask(replica, member, saying);
+    if (reply?.refusal) replica.log('vote-refused', { member, reason: reply.refusal });
+    return reply?.vote ?? undefined;
+  } finally {
+    replica.proposalsUnderWay.set(member, replica.proposalsUnderWay.get(member)! - 1);
+  }
+}

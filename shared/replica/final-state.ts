@@ -1,0 +1,115 @@
+/**
+ * What a node has at hand of the final state: caches over the state store at the head. They hold
+ * nothing that the store does not, and are moved along with the head by `advance`.
+ */
+import { decodeCbor } from '../bytes/cbor.ts';
+import type { Digest } from '../bytes/digest.ts';
+import { decodePage, type Page } from '../execution/state-tree.ts';
+import { type Base, type Layer, type Misses, rangeName } from '../execution/view.ts';
+import type { StateEntry, StateStore } from '../ports/state-store.ts';
+import { GenerationalCache } from './generational-cache.ts';
+import { itemName } from './items.ts';
+
+const VALUES_MAX = 60_000;
+const TRANSACTIONS_MAX = 60_000;
+const PAGES_MAX = 60_000;
+
+export class FinalState {
+  readonly #store: StateStore;
+  readonly #values = new GenerationalCache<string, Uint8Array | null>(VALUES_MAX);
+  readonly #known = new GenerationalCache<Digest, boolean>(TRANSACTIONS_MAX);
+  readonly #pages = new GenerationalCache<string, Page>(PAGES_MAX);
+  height: number;
+
+  constructor(store: StateStore, height: number) {
+    this.#store = store;
+    this.height = height;
+  }
+
+  /** A base for one block's execution: these caches, the pages of its ancestors, fetched ranges. */
+  base(ancestorPages: readonly ReadonlyMap<string, Page>[]): FetchedBase {
+    const ranges = new Map<string, readonly StateEntry[]>();
+    return {
+      value: (key) => this.#values.get(key),
+      known: (id) => this.#known.get(id),
+      range: (range) => ranges.get(rangeName(range)),
+      page: (name) => {
+        for (const pages of ancestorPages) {
+          const page = pages.get(name);
+          if (page) return page;
+        }
+        return this.#pages.get(name);
+      },
+      fetch: (misses) => this.#fetch(misses, ranges),
+    };
+  }
+
+  /** Whether a transaction is known to be final; false also where that was never asked. */
+  includes(id: Digest): boolean {
+    return this.#known.get(id) === true;
+  }
+
+  /** Whether a transaction is final, asking the store where that is not known. */
+  async isKnown(id: Digest): Promise<boolean> {
+    const known = this.#known.get(id);
+    if (known !== undefined) return known;
+    const [place] = await this.#store.items([itemName.transaction(id)]);
+    return isFinal(place, this.height);
+  }
+
+  /** A value at the head, from the store where it is not at hand. */
+  async read(key: string): Promise<Uint8Array | null> {
+    const cached = this.#values.get(key);
+    if (cached !== undefined) return cached;
+    const at = this.height;
+    const [value] = await this.#store.get([key], at);
+    if (at === this.height) this.#values.set(key, value ?? null);
+    return value ?? null;
+  }
+
+  async #fetch(misses: Misses, ranges: Map<string, readonly StateEntry[]>): Promise<void> {
+    const keys = [...misses.keys];
+    const pages = [...misses.pages];
+    const ids = [...misses.transactions];
+    const scans = [...misses.ranges];
+    const at = this.height;
+    const [values, items, scanned] = await Promise.all([
+      this.#store.get(keys, at),
+      this.#store.items([...pages, ...ids.map((id) => itemName.transaction(id))]),
+      Promise.all(scans.map(([, range]) => this.#store.scan(range, at))),
+    ]);
+    if (at !== this.height) throw new Error('the head moved under an execution');
+    for (const [index, key] of keys.entries()) this.#values.set(key, values[index] ?? null);
+    for (const [index, name] of pages.entries()) {
+      const bytes = items[index];
+      if (!bytes) throw new Error(`the state store lacks ${name}`);
+      this.#pages.set(name, decodePage(bytes));
+    }
+    for (const [index, id] of ids.entries()) {
+      this.#known.set(id, isFinal(items[pages.length + index], at));
+    }
+    for (const [index, [name]] of scans.entries()) ranges.set(name, scanned[index]!);
+  }
+
+  /** Moves along with the head: a block's writes are the newest values now. */
+  advance(
+    height: number,
+    writes: Layer,
+    pages: ReadonlyMap<string, Page>,
+    ids: Iterable<Digest>,
+  ): void {
+    this.height = height;
+    for (const [key, value] of writes) this.#values.set(key, value);
+    for (const [name, page] of pages) this.#pages.set(name, page);
+    for (const id of ids) this.#known.set(id, true);
+  }
+}
+
+/** A base that can fetch what a run lacked. */
+export interface FetchedBase extends Base {
+  fetch(misses: Misses): Promise<void>;
+}
+
+/** A torn write may have left the place of a transaction above the head: that one is not final. */
+const isFinal = (place: Uint8Array | undefined, head: number): boolean =>
+  place !== undefined && (decodeCbor(place) as [number])[0] <= head;

@@ -1,0 +1,84 @@
+/** The head record and the epoch items as bytes. */
+import { type Cbor, decodeCbor, encodeCbor } from '../bytes/cbor.ts';
+import type { Digest } from '../bytes/digest.ts';
+import type { Frontier } from '../bytes/merkle.ts';
+import { fromHex, toHex } from '../bytes/text.ts';
+import type { Validator } from '../consensus/validators.ts';
+import type { Epoch } from '../execution/block-execution.ts';
+import type { ChainPoint } from '../execution/execute-block.ts';
+import type { TreeRoot } from '../execution/state-tree.ts';
+import { decodeHeader, encodeHeader, type Header } from '../ledger/block.ts';
+import type { ConsensusParameters } from '../ledger/limits.ts';
+
+/** What the head record says: the last final block and what its child needs of it. */
+export interface StoredHead {
+  readonly id: Digest;
+  readonly header: Header;
+  readonly tree: TreeRoot;
+  readonly history: Frontier;
+  /** The epoch of the next block. */
+  readonly epoch: number;
+}
+
+/** CBOR of the head record. */
+export function encodeHead(head: ChainPoint): Uint8Array {
+  return encodeCbor([
+    fromHex(head.id),
+    encodeHeader(head.header),
+    [fromHex(head.tree.hash), head.tree.version],
+    [head.history.size, head.history.peaks.map(fromHex)],
+    head.next ? head.next.set.epoch : head.header.epoch,
+  ]);
+}
+
+/** Reverses `encodeHead`. */
+export function decodeHead(bytes: Uint8Array): StoredHead {
+  const [id, header, tree, history, epoch] = decodeCbor(bytes) as [
+    Uint8Array,
+    Uint8Array,
+    [Uint8Array, number | null],
+    [number, Uint8Array[]],
+    number,
+  ];
+  return {
+    id: toHex(id) as Digest,
+    header: decodeHeader(header),
+    tree: { hash: toHex(tree[0]) as Digest, version: tree[1] },
+    history: { size: history[0], peaks: history[1].map((peak) => toHex(peak) as Digest) },
+    epoch,
+  };
+}
+
+/** CBOR of an epoch with the final block that it starts from. */
+export function encodeEpoch({ set, parameters }: Epoch, start: Digest): Uint8Array {
+  return encodeCbor([
+    fromHex(start),
+    fromHex(set.ledger),
+    set.epoch,
+    set.validators.map(({ member, key }): Cbor => [member, key.x, key.y]),
+    parameters as unknown as Cbor,
+  ]);
+}
+
+/** Reverses `encodeEpoch`. */
+export function decodeEpoch(bytes: Uint8Array): { start: Digest; epoch: Epoch } {
+  const [start, ledger, number, list, parameters] = decodeCbor(bytes) as [
+    Uint8Array,
+    Uint8Array,
+    number,
+    [string, string, string][],
+    Cbor,
+  ];
+  const consensus = parameters as unknown as ConsensusParameters;
+  const validators = list.map(
+    ([member, x, y]): Validator => ({ member, key: { kty: 'EC', crv: 'P-256', x, y } }),
+  );
+  const { tenureRounds } = consensus;
+  return {
+    start: toHex(start) as Digest,
+    epoch: {
+      set: { ledger: toHex(ledger) as Digest, epoch: number, tenureRounds, validators },
+      parameters: consensus,
+    },
+  };
+}

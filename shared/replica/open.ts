@@ -1,0 +1,177 @@
+/**
+ * Opens a replica from what is durable: the head, the safety record, the uncommitted blocks between
+ * them, the held transactions. Recovery is the normal path run again: blocks are inserted, not trusted.
+ */
+
+import { decodeCbor } from '../bytes/cbor.ts';
+import type { Digest } from '../bytes/digest.ts';
+import { fromHex } from '../bytes/text.ts';
+import { decodeRecord } from '../consensus/record.ts';
+import { emptyRecord, enterEpoch, type SafetyRecord } from '../consensus/safety.ts';
+import { TimeoutTally } from '../consensus/tally.ts';
+import { genesisBlock } from '../execution/genesis-block.ts';
+import { encodePage } from '../execution/state-tree.ts';
+import { type Block, decodeBlock } from '../ledger/block.ts';
+import { decodeQc } from '../ledger/certificate.ts';
+import { ledgerId } from '../ledger/genesis.ts';
+import { Rejected } from '../ledger/rejection.ts';
+import { decodeTransaction } from '../ledger/transaction.ts';
+import { Mempool } from '../mempool/mempool.ts';
+import { settleAlarm } from './alarm.ts';
+import { adoptCertificates, checkQc, commitHighest, insert, Refused } from './chain.ts';
+import { FinalState } from './final-state.ts';
+import { decodeEpoch, decodeHead, encodeEpoch, encodeHead, type StoredHead } from './head.ts';
+import { itemName } from './items.ts';
+import { Lock } from './lock.ts';
+import type { Replica, ReplicaOptions } from './replica.ts';
+
+/** Opens the replica of a node, creating block 0 on first use. Throws a sentence that says what is wrong. */
+export async function openReplica(options: ReplicaOptions): Promise<Replica> {
+  const { genesis, ports } = options;
+  const ledger = ledgerId(genesis);
+  const { stored, version } = await readHead(options, ledger);
+  const { epoch, start } = await readEpoch(options, stored.epoch);
+  const record = await readRecord(options, stored.epoch, start);
+  const head = { ...stored, next: null };
+  const replica: Replica = {
+    ...options,
+    ledger,
+    lock: new Lock(),
+    mempool: new Mempool(),
+    final: new FinalState(ports.state, stored.header.height!),
+    waiters: new Map(),
+    commitListeners: new Set(),
+    record,
+    headVersion: version,
+    head,
+    epoch,
+    epochStart: start,
+    pending: new Map(),
+    timeouts: new TimeoutTally(epoch.set),
+    rings: 0,
+    alarmAt: null,
+    driving: null,
+    driveAgain: false,
+    advanceListeners: new Set(),
+    ownTimeout: null,
+    proposalsUnderWay: new Map(),
+    catchingUp: null,
+    outbox: new Map(),
+    forwarding: false,
+    missing: new Set(),
+    stopped: false,
+  };
+  await replica.lock.run(async () => {
+    await restorePending(replica);
+    await restoreMempool(replica);
+    settleAlarm(replica, false);
+  });
+  return replica;
+}
+
+async function readHead(
+  { genesis, ports }: ReplicaOptions,
+  ledger: Digest,
+): Promise<{ stored: StoredHead; version: number }> {
+  const read = await ports.heads.read('head');
+  if (read) {
+    const stored = decodeHead(read.bytes);
+    if (stored.header.ledger !== ledger) {
+      throw new Error(
+        `the store holds ledger ${stored.header.ledger}, the genesis document is ledger ${ledger}`,
+      );
+    }
+    return { stored, version: read.version };
+  }
+  const { point, epoch, values, pages } = genesisBlock(genesis);
+  await ports.state.write({
+    height: 0,
+    values: [...values],
+    items: [
+      ...[...pages].map(([name, page]) => [name, encodePage(page)] as const),
+      [itemName.blockAt(0), fromHex(point.id)],
+      [itemName.epoch(1), encodeEpoch(epoch, point.id)],
+    ],
+  });
+  const bytes = encodeHead(point);
+  if (!(await ports.heads.swap('head', 0, { version: 1, bytes }))) {
+    throw new Error('another process is creating the same store');
+  }
+  return { stored: decodeHead(bytes), version: 1 };
+}
+
+async function readEpoch({ ports }: ReplicaOptions, number: number) {
+  const [bytes] = await ports.state.items([itemName.epoch(number)]);
+  if (!bytes) throw new Error(`the store lacks the item of epoch ${number}`);
+  return decodeEpoch(bytes);
+}
+
+async function readRecord(
+  { ports, store }: ReplicaOptions,
+  epoch: number,
+  start: Digest,
+): Promise<SafetyRecord> {
+  const stored = await ports.heads.read('safety');
+  if (!stored) return emptyRecord(store, epoch, start);
+  const record = decodeRecord(stored.bytes);
+  if (record.store !== store) {
+    throw new Error(
+      `the safety record was made for store ${record.store}, this is store ${store}: ` +
+        'a restored backup must not vote, because it may have voted since',
+    );
+  }
+  // A crash between moving the head over an epoch's end and entering the next one.
+  return enterEpoch(record, epoch, start);
+}
+
+/** Inserts again, in order, the blocks that the record and the head's finality proof name. */
+async function restorePending(replica: Replica): Promise<void> {
+  const { statement, highQc } = replica.record;
+  const height = replica.head.header.height!;
+  const [finality] = await replica.ports.state.items([itemName.finality(height)]);
+  const proof = finality && decodeQc((decodeCbor(finality) as [never, never])[1]);
+  if (proof) await insertChain(replica, proof.block);
+  const checked = proof && checkQc(replica, proof);
+  if (checked) await adoptCertificates(replica, checked, null);
+  await insertChain(replica, highQc.block);
+  if (statement?.kind === 'vote') await insertChain(replica, statement.block);
+  await commitHighest(replica);
+}
+
+async function insertChain(replica: Replica, last: Digest): Promise<void> {
+  const chain: Block[] = [];
+  for (let id = last; id !== replica.head.id && !replica.pending.has(id); ) {
+    const bytes = await replica.ports.blocks.get(id);
+    if (!bytes) return;
+    const block = decodeBlock(bytes);
+    const below =
+      block.header.height !== null && block.header.height <= replica.head.header.height!;
+    if (below || block.header.epoch !== replica.epoch.set.epoch) return;
+    chain.push(block);
+    id = block.header.parent;
+  }
+  for (const block of chain.reverse()) {
+    const inserted = await insert(replica, block);
+    if (inserted instanceof Refused) {
+      replica.log('restored-block-refused', { block: block.id, reason: inserted.reason });
+      return;
+    }
+  }
+}
+
+async function restoreMempool(replica: Replica): Promise<void> {
+  for (const { id, bytes } of await replica.ports.mempool.list()) {
+    const transaction = decodeTransaction(bytes);
+    if (transaction instanceof Rejected) throw new Error(`the mempool store holds a damaged ${id}`);
+    replica.mempool.add(transaction);
+  }
+  // Those that were committed just before the crash are found final here.
+  const ids = [...replica.mempool].map(({ id }) => id);
+  const places = await replica.ports.state.items(ids.map((id) => itemName.transaction(id)));
+  const final = ids.filter((_, index) => {
+    const place = places[index];
+    return place && (decodeCbor(place) as [number])[0] <= replica.head.header.height!;
+  });
+  for (const id of final) replica.mempool.remove(id);
+  if (final.length > 0) await replica.ports.mempool.remove(final);
+}

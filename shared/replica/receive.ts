@@ -1,0 +1,137 @@
+/** Answers other nodes' requests. Nothing in a request is believed unchecked, whoever sent it. */
+import { decodeRequest, type Request } from '../consensus/message.ts';
+import { currentRound, decideVote } from '../consensus/safety.ts';
+import {
+  faultsTolerated,
+  leaderOf,
+  tenureEnd,
+  validatorIndex,
+  verifyStatement,
+} from '../consensus/validators.ts';
+import { type Block, decodeBlock } from '../ledger/block.ts';
+import { Rejected } from '../ledger/rejection.ts';
+import { decodeTransaction } from '../ledger/transaction.ts';
+import { act } from './act.ts';
+import { admit } from './admit.ts';
+import { countTimeout, settleAlarm, signTimeout, told } from './alarm.ts';
+import { catchUp, stepsAfter } from './catch-up.ts';
+import { insert, Refused } from './chain.ts';
+import { startDrive } from './drive.ts';
+import { ownIndex, type Replica } from './replica.ts';
+import { learn, replyWith } from './tell.ts';
+
+/**
+ * Handles one request of an authenticated member and answers the reply's bytes. Throws an Error for
+ * bytes that are no request (the host answers 400), and faults of this node's own ports.
+ */
+export async function receive(
+  replica: Replica,
+  from: string,
+  message: Uint8Array,
+): Promise<Uint8Array> {
+  const request = decodeRequest(message);
+  switch (request.kind) {
+    case 'proposal':
+      return receiveProposal(replica, from, request);
+    case 'timeout':
+      return receiveTimeout(replica, from, request);
+    case 'tidings':
+      return receiveTidings(replica, from, request);
+    case 'blocks':
+      return replyWith(replica, { steps: await stepsAfter(replica, request.after) });
+  }
+}
+
+async function receiveProposal(
+  replica: Replica,
+  from: string,
+  request: Request & { kind: 'proposal' },
+): Promise<Uint8Array> {
+  const block = decodeBlock(request.block);
+  if (block.header.epoch > replica.epoch.set.epoch) await catchUp(replica, from);
+  let answer = await replica.lock.run(() => vote(replica, block, request.signature));
+  if (answer instanceof Refused && answer.unknownParent) {
+    await catchUp(replica, from);
+    answer = await replica.lock.run(() => vote(replica, block, request.signature));
+  }
+  if (answer instanceof Refused) return replyWith(replica, { refusal: answer.reason });
+  return replyWith(replica, { vote: answer });
+}
+
+/** Inserts a proposed block and votes for it. Under the lock. */
+async function vote(
+  replica: Replica,
+  block: Block,
+  signature: Uint8Array,
+): Promise<Uint8Array | Refused> {
+  const { header } = block;
+  const { set, parameters } = replica.epoch;
+  if (header.epoch !== set.epoch)
+    return new Refused(`epoch ${header.epoch}, expected ${set.epoch}`);
+  const { record } = replica;
+  const again = record.statement?.kind === 'vote' && record.statement.block === block.id;
+  if (header.round <= record.votedRound && !again) {
+    return new Refused(`round ${header.round}, expected one above ${record.votedRound}`);
+  }
+  // The leader's vote for its block is its signature on it.
+  const { ledger, epoch } = set;
+  const statement = { kind: 'vote', ledger, epoch, round: header.round, block: block.id } as const;
+  const author = validatorIndex(set, leaderOf(set, Math.max(1, header.round)));
+  if (!verifyStatement(set, statement, { validator: author, signature })) {
+    return new Refused('a proposal that its leader did not sign');
+  }
+  const ahead = header.time - replica.ports.time.now();
+  if (Math.abs(ahead) > parameters.clockToleranceMs) {
+    return new Refused(`a time ${ahead} ms off this node’s clock`);
+  }
+  const inserted = await insert(replica, block);
+  if (inserted instanceof Refused) return inserted;
+  settleAlarm(replica, false);
+  if (ownIndex(replica) < 0) return new Refused('not a validator of this epoch');
+  const { qc, tc } = inserted;
+  const ask = { epoch, round: header.round, block: block.id, qc, tc };
+  const signed = await act(replica, (current) => decideVote(current, ledger, ask));
+  return 'refuse' in signed ? new Refused(signed.refuse) : signed.signature;
+}
+
+async function receiveTimeout(
+  replica: Replica,
+  from: string,
+  request: Request & { kind: 'timeout' },
+): Promise<Uint8Array> {
+  await learn(replica, from, request.standing);
+  const { set } = replica.epoch;
+  if (request.standing.epoch === set.epoch) {
+    await replica.lock.run(async () => {
+      await countTimeout(replica, request.timeout);
+      await joinTimeout(replica);
+    });
+  }
+  return replyWith(replica);
+}
+
+/** f+1 timeouts of one's own tenure hold one by a correct node: join before the own alarm. */
+async function joinTimeout(replica: Replica): Promise<void> {
+  const { set } = replica.epoch;
+  const round = tenureEnd(set, currentRound(replica.record));
+  if (replica.timeouts.count(round) <= faultsTolerated(set.validators.length)) return;
+  await signTimeout(replica);
+}
+
+async function receiveTidings(
+  replica: Replica,
+  from: string,
+  request: Request & { kind: 'tidings' },
+): Promise<Uint8Array> {
+  await learn(replica, from, request.standing);
+  for (const bytes of request.transactions) {
+    const transaction = decodeTransaction(bytes);
+    if (transaction instanceof Rejected) continue;
+    // A refusal is the sender's business: its own node answers its client.
+    await admit(replica, transaction);
+  }
+  if (request.waiting) told(replica);
+  else settleAlarm(replica, false);
+  startDrive(replica);
+  return replyWith(replica);
+}

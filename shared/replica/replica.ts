@@ -1,0 +1,129 @@
+/**
+ * One node's replica of a ledger, as the files of this folder share it: ports, what is durable (as
+ * last read or written), and what is volatile and can be lost at any moment.
+ * How the parts move it: act (save, sign), chain (insert, commit), drive (lead), receive (answer),
+ * alarm (wait), catch-up (follow).
+ */
+import type { Digest } from '../bytes/digest.ts';
+import type { SafetyRecord } from '../consensus/safety.ts';
+import type { TimeoutEntry, TimeoutTally } from '../consensus/tally.ts';
+import { validatorIndex } from '../consensus/validators.ts';
+import type { Catalog } from '../contract/catalog.ts';
+import type { Epoch } from '../execution/block-execution.ts';
+import type { ChainPoint, Execution } from '../execution/execute-block.ts';
+import type { Block } from '../ledger/block.ts';
+import type { Genesis } from '../ledger/genesis.ts';
+import type { Mempool } from '../mempool/mempool.ts';
+import type { BlockStore } from '../ports/block-store.ts';
+import type { HeadStore } from '../ports/head-store.ts';
+import type { MempoolStore } from '../ports/mempool-store.ts';
+import type { Peers } from '../ports/peers.ts';
+import type { Signer } from '../ports/signer.ts';
+import type { StateStore } from '../ports/state-store.ts';
+import type { Time } from '../ports/time.ts';
+import type { FinalState } from './final-state.ts';
+import type { Lock } from './lock.ts';
+
+export interface Ports {
+  readonly heads: HeadStore;
+  readonly blocks: BlockStore;
+  readonly state: StateStore;
+  readonly mempool: MempoolStore;
+  readonly signer: Signer;
+  readonly peers: Peers;
+  readonly time: Time;
+}
+
+/** Takes what an operator may want to know; never a secret or a confidential value. */
+export type Log = (event: string, fields?: Readonly<Record<string, unknown>>) => void;
+
+export interface ReplicaOptions {
+  readonly genesis: Genesis;
+  readonly member: string;
+  readonly catalog: Catalog;
+  readonly ports: Ports;
+  /** Identity of the store: a record made for another one is a restored backup. */
+  readonly store: string;
+  readonly log: Log;
+}
+
+/** An executed block that is not final yet. `execution` is null for a block that closes an epoch. */
+export interface PendingBlock extends ChainPoint {
+  readonly block: Block;
+  readonly execution: Execution | null;
+  readonly ids: ReadonlySet<Digest>;
+}
+
+/** Somebody in this process who waits for a transaction. */
+export type Waiter = (outcome: 'final' | 'expired') => void;
+
+export interface Replica extends ReplicaOptions {
+  readonly ledger: Digest;
+  /** Serialises everything that decides on the record or moves the head. */
+  readonly lock: Lock;
+  readonly mempool: Mempool;
+  readonly final: FinalState;
+  readonly waiters: Map<Digest, Set<Waiter>>;
+  readonly commitListeners: Set<(height: number) => void>;
+  /** The safety record: as stored, plus certificates learned since. */
+  record: SafetyRecord;
+  /** Version of the stored head record. */
+  headVersion: number;
+  /** The last final block. */
+  head: ChainPoint;
+  /** The epoch of the next block, and the final block that it starts from. */
+  epoch: Epoch;
+  epochStart: Digest;
+  /** Executed blocks above the head. */
+  pending: Map<Digest, PendingBlock>;
+  timeouts: TimeoutTally;
+  /** Rings since the last commit: the first asks, later ones time the leader out. */
+  rings: number;
+  alarmAt: number | null;
+  /** The drive under way, and whether it was asked for once more meanwhile. */
+  driving: Promise<void> | null;
+  driveAgain: boolean;
+  /** Called whenever the current round rises. */
+  readonly advanceListeners: Set<() => void>;
+  /** This node's last timeout of the epoch, as sent. */
+  ownTimeout: TimeoutEntry | null;
+  /** Proposals under way to each member. */
+  readonly proposalsUnderWay: Map<string, number>;
+  catchingUp: Promise<void> | null;
+  /** Transactions to hand to the leader, and whether somebody is at it. */
+  outbox: Map<Digest, Uint8Array>;
+  forwarding: boolean;
+  /** Members that did not answer when last asked. */
+  missing: Set<string>;
+  stopped: boolean;
+}
+
+/** This node's index in the epoch's validator set; −1 where it is none. */
+export const ownIndex = (replica: Replica): number =>
+  validatorIndex(replica.epoch.set, replica.member);
+
+/** The other validators of the epoch. */
+export const otherValidators = (replica: Replica): string[] =>
+  replica.epoch.set.validators
+    .map(({ member }) => member)
+    .filter((member) => member !== replica.member);
+
+/** The executed block, or the head, with an id. */
+export const pointOf = (replica: Replica, id: Digest): ChainPoint | undefined =>
+  replica.head.id === id ? replica.head : replica.pending.get(id);
+
+/** The uncommitted blocks from one down to the head, newest first. */
+export function uncommitted(replica: Replica, id: Digest): PendingBlock[] {
+  const chain: PendingBlock[] = [];
+  for (let at = id; at !== replica.head.id; ) {
+    const block = replica.pending.get(at);
+    if (!block) throw new Error(`block ${at} does not descend from the head`);
+    chain.push(block);
+    at = block.header.parent;
+  }
+  return chain;
+}
+
+/** Whether a chain that ends in this block has something in it that still needs a commit. */
+export const needsCommit = (replica: Replica, id: Digest): boolean =>
+  uncommitted(replica, id).some((block) => block.ids.size > 0 || block.next !== null);

@@ -1,0 +1,105 @@
+/** What this node says to others, and what it learns from their standing in any message or reply. */
+import {
+  type CatchUpStep,
+  decodeReply,
+  encodeReply,
+  encodeRequest,
+  type Reply,
+  type Request,
+  type Standing,
+} from '../consensus/message.ts';
+import { catchUp } from './catch-up.ts';
+import { adoptCertificates, checkQc, checkTc } from './chain.ts';
+import { otherValidators, pointOf, type Replica } from './replica.ts';
+
+/** A request without the standing, which is added when it is sent. */
+export type Saying = Request extends infer R
+  ? R extends Request
+    ? Omit<R, 'standing'>
+    : never
+  : never;
+
+/** This node's position, which every message brings. */
+export const standingOf = (replica: Replica): Standing => ({
+  epoch: replica.epoch.set.epoch,
+  height: replica.head.header.height!,
+  qc: replica.record.highQc,
+  tc: replica.record.highTc,
+});
+
+/** Asks one member; learns from its reply. Undefined where it did not answer. */
+export async function ask(
+  replica: Replica,
+  member: string,
+  saying: Saying,
+): Promise<Reply | undefined> {
+  const request = { ...saying, standing: standingOf(replica) } as Request;
+  try {
+    const reply = decodeReply(await replica.ports.peers.request(member, encodeRequest(request)));
+    replica.missing.delete(member);
+    await learn(replica, member, reply.standing);
+    return reply;
+  } catch (error) {
+    replica.missing.add(member);
+    replica.log('peer-failed', { member, kind: saying.kind, error: String(error) });
+    return undefined;
+  }
+}
+
+/** Says the same to all other validators and waits for all the answers. */
+export const askAll = (
+  replica: Replica,
+  saying: Saying,
+  each: (member: string, reply: Reply) => Promise<void> | void = () => {},
+): Promise<undefined[]> =>
+  Promise.all(
+    otherValidators(replica).map(async (member) => {
+      const reply = await ask(replica, member, saying);
+      if (reply) await each(member, reply);
+    }),
+  );
+
+/** Encodes a reply with this node's standing. */
+export const replyWith = (
+  replica: Replica,
+  answer: Partial<Omit<Reply, 'standing'>> & { readonly steps?: readonly CatchUpStep[] } = {},
+): Uint8Array =>
+  encodeReply({
+    standing: standingOf(replica),
+    vote: null,
+    timeout: replica.ownTimeout,
+    steps: [],
+    refusal: null,
+    ...answer,
+  });
+
+/**
+ * Learns from another node's standing: adopts its certificates where they are higher and their block
+ * is at hand, and catches up from it otherwise. Nothing is believed unchecked.
+ */
+export async function learn(replica: Replica, from: string, standing: Standing): Promise<void> {
+  if (standing.epoch > replica.epoch.set.epoch) return catchUp(replica, from);
+  if (standing.epoch < replica.epoch.set.epoch) return;
+  if (!isNews(replica, standing)) return;
+  if (standing.qc.round > replica.record.highQc.round && !pointOf(replica, standing.qc.block)) {
+    await catchUp(replica, from);
+  }
+  if (isNews(replica, standing)) await replica.lock.run(() => adoptStanding(replica, standing));
+}
+
+/** Adopts what checks of a standing. Under the lock. */
+export async function adoptStanding(replica: Replica, standing: Standing): Promise<void> {
+  if (standing.epoch !== replica.epoch.set.epoch) return;
+  const { qc, tc } = standing;
+  const better = qc.round > replica.record.highQc.round && pointOf(replica, qc.block);
+  const checkedQc = better ? checkQc(replica, qc) : undefined;
+  const checkedTc =
+    tc && tc.round > (replica.record.highTc?.round ?? 0) ? checkTc(replica, tc) : undefined;
+  await adoptCertificates(replica, checkedQc ?? null, checkedTc ?? null);
+}
+
+function isNews(replica: Replica, { epoch, qc, tc }: Standing): boolean {
+  const { highQc, highTc } = replica.record;
+  if (epoch !== replica.epoch.set.epoch) return false;
+  return qc.round > highQc.round || (tc !== null && tc.round > (highTc?.round ?? 0));
+}
