@@ -29,6 +29,26 @@ export interface ValidatorSet {
   readonly tenureRounds: number;
 }
 
+/** The set that these members make: the validators among them, in the order of their ids. */
+export const validatorSetOf = (
+  ledger: Digest,
+  epoch: number,
+  tenureRounds: number,
+  members: readonly {
+    readonly id: string;
+    readonly validator: boolean;
+    readonly nodeKey: PublicJwk;
+  }[],
+): ValidatorSet => ({
+  ledger,
+  epoch,
+  tenureRounds,
+  validators: members
+    .filter((member) => member.validator)
+    .map(({ id, nodeKey }) => ({ member: id, key: nodeKey }))
+    .sort((a, b) => (a.member < b.member ? -1 : 1)),
+});
+
 /** A quorum certificate whose signatures were checked against its epoch's validator set. */
 export type VerifiedQc = QuorumCertificate & { readonly __verified: unique symbol };
 /** A timeout certificate whose signatures were checked against its epoch's validator set. */

@@ -9,6 +9,7 @@ import {
   type EpochRecord,
   type KeyRecord,
   type MemberRecord,
+  type RosterRecord,
   SYSTEM_KEYS,
 } from './system-records.ts';
 
@@ -18,7 +19,10 @@ import {
  */
 export function genesisState(genesis: Genesis): [key: string, value: Value][] {
   const state = new Map<string, Value>();
-  const add = (key: string, value: MemberRecord | KeyRecord | ContractRecord | EpochRecord) => {
+  const add = (
+    key: string,
+    value: MemberRecord | KeyRecord | RosterRecord | ContractRecord | EpochRecord,
+  ): void => {
     if (state.has(key)) throw new Error(`the genesis document defines ${key} twice`);
     state.set(key, toValue(value));
   };
@@ -26,10 +30,16 @@ export function genesisState(genesis: Genesis): [key: string, value: Value][] {
   for (const { identities, ...member } of genesis.members) {
     add(SYSTEM_KEYS.member(member.id), { ...member, active: true });
     nodeKeys.add(jwkThumbprint(member.nodeKey));
+    const roster: RosterRecord['identities'] = {};
     for (const { name, key, roles } of identities) {
-      const record = { member: member.id, name, roles, jwk: key, active: true };
-      add(SYSTEM_KEYS.key(jwkThumbprint(key)), record);
+      const keyId = jwkThumbprint(key);
+      add(SYSTEM_KEYS.key(keyId), { member: member.id, name, roles, jwk: key, active: true });
+      if (Object.hasOwn(roster, name)) {
+        throw new Error(`the genesis document names ${member.id}'s identity ${name} twice`);
+      }
+      roster[name] = { keyId, admin: roles.includes('admin') };
     }
+    add(SYSTEM_KEYS.roster(member.id), { identities: roster });
   }
   if (nodeKeys.size < genesis.members.length) {
     throw new Error('the genesis document gives two members one node key');

@@ -63,6 +63,15 @@ export const KeyRecordSchema = z.strictObject({
 });
 export type KeyRecord = z.infer<typeof KeyRecordSchema>;
 
+/** `identity/roster/<member>`: the keys of its active identities by name, and who administers. */
+export const RosterRecordSchema = z.strictObject({
+  identities: z.record(
+    IdentityNameSchema,
+    z.strictObject({ keyId: z.string(), admin: z.boolean() }),
+  ),
+});
+export type RosterRecord = z.infer<typeof RosterRecordSchema>;
+
 /** The code of a contract that is in force in an epoch; undefined where none is. */
 export function effectiveContract(
   record: ContractRecord | undefined,
@@ -91,4 +100,5 @@ export const SYSTEM_KEYS = {
   parameters: `governance/parameters/${CURRENT}`,
   epoch: `governance/epoch/${CURRENT}`,
   key: (keyId: string): string => `identity/key/${keyId}`,
+  roster: (member: string): string => `identity/roster/${member}`,
 } as const;

@@ -5,7 +5,7 @@
  */
 import { decodeCbor, encodeCbor, type Value } from '../bytes/cbor.ts';
 import type { Digest } from '../bytes/digest.ts';
-import type { ValidatorSet } from '../consensus/validators.ts';
+import { type ValidatorSet, validatorSetOf } from '../consensus/validators.ts';
 import type { Catalog } from '../contract/catalog.ts';
 import { type EpochRecord, type MemberRecord, SYSTEM_KEYS } from '../contract/system-records.ts';
 import type { ConsensusParameters } from '../ledger/limits.ts';
@@ -192,7 +192,9 @@ export class BlockExecution {
     const stored = view.get(SYSTEM_KEYS.parameters);
     if (!stored) throw new Error('the ledger has no parameters');
     const parameters = decodeCbor(stored) as unknown as ConsensusParameters;
-    return epochOf(ledger, epoch + 1, members, parameters);
+    const active = members.filter((member) => member.active);
+    const set = validatorSetOf(ledger, epoch + 1, parameters.tenureRounds, active);
+    return { set, parameters };
   }
 
   #put(writes: Map<string, Uint8Array | null>, key: string, value: Value): void {
@@ -203,25 +205,6 @@ export class BlockExecution {
 /** State key of the ids of one block: ordered by height. */
 export const recentKey = (height: number): string =>
   `${RECENT_PREFIX}${String(height).padStart(16, '0')}`;
-
-/** The epoch that these members and parameters make. */
-export const epochOf = (
-  ledger: Digest,
-  epoch: number,
-  members: readonly Pick<MemberRecord, 'id' | 'nodeKey' | 'validator' | 'active'>[],
-  parameters: ConsensusParameters,
-): Epoch => ({
-  set: {
-    ledger,
-    epoch,
-    tenureRounds: parameters.tenureRounds,
-    validators: members
-      .filter((member) => member.active && member.validator)
-      .map(({ id, nodeKey }) => ({ member: id, key: nodeKey }))
-      .sort((a, b) => (a.member < b.member ? -1 : 1)),
-  },
-  parameters,
-});
 
 function addAll(target: Map<string, Uint8Array | null>, source: Layer): void {
   for (const [key, value] of source) target.set(key, value);

@@ -2,11 +2,11 @@
 import { encodeCbor } from '../bytes/cbor.ts';
 import { taggedDigest, ZERO_DIGEST } from '../bytes/digest.ts';
 import { merkleRoot } from '../bytes/merkle.ts';
-import { validatorsHash } from '../consensus/validators.ts';
+import { validatorSetOf, validatorsHash } from '../consensus/validators.ts';
 import { genesisState } from '../contract/genesis-state.ts';
 import { encodeHeader, type Header } from '../ledger/block.ts';
 import { type Genesis, ledgerId } from '../ledger/genesis.ts';
-import { type Epoch, epochOf } from './block-execution.ts';
+import type { Epoch } from './block-execution.ts';
 import type { ChainPoint } from './execute-block.ts';
 import { type Page, updateTree } from './state-tree.ts';
 
@@ -18,22 +18,15 @@ export interface GenesisBlock {
   readonly pages: ReadonlyMap<string, Page>;
 }
 
-/** The epoch that a genesis document names: its validators and parameters. */
-export const genesisEpoch = (genesis: Genesis): Epoch =>
-  epochOf(
-    ledgerId(genesis),
-    1,
-    genesis.members.map((member) => ({ ...member, active: true })),
-    genesis.parameters,
-  );
-
 /** Derives block 0. Throws an Error where the document contradicts itself. */
 export function genesisBlock(genesis: Genesis): GenesisBlock {
   const ledger = ledgerId(genesis);
   const values = new Map(genesisState(genesis).map(([key, value]) => [key, encodeCbor(value)]));
   const updated = updateTree({ hash: ZERO_DIGEST, version: null }, 0, values, () => undefined);
   if ('missing' in updated) throw new Error('an empty tree has no pages to miss');
-  const epoch = genesisEpoch(genesis);
+  const { parameters, members } = genesis;
+  const set = validatorSetOf(ledger, 1, parameters.tenureRounds, members);
+  const epoch: Epoch = { set, parameters };
   const header: Header = {
     ledger,
     epoch: 1,

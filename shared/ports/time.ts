@@ -1,4 +1,4 @@
-/** The node's clock and its one alarm. The core never looks at another clock. */
+/** The node's clock, its one alarm, and the bounded waits of its clients. The core never looks at another clock. */
 export interface Time {
   /** Milliseconds since 1970 by this node's clock. It may be skewed and may jump. */
   now(): number;
@@ -7,4 +7,6 @@ export interface Time {
    * cancels. A ring that comes late, or once more than asked for, is harmless.
    */
   alarm(at: number | null): void;
+  /** Calls once after `ms` unless the answered function is called first: for a client's bounded wait. */
+  after(ms: number, call: () => void): () => void;
 }

@@ -65,8 +65,10 @@ function batchOf(
 ): StateBatch {
   const execution = block.execution!;
   const height = block.header.height!;
+  const { hash, version } = execution.tree;
   const items: [string, Uint8Array][] = [
     [itemName.blockAt(height), fromHex(block.id)],
+    [itemName.tree(height), encodeCbor([fromHex(hash), version])],
     [
       itemName.finality(height),
       encodeCbor([descendants.map(({ header }) => encodeHeader(header)), encodeQc(qc)]),

@@ -162,12 +162,7 @@ async function build(
   const execution = await execute(replica, parent, place, mode, candidates);
   if (execution instanceof Rejected) throw new Error('building a block never refuses one');
   for (const { transaction, rejected } of execution.dropped) {
-    replica.mempool.remove(transaction.id);
-    replica.log('transaction-dropped', {
-      id: transaction.id,
-      code: rejected.rejection.code,
-      ledger,
-    });
+    drop(replica, transaction.id, rejected.rejection.code);
   }
   if (execution.transactions.length === 0 && !unfinished) return undefined;
   const block: Block = {

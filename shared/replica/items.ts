@@ -8,6 +8,8 @@ export const itemName = {
   blockAt: (height: number): string => `block/${height}`,
   /** CBOR list of the block's encoded results; absent for a block without transactions. */
   results: (height: number): string => `results/${height}`,
+  /** CBOR [hash, version]: the root of the state tree after the block. */
+  tree: (height: number): string => `tree/${height}`,
   /** Why the block is final: CBOR [[descendant headers], certificate]. */
   finality: (height: number): string => `final/${height}`,
   /** Hash of a perfect subtree of the history tree, 32 bytes. */

@@ -47,17 +47,17 @@ export async function ask(
 }
 
 /** Says the same to all other validators and waits for all the answers. */
-export const askAll = (
+export async function askAll(
   replica: Replica,
   saying: Saying,
-  each: (member: string, reply: Reply) => Promise<void> | void = () => {},
-): Promise<undefined[]> =>
-  Promise.all(
-    otherValidators(replica).map(async (member) => {
-      const reply = await ask(replica, member, saying);
-      if (reply) await each(member, reply);
-    }),
-  );
+  each: (reply: Reply) => Promise<unknown> = async () => {},
+): Promise<void> {
+  const asked = otherValidators(replica).map(async (member) => {
+    const reply = await ask(replica, member, saying);
+    if (reply) await each(reply);
+  });
+  await Promise.all(asked);
+}
 
 /** Encodes a reply with this node's standing. */
 export const replyWith = (

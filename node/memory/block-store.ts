@@ -1,0 +1,16 @@
+/** The block store of a node that forgets everything when it ends: for tests and simulation. */
+import type { Digest } from '../../shared/bytes/digest.ts';
+import type { BlockStore } from '../../shared/ports/block-store.ts';
+
+/** An empty block store in memory. */
+export function memoryBlockStore(): BlockStore {
+  const blocks = new Map<Digest, Uint8Array>();
+  return {
+    async put(id, bytes) {
+      if (!blocks.has(id)) blocks.set(id, bytes.slice());
+    },
+    async get(id) {
+      return blocks.get(id)?.slice();
+    },
+  };
+}

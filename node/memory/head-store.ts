@@ -1,0 +1,18 @@
+/** The head store of a node that forgets everything when it ends: for tests and simulation. */
+import type { HeadStore, RecordName, VersionedRecord } from '../../shared/ports/head-store.ts';
+
+/** An empty head store in memory; "durable" here means as long as the object lives. */
+export function memoryHeadStore(): HeadStore {
+  const records = new Map<RecordName, VersionedRecord>();
+  return {
+    async read(name) {
+      const record = records.get(name);
+      return record && { version: record.version, bytes: record.bytes.slice() };
+    },
+    async swap(name, expected, next) {
+      if ((records.get(name)?.version ?? 0) !== expected) return false;
+      records.set(name, { version: next.version, bytes: next.bytes.slice() });
+      return true;
+    },
+  };
+}

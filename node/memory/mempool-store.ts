@@ -1,0 +1,20 @@
+/** The mempool store of a node that forgets everything when it ends: for tests and simulation. */
+import type { Digest } from '../../shared/bytes/digest.ts';
+import type { MempoolStore } from '../../shared/ports/mempool-store.ts';
+
+/** An empty mempool store in memory. */
+export function memoryMempoolStore(): MempoolStore {
+  const held = new Map<Digest, Uint8Array>();
+  return {
+    async add(entries) {
+      for (const { id, bytes } of entries) if (!held.has(id)) held.set(id, bytes.slice());
+    },
+    async remove(ids) {
+      for (const id of ids) held.delete(id);
+    },
+    async list() {
+      // Ids are hex, so the order of their characters is the order of their bytes.
+      return [...held.keys()].sort().map((id) => ({ id, bytes: held.get(id)!.slice() }));
+    },
+  };
+}

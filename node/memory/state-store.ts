@@ -1,0 +1,78 @@
+/** The state store of a node that forgets everything when it ends: for tests and simulation. */
+import { utf8 } from '../../shared/bytes/text.ts';
+import type { StateEntry, StateStore } from '../../shared/ports/state-store.ts';
+
+/** One value of a key; null where that height deleted it. */
+interface Version {
+  readonly height: number;
+  readonly value: Uint8Array | null;
+}
+
+/** An empty state store in memory. */
+export function memoryStateStore(): StateStore {
+  /** The versions of each key, newest first. */
+  const versions = new Map<string, Version[]>();
+  const items = new Map<string, Uint8Array>();
+  /** All keys in the order of their bytes; rebuilt by the first scan after a key was added. */
+  let ordered: { readonly key: string; readonly bytes: Uint8Array }[] | undefined;
+
+  const valueAt = (key: string, at: number): Uint8Array | undefined =>
+    versions
+      .get(key)
+      ?.find(({ height }) => height <= at)
+      ?.value?.slice();
+
+  function insert(key: string, version: Version): void {
+    const known = versions.get(key);
+    if (!known) {
+      versions.set(key, [version]);
+      ordered = undefined;
+      return;
+    }
+    const found = known.findIndex(({ height }) => height <= version.height);
+    const index = found < 0 ? known.length : found;
+    known.splice(index, known[index]?.height === version.height ? 1 : 0, version);
+  }
+
+  return {
+    async write(batch) {
+      for (const [key, value] of batch.values) {
+        insert(key, { height: batch.height, value: value?.slice() ?? null });
+      }
+      for (const [name, bytes] of batch.items) items.set(name, bytes.slice());
+    },
+    async get(keys, at) {
+      return keys.map((key) => valueAt(key, at));
+    },
+    async scan(range, at) {
+      ordered ??= [...versions.keys()]
+        .map((key) => ({ key, bytes: utf8(key) }))
+        .sort((a, b) => Buffer.compare(a.bytes, b.bytes));
+      const from = utf8(range.from);
+      const to = utf8(range.to);
+      const entries: StateEntry[] = [];
+      for (let index = lowerBound(ordered, from); index < ordered.length; index++) {
+        const { key, bytes } = ordered[index]!;
+        if (entries.length >= range.limit || Buffer.compare(bytes, to) >= 0) break;
+        const value = valueAt(key, at);
+        if (value) entries.push({ key, value });
+      }
+      return entries;
+    },
+    async items(names) {
+      return names.map((name) => items.get(name)?.slice());
+    },
+  };
+}
+
+/** Index of the first key that is not below `from`. */
+function lowerBound(keys: readonly { readonly bytes: Uint8Array }[], from: Uint8Array): number {
+  let low = 0;
+  let high = keys.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (Buffer.compare(keys[middle]!.bytes, from) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

@@ -1,0 +1,251 @@
+/**
+ * What members can decide: a closed union of actions, what may stand against one, and its effect.
+ * Effects on validators, parameters and contracts begin with the next epoch.
+ */
+import { z } from 'zod';
+import { jwkThumbprint, type PublicJwk } from '../bytes/crypto.ts';
+import {
+  ConsensusParametersSchema,
+  GenesisMemberSchema,
+  MemberIdSchema,
+  PublicJwkSchema,
+} from '../ledger/genesis.ts';
+import { LIMITS } from '../ledger/limits.ts';
+import type { Context, RecordReader } from './context.ts';
+import {
+  ContractCodeSchema,
+  ContractRecordSchema,
+  CURRENT,
+  EpochRecordSchema,
+  effectiveContract,
+  MemberRecordSchema,
+  ParametersRecordSchema,
+} from './system-records.ts';
+
+const member = MemberIdSchema;
+const contractName = z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, 'a contract name');
+
+/** One decision. `replace-node-key` and `change-hosting` leave the peer key where none is given. */
+export const ActionSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('add-member'), member: GenesisMemberSchema }),
+  z.strictObject({ kind: z.literal('remove-member'), member }),
+  z.strictObject({ kind: z.literal('set-validator'), member, validator: z.boolean() }),
+  z.strictObject({
+    kind: z.literal('replace-node-key'),
+    member,
+    nodeKey: PublicJwkSchema,
+    peerKey: PublicJwkSchema.optional(),
+  }),
+  z.strictObject({
+    kind: z.literal('set-roles'),
+    member,
+    roles: GenesisMemberSchema.shape.roles.max(64),
+  }),
+  z.strictObject({
+    kind: z.literal('change-hosting'),
+    member,
+    hosting: GenesisMemberSchema.shape.hosting,
+    nodeKey: PublicJwkSchema,
+    peerKey: PublicJwkSchema.optional(),
+  }),
+  ContractCodeSchema.extend({ kind: z.literal('activate-contract'), name: contractName }),
+  z.strictObject({ kind: z.literal('retire-contract'), name: contractName }),
+  z.strictObject({ kind: z.literal('set-parameters'), parameters: ConsensusParametersSchema }),
+]);
+export type Action = z.infer<typeof ActionSchema>;
+
+/** The first identities of a member that was added; identity.enrol turns them into keys. */
+export const AdmissionSchema = GenesisMemberSchema.pick({ identities: true });
+
+/** Records that actions read and write. */
+export const actionRecords = {
+  member: MemberRecordSchema,
+  admission: AdmissionSchema,
+  contract: ContractRecordSchema,
+  parameters: ParametersRecordSchema,
+  epoch: EpochRecordSchema,
+};
+type ActionRecords = typeof actionRecords;
+type Reader = RecordReader<ActionRecords>;
+type Writer = Reader & Pick<Context<ActionRecords>, 'put'>;
+
+/** Removed members included: their ids and keys are never used again. */
+const MEMBERS_MAX = 256;
+const SYSTEM_CONTRACTS = ['governance', 'identity'];
+
+/** All members, removed ones included, in the order of their ids. */
+export const allMembers = (context: Reader) =>
+  context.scan('member', { limit: MEMBERS_MAX }).map(({ value }) => value);
+
+/** The current epoch's number, as the platform wrote it when the epoch started. */
+const currentEpoch = (context: Reader): number => context.get('epoch', CURRENT)!.current;
+
+/** Why an action can't be taken as things stand, as a sentence; undefined where it can. */
+export function obstacle(context: Reader, action: Action): string | undefined {
+  switch (action.kind) {
+    case 'add-member':
+      return obstacleToMember(context, action.member);
+    case 'activate-contract':
+    case 'retire-contract':
+      return obstacleToContract(context, action);
+    case 'set-parameters':
+      return action.parameters.baseTimeoutMs > action.parameters.timeoutMsMax
+        ? 'baseTimeoutMs is larger than timeoutMsMax.'
+        : undefined;
+    default:
+      return obstacleToChange(context, action);
+  }
+}
+
+function obstacleToMember(
+  context: Reader,
+  added: Extract<Action, { kind: 'add-member' }>['member'],
+): string | undefined {
+  const members = allMembers(context);
+  if (members.some(({ id }) => id === added.id)) {
+    return `The member id ${added.id} is in use, or was; choose another.`;
+  }
+  if (members.length >= MEMBERS_MAX) return `A consortium has ${MEMBERS_MAX} members at the most.`;
+  if (added.validator && validatorCount(members) >= LIMITS.validatorsMax) {
+    return `A consortium has ${LIMITS.validatorsMax} validators at the most.`;
+  }
+  if (isKeyInUse(members, added.nodeKey)) return 'The node key is in use by a member.';
+  if (!added.identities.some(({ roles }) => roles.includes('admin'))) {
+    return 'None of the first identities holds the role admin.';
+  }
+  const names = new Set(added.identities.map(({ name }) => name));
+  const keyIds = new Set(added.identities.map(({ key }) => jwkThumbprint(key)));
+  if (names.size < added.identities.length || keyIds.size < added.identities.length) {
+    return 'Two of the first identities have one name or one key.';
+  }
+  for (const keyId of keyIds) {
+    if (context.lookup('identity', 'key', keyId)) return `The key ${keyId} is registered already.`;
+  }
+  return undefined;
+}
+
+type MemberChange = Extract<Action, { readonly member: string }>;
+
+function obstacleToChange(context: Reader, action: MemberChange): string | undefined {
+  const found = context.get('member', action.member);
+  if (!found?.active) return `There is no active member ${action.member}.`;
+  switch (action.kind) {
+    case 'remove-member':
+      return found.validator && validatorCount(allMembers(context)) === 1
+        ? 'The last validator has to stay.'
+        : undefined;
+    case 'set-validator': {
+      if (found.validator === action.validator) return 'This changes nothing.';
+      const count = validatorCount(allMembers(context));
+      if (!action.validator && count === 1) return 'The last validator has to stay.';
+      return action.validator && count >= LIMITS.validatorsMax
+        ? `A consortium has ${LIMITS.validatorsMax} validators at the most.`
+        : undefined;
+    }
+    case 'replace-node-key':
+    case 'change-hosting':
+      // Moving to another host is a key replacement: no node's record moves with a live key.
+      return isKeyInUse(allMembers(context), action.nodeKey)
+        ? 'The node key is in use by a member.'
+        : undefined;
+    case 'set-roles':
+      return undefined;
+  }
+}
+
+function obstacleToContract(
+  context: Reader,
+  action: Extract<Action, { kind: 'activate-contract' | 'retire-contract' }>,
+): string | undefined {
+  const record = context.get('contract', action.name);
+  const coming = effectiveContract(record, currentEpoch(context) + 1);
+  if (action.kind === 'activate-contract') {
+    return coming?.version === action.version && coming.codeHash === action.codeHash
+      ? 'This code is active already, or will be with the next epoch.'
+      : undefined;
+  }
+  if (SYSTEM_CONTRACTS.includes(action.name)) return `A ledger needs the contract ${action.name}.`;
+  return coming ? undefined : `The contract ${action.name} is not active.`;
+}
+
+/** Takes an action that nothing stands against. */
+export function enact(context: Writer, action: Action): void {
+  switch (action.kind) {
+    case 'add-member': {
+      const { identities, ...added } = action.member;
+      context.put('member', added.id, { ...added, active: true });
+      context.put('admission', added.id, { identities });
+      if (added.validator) endEpoch(context);
+      return;
+    }
+    case 'activate-contract': {
+      const { version, codeHash } = action;
+      setContract(context, action.name, { version, codeHash });
+      return;
+    }
+    case 'retire-contract':
+      setContract(context, action.name, null);
+      return;
+    case 'set-parameters':
+      context.put('parameters', CURRENT, action.parameters);
+      endEpoch(context);
+      return;
+    default:
+      changeMember(context, action);
+  }
+}
+
+function changeMember(context: Writer, action: MemberChange): void {
+  const found = context.get('member', action.member)!;
+  const { id } = found;
+  switch (action.kind) {
+    case 'remove-member':
+      context.put('member', id, { ...found, active: false, validator: false });
+      if (found.validator) endEpoch(context);
+      return;
+    case 'set-validator':
+      context.put('member', id, { ...found, validator: action.validator });
+      endEpoch(context);
+      return;
+    case 'replace-node-key':
+    case 'change-hosting': {
+      const { nodeKey, peerKey = found.peerKey } = action;
+      const hosting = action.kind === 'change-hosting' ? action.hosting : found.hosting;
+      context.put('member', id, { ...found, nodeKey, peerKey, hosting });
+      if (found.validator) endEpoch(context);
+      return;
+    }
+    case 'set-roles':
+      context.put('member', id, { ...found, roles: [...new Set(action.roles)].sort() });
+  }
+}
+
+function setContract(
+  context: Writer,
+  name: string,
+  code: { readonly version: number; readonly codeHash: string } | null,
+): void {
+  const epoch = currentEpoch(context);
+  const active = effectiveContract(context.get('contract', name), epoch) ?? null;
+  context.put('contract', name, { active, next: { code, fromEpoch: epoch + 1 } });
+  endEpoch(context);
+}
+
+/** Makes the block that this runs in its epoch's last. */
+function endEpoch(context: Writer): void {
+  const current = currentEpoch(context);
+  context.put('epoch', CURRENT, { current, next: current + 1 });
+}
+
+const validatorCount = (members: readonly { validator: boolean }[]): number =>
+  members.filter(({ validator }) => validator).length;
+
+const isKeyInUse = (
+  members: readonly { nodeKey: PublicJwk; peerKey: PublicJwk }[],
+  key: PublicJwk,
+): boolean => {
+  const keyId = jwkThumbprint(key);
+  return members.some(
+    ({ nodeKey, peerKey }) => jwkThumbprint(nodeKey) === keyId || jwkThumbprint(peerKey) === keyId,
+  );
+};

@@ -1,0 +1,49 @@
+/** Reads of final blocks and what they left behind. They need no lock: all of it is immutable. */
+import { decodeCbor } from '../bytes/cbor.ts';
+import type { Digest } from '../bytes/digest.ts';
+import { toHex } from '../bytes/text.ts';
+import { type Block, decodeBlock } from '../ledger/block.ts';
+import { decodeResult, type TransactionResult } from '../ledger/result.ts';
+import { itemName } from './items.ts';
+import type { Replica } from './replica.ts';
+
+/** The final block at a height from 1 to the head's; block 0 has no body. */
+export async function finalBlock(replica: Replica, height: number): Promise<Block> {
+  const [id] = await replica.ports.state.items([itemName.blockAt(height)]);
+  const bytes = id && (await replica.ports.blocks.get(toHex(id) as Digest));
+  if (!bytes) throw new Error(`the store lacks the final block ${height}`);
+  return decodeBlock(bytes);
+}
+
+/** Encoded results of final blocks by height; an empty list for a block without transactions. */
+export async function finalResults(
+  replica: Replica,
+  heights: readonly number[],
+): Promise<Uint8Array[][]> {
+  const items = await replica.ports.state.items(heights.map((height) => itemName.results(height)));
+  return items.map((bytes) => (bytes ? (decodeCbor(bytes) as Uint8Array[]) : []));
+}
+
+/** Where a final transaction stands; undefined where it is not final. */
+export async function placeOf(
+  replica: Replica,
+  id: Digest,
+): Promise<{ readonly height: number; readonly index: number } | undefined> {
+  const [bytes] = await replica.ports.state.items([itemName.transaction(id)]);
+  if (!bytes) return undefined;
+  const [height, index] = decodeCbor(bytes) as [number, number];
+  // A torn write may have left the place above the head: that one is not final.
+  return height <= replica.head.header.height! ? { height, index } : undefined;
+}
+
+/** The result of a final transaction with the time of its block. */
+export async function finalResult(
+  replica: Replica,
+  place: { readonly height: number; readonly index: number },
+): Promise<{ readonly result: TransactionResult; readonly time: number }> {
+  const [results, block] = await Promise.all([
+    finalResults(replica, [place.height]),
+    finalBlock(replica, place.height),
+  ]);
+  return { result: decodeResult(results[0]![place.index]!), time: block.header.time };
+}

@@ -1,0 +1,141 @@
+/** Makes receipts and state proofs from what final blocks left behind. */
+import { type Cbor, decodeCbor } from '../bytes/cbor.ts';
+import type { Digest } from '../bytes/digest.ts';
+import { inclusionPath, leafHash } from '../bytes/merkle.ts';
+import { toBase64Url, toHex } from '../bytes/text.ts';
+import type { ValidatorSet } from '../consensus/validators.ts';
+import { proveKey, type TreeRoot } from '../execution/state-tree.ts';
+import { Misses } from '../execution/view.ts';
+import { decodeBlock, encodeHeader } from '../ledger/block.ts';
+import { decodeQc, type QuorumCertificate } from '../ledger/certificate.ts';
+import type {
+  Anchor,
+  CertificateJson,
+  EpochHandover,
+  FinalityProof,
+  Receipt,
+  StateProof,
+  ValidatorSetJson,
+} from '../ledger/receipt.ts';
+import { Rejected } from '../ledger/rejection.ts';
+import { decodeTransaction, transactionToJson } from '../ledger/transaction.ts';
+import { decodeEpoch } from './head.ts';
+import { finalBlock, finalResults, placeOf } from './history.ts';
+import { itemName } from './items.ts';
+import type { Replica } from './replica.ts';
+
+/** The receipt of a final transaction; undefined where it is not final. */
+export async function receiptOf(replica: Replica, id: Digest): Promise<Receipt | undefined> {
+  const place = await placeOf(replica, id);
+  if (!place) return undefined;
+  const { height, index } = place;
+  const block = await finalBlock(replica, height);
+  const [results] = await finalResults(replica, [height]);
+  const transaction = decodeTransaction(block.transactions[index]!);
+  if (transaction instanceof Rejected) throw new Error(`block ${height} holds a damaged ${id}`);
+  const size = block.transactions.length;
+  const proof = (leaves: readonly Uint8Array[]) => ({
+    index,
+    size,
+    path: inclusionPath(leaves.map(leafHash), index),
+  });
+  return {
+    format: 'fuqi-receipt-1',
+    ledger: replica.ledger,
+    transaction: { id, jws: transactionToJson(transaction), inclusion: proof(block.transactions) },
+    result: { encoded: toBase64Url(results![index]!), inclusion: proof(results!) },
+    anchor: await anchorOf(replica, height),
+  };
+}
+
+/** A proof of a key's value, or absence, in the state after a final block (from height 1 on). */
+export async function stateProofOf(
+  replica: Replica,
+  key: string,
+  height: number,
+): Promise<StateProof> {
+  const tree = await treeAt(replica, height);
+  const [value] = await replica.ports.state.get([key], height);
+  const base = replica.final.base([]);
+  for (;;) {
+    const proven = proveKey(tree, key, (name) => base.page(name));
+    if (!('missing' in proven)) {
+      if (proven.present !== (value !== undefined)) {
+        throw new Error(`the state tree and the state differ at ${key}, height ${height}`);
+      }
+      return {
+        format: 'fuqi-state-1',
+        ledger: replica.ledger,
+        key,
+        value: value ? toBase64Url(value) : null,
+        siblings: proven.siblings,
+        other: proven.other,
+        anchor: await anchorOf(replica, height),
+      };
+    }
+    const misses = new Misses();
+    for (const name of proven.missing) misses.pages.add(name);
+    await base.fetch(misses);
+  }
+}
+
+/** The state tree after a final block. The root page's version is that of the last change. */
+async function treeAt(replica: Replica, height: number): Promise<TreeRoot> {
+  if (height === replica.head.header.height) return replica.head.tree;
+  const [item] = await replica.ports.state.items([itemName.tree(height)]);
+  if (!item) throw new Error(`the store lacks the tree root of block ${height}`);
+  const [hash, version] = decodeCbor(item) as [Uint8Array, number | null];
+  return { hash: toHex(hash) as Digest, version };
+}
+
+async function anchorOf(replica: Replica, height: number): Promise<Anchor> {
+  const finality = await finalityOf(replica, height);
+  const handovers: EpochHandover[] = [];
+  const { header } = await finalBlock(replica, height);
+  for (let epoch = 2; epoch <= header.epoch; epoch++) {
+    handovers.push(await handoverTo(replica, epoch));
+  }
+  return { finality, genesis: replica.genesis, handovers };
+}
+
+async function handoverTo(replica: Replica, number: number): Promise<EpochHandover> {
+  const [bytes] = await replica.ports.state.items([itemName.epoch(number)]);
+  if (!bytes) throw new Error(`the store lacks the item of epoch ${number}`);
+  const { start, epoch } = decodeEpoch(bytes);
+  const last = await replica.ports.blocks.get(start);
+  if (!last) throw new Error(`the store lacks block ${start}`);
+  const { height } = decodeBlock(last).header;
+  return { finality: await finalityOf(replica, height!), validators: validatorsToJson(epoch.set) };
+}
+
+async function finalityOf(replica: Replica, height: number): Promise<FinalityProof> {
+  const [block, [item]] = await Promise.all([
+    finalBlock(replica, height),
+    replica.ports.state.items([itemName.finality(height)]),
+  ]);
+  if (!item) throw new Error(`the store lacks the finality proof of block ${height}`);
+  const [descendants, qc] = decodeCbor(item) as [Uint8Array[], Cbor];
+  return {
+    header: toBase64Url(encodeHeader(block.header)),
+    descendants: descendants.map(toBase64Url),
+    certificate: certificateToJson(decodeQc(qc)),
+  };
+}
+
+/** A certificate as receipts carry it. */
+export const certificateToJson = (qc: QuorumCertificate): CertificateJson => ({
+  epoch: qc.epoch,
+  round: qc.round,
+  block: qc.block,
+  signatures: qc.signatures.map(({ validator, signature }) => ({
+    validator,
+    signature: toBase64Url(signature),
+  })),
+});
+
+/** A validator set as receipts carry it. */
+export const validatorsToJson = (set: ValidatorSet): ValidatorSetJson => ({
+  epoch: set.epoch,
+  tenureRounds: set.tenureRounds,
+  validators: set.validators.map(({ member, key }) => ({ member, x: key.x, y: key.y })),
+});

@@ -1,0 +1,305 @@
+/** What a node offers its clients (`shared/api/ledger-service.ts`), over its replica. */
+import type {
+  BlockSummary,
+  ConsensusStatus,
+  EventCursor,
+  LedgerEvent,
+  LedgerService,
+  MemberInfo,
+} from '../api/ledger-service.ts';
+import { decodeCbor, type Value } from '../bytes/cbor.ts';
+import { currentRound } from '../consensus/safety.ts';
+import { leaderOf } from '../consensus/validators.ts';
+import type { Contract } from '../contract/define.ts';
+import {
+  type ContractRecord,
+  effectiveContract,
+  type KeyRecord,
+  type MemberRecord,
+  SYSTEM_KEYS,
+} from '../contract/system-records.ts';
+import { genesisBlock } from '../execution/genesis-block.ts';
+import { callerOf } from '../execution/run-transaction.ts';
+import type { Block } from '../ledger/block.ts';
+import { LIMITS } from '../ledger/limits.ts';
+import { Rejected, rejected } from '../ledger/rejection.ts';
+import { decodeResult } from '../ledger/result.ts';
+import { decodeTransaction, parseTransaction } from '../ledger/transaction.ts';
+import type { Custody } from '../ports/custody.ts';
+import { finalBlock, finalResults } from './history.ts';
+import { receiptOf, stateProofOf } from './prove.ts';
+import { answerQuery } from './query.ts';
+import type { Replica } from './replica.ts';
+import { finalStatus, pendingStatus, submit } from './submit.ts';
+
+const SCAN_MAX = 4096;
+/** Results of this many heights are read at once when looking for events. */
+const EVENT_HEIGHTS = 64;
+
+/** Builds the service of a node. */
+export function ledgerService(replica: Replica, custody: Custody): LedgerService {
+  const genesis = genesisSummary(replica);
+  const headHeight = (): number => replica.head.header.height!;
+
+  const block = async (height: number): Promise<BlockSummary | undefined> => {
+    if (height === 0) return genesis;
+    if (height < 0 || height > headHeight()) return undefined;
+    return summaryOf(await finalBlock(replica, height));
+  };
+
+  const scan = async (prefix: string): Promise<Value[]> => {
+    const range = { from: prefix, to: `${prefix.slice(0, -1)}0`, limit: SCAN_MAX };
+    const entries = await replica.ports.state.scan(range, headHeight());
+    return entries.map(({ value }) => decodeCbor(value) as Value);
+  };
+
+  let contracts: { readonly epoch: number; readonly list: readonly Contract[] } | undefined;
+  const activeContracts = async (): Promise<readonly Contract[]> => {
+    const { epoch } = replica.epoch.set;
+    // What is in force changes at the start of an epoch only.
+    if (contracts?.epoch === epoch) return contracts.list;
+    const list: Contract[] = [];
+    for (const entry of replica.catalog.entries) {
+      const stored = await replica.final.read(SYSTEM_KEYS.contract(entry.contract.name));
+      const record = stored && (decodeCbor(stored) as unknown as ContractRecord);
+      const code = record ? effectiveContract(record, epoch) : undefined;
+      const { version } = entry.contract;
+      if (code?.version === version && code.codeHash === entry.codeHash) list.push(entry.contract);
+    }
+    contracts = { epoch, list };
+    return list;
+  };
+
+  /** What the schema says is wrong, in full, before a transaction takes room in a block. */
+  const checkArguments = async (
+    contractName: string,
+    method: string,
+    args: Value,
+  ): Promise<Rejected | undefined> => {
+    const contract = (await activeContracts()).find(({ name }) => name === contractName);
+    if (!contract)
+      return rejected('unknown-contract', 'No such contract is active.', { got: contractName });
+    const definition = Object.hasOwn(contract.transactions, method)
+      ? contract.transactions[method]
+      : undefined;
+    if (!definition) {
+      const expected = Object.keys(contract.transactions);
+      return rejected('unknown-method', 'No such method.', { got: method, expected });
+    }
+    const parsed = definition.input.safeParse(args);
+    if (parsed.success) return undefined;
+    return rejected('invalid-arguments', 'The arguments do not fit the method.', {
+      issues: parsed.error.issues.map((issue) => ({
+        pointer: `/${issue.path.map(String).join('/')}`,
+        message: issue.message,
+      })),
+    });
+  };
+
+  const service: LedgerService = {
+    genesis: replica.genesis,
+    ledger: replica.ledger,
+    member: replica.member,
+
+    async submit(transaction, waitMs) {
+      const { contract, method, args } = transaction.body;
+      return (
+        (await checkArguments(contract, method, args)) ??
+        submit(replica, transaction, Math.min(waitMs, LIMITS.waitMsMax))
+      );
+    },
+
+    async submitCustodial(identity, call, waitMs) {
+      if (!custody.keyId(identity)) {
+        return rejected('unknown-key', 'This node keeps no key of that identity.', {
+          got: identity,
+        });
+      }
+      const { transactionWindowMs } = replica.epoch.parameters;
+      const { contract, method, args, nonce } = call;
+      const jws = custody.sign(identity, {
+        ledger: replica.ledger,
+        contract,
+        method,
+        args: args as { readonly [key: string]: Value },
+        notAfter: replica.ports.time.now() + Math.floor(transactionWindowMs / 2),
+        ...(nonce === undefined ? {} : { nonce }),
+      });
+      const transaction = parseTransaction(jws);
+      if (transaction instanceof Rejected) return transaction;
+      return service.submit(transaction, waitMs);
+    },
+
+    async transaction(id) {
+      return (await finalStatus(replica, id)) ?? pendingStatus(replica, id);
+    },
+    receipt: (id) => receiptOf(replica, id),
+    async head() {
+      return (await block(headHeight()))!;
+    },
+    block,
+    async blocks(before, limit) {
+      const top = Math.min(before - 1, headHeight());
+      const heights = Array.from(
+        { length: Math.max(0, Math.min(limit, top + 1)) },
+        (_, i) => top - i,
+      );
+      const found = await Promise.all(heights.map(block));
+      return found.filter((summary) => summary !== undefined);
+    },
+
+    async state(key, at, withProof) {
+      const height = at ?? headHeight();
+      const late = checkHeight(height, headHeight());
+      if (late) return late;
+      if (withProof && height > 0) {
+        const proof = await stateProofOf(replica, key, height);
+        const [value] = await replica.ports.state.get([key], height);
+        return { height, value: value && (decodeCbor(value) as Value), proof };
+      }
+      const [value] = await replica.ports.state.get([key], height);
+      return { height, value: value && (decodeCbor(value) as Value) };
+    },
+
+    async query(contractName, name, input, caller, at) {
+      const height = at ?? headHeight();
+      const late = checkHeight(height, headHeight());
+      if (late) return late;
+      const contract = (await activeContracts()).find((entry) => entry.name === contractName);
+      const definition = contract?.queries[name];
+      if (!contract)
+        return rejected('unknown-contract', 'No such contract is active.', { got: contractName });
+      if (!definition) return rejected('unknown-method', 'No such query.', { got: name });
+      const { header } = (await block(height))!;
+      const facts = { height, time: header.time };
+      const output = await answerQuery(replica, facts, contract, definition, input, caller);
+      return output instanceof Rejected ? output : { height, output };
+    },
+
+    activeContracts,
+
+    async identity(name) {
+      const keyId = custody.keyId(name);
+      if (!keyId) return undefined;
+      const read = async (key: string) => {
+        const bytes = await replica.final.read(key);
+        return bytes ? (decodeCbor(bytes) as unknown) : undefined;
+      };
+      const key = (await read(SYSTEM_KEYS.key(keyId))) as KeyRecord | undefined;
+      const member =
+        key && ((await read(SYSTEM_KEYS.member(key.member))) as MemberRecord | undefined);
+      return key && member ? callerOf(keyId, key, member) : undefined;
+    },
+
+    events: (after, limit) => eventsAfter(replica, after, limit),
+    onCommit(listener) {
+      replica.commitListeners.add(listener);
+      return () => replica.commitListeners.delete(listener);
+    },
+
+    async members() {
+      const members = (await scan(SYSTEM_KEYS.members)) as unknown as MemberRecord[];
+      return members
+        .filter(({ active }) => active)
+        .map(
+          ({ id, name, hosting, validator, roles }): MemberInfo => ({
+            id,
+            name,
+            hosting,
+            validator,
+            roles,
+          }),
+        );
+    },
+
+    async consensus() {
+      return consensusStatus(replica);
+    },
+  };
+  return service;
+}
+
+function checkHeight(height: number, head: number): Rejected | undefined {
+  if (height >= 0 && height <= head) return undefined;
+  return rejected('malformed', 'No such height is final on this node.', {
+    pointer: '/at',
+    got: height,
+    expected: head,
+  });
+}
+
+function genesisSummary(replica: Replica): BlockSummary {
+  const { point } = genesisBlock(replica.genesis);
+  return { id: point.id, header: point.header, transactions: [] };
+}
+
+function summaryOf({ id, header, transactions }: Block): BlockSummary {
+  const ids = transactions.map((bytes) => {
+    const transaction = decodeTransaction(bytes);
+    if (transaction instanceof Rejected) throw new Error(`block ${id} holds a damaged transaction`);
+    return transaction.id;
+  });
+  return { id, header, transactions: ids };
+}
+
+async function eventsAfter(
+  replica: Replica,
+  after: EventCursor,
+  limit: number,
+): Promise<LedgerEvent[]> {
+  const events: LedgerEvent[] = [];
+  const head = replica.head.header.height!;
+  for (let from = Math.max(1, after.height); from <= head; from += EVENT_HEIGHTS) {
+    const count = Math.min(EVENT_HEIGHTS, head - from + 1);
+    const heights = Array.from({ length: count }, (_, index) => from + index);
+    const results = await finalResults(replica, heights);
+    for (const [index, height] of heights.entries()) {
+      if (results[index]!.length === 0) continue;
+      const { header } = await finalBlock(replica, height);
+      for (const event of eventsOf(height, header.time, results[index]!)) {
+        if (!isAfter(event, after)) continue;
+        if (events.length >= limit) return events;
+        events.push(event);
+      }
+    }
+  }
+  return events;
+}
+
+function* eventsOf(height: number, time: number, results: Uint8Array[]): Generator<LedgerEvent> {
+  for (const [transactionIndex, encoded] of results.entries()) {
+    const result = decodeResult(encoded);
+    if (result.status !== 'committed') continue;
+    for (const [eventIndex, { type, data }] of result.events.entries()) {
+      const { transaction } = result;
+      yield { height, transactionIndex, eventIndex, transaction, time, type, data };
+    }
+  }
+}
+
+function isAfter(event: LedgerEvent, after: EventCursor): boolean {
+  if (event.height !== after.height) return event.height > after.height;
+  if (event.transactionIndex !== after.transactionIndex) {
+    return event.transactionIndex > after.transactionIndex;
+  }
+  return event.eventIndex > after.eventIndex;
+}
+
+function consensusStatus(replica: Replica): ConsensusStatus {
+  const { header, id } = replica.head;
+  const round = currentRound(replica.record);
+  const waiting = replica.rings > 1;
+  const busy = replica.mempool.size > 0 || replica.driving !== null;
+  return {
+    member: replica.member,
+    state: waiting ? 'waiting' : busy ? 'committing' : 'idle',
+    epoch: replica.epoch.set.epoch,
+    round,
+    leader: leaderOf(replica.epoch.set, round),
+    height: header.height!,
+    headId: id,
+    headTime: header.time,
+    pending: replica.mempool.size,
+    missing: [...replica.missing],
+  };
+}

@@ -1,0 +1,96 @@
+/** Clients' transactions: admission, the wait for finality, and the promise behind a 202. */
+
+import type { TransactionStatus } from '../api/ledger-service.ts';
+import type { Digest } from '../bytes/digest.ts';
+import { currentRound } from '../consensus/safety.ts';
+import { leaderOf } from '../consensus/validators.ts';
+import { Rejected } from '../ledger/rejection.ts';
+import type { Transaction } from '../ledger/transaction.ts';
+import { admit } from './admit.ts';
+import { settleAlarm } from './alarm.ts';
+import { startDrive } from './drive.ts';
+import { forward } from './forward.ts';
+import { finalResult, placeOf } from './history.ts';
+import type { Replica, Waiter } from './replica.ts';
+
+/**
+ * Admits a transaction and waits for its finality. `pending` is answered only when the transaction
+ * is held durably: it will be committed, rejected or expired.
+ */
+export async function submit(
+  replica: Replica,
+  transaction: Transaction,
+  waitMs: number,
+): Promise<TransactionStatus | Rejected> {
+  const { id } = transaction;
+  const admitted = await admit(replica, transaction);
+  if (admitted instanceof Rejected) return admitted;
+  if (admitted === 'final') return statusOf(replica, id);
+  const outcome = waitMs > 0 ? waitFor(replica, id, waitMs) : Promise.resolve('late' as const);
+  if (admitted === 'admitted') send(replica, transaction);
+  if ((await outcome) !== 'late') return statusOf(replica, id);
+  // The other end hears "pending" only after this is durable.
+  await replica.ports.mempool.add([{ id, bytes: transaction.bytes }]);
+  const status = await statusOf(replica, id);
+  if (status.status !== 'pending') await replica.ports.mempool.remove([id]);
+  return status;
+}
+
+function send(replica: Replica, transaction: Transaction): void {
+  settleAlarm(replica, false);
+  if (leaderOf(replica.epoch.set, currentRound(replica.record)) === replica.member) {
+    startDrive(replica);
+    return;
+  }
+  replica.outbox.set(transaction.id, transaction.bytes);
+  forward(replica);
+}
+
+/** Resolves when the transaction is final or expired, or after `waitMs`. */
+function waitFor(
+  replica: Replica,
+  id: Digest,
+  waitMs: number,
+): Promise<'final' | 'expired' | 'late'> {
+  return new Promise((resolve) => {
+    const waiters = replica.waiters.get(id) ?? new Set<Waiter>();
+    const cancel = replica.ports.time.after(waitMs, () => {
+      waiters.delete(waiter);
+      if (waiters.size === 0 && replica.waiters.get(id) === waiters) replica.waiters.delete(id);
+      resolve('late');
+    });
+    const waiter: Waiter = (outcome) => {
+      cancel();
+      resolve(outcome);
+    };
+    waiters.add(waiter);
+    replica.waiters.set(id, waiters);
+    // It may have become final between its admission and here.
+    if (replica.final.includes(id)) waiter('final');
+  });
+}
+
+/** What became of a transaction: final with its result, pending here, or gone. */
+export async function statusOf(replica: Replica, id: Digest): Promise<TransactionStatus> {
+  return (
+    (await finalStatus(replica, id)) ?? pendingStatus(replica, id) ?? { id, status: 'expired' }
+  );
+}
+
+/** The status of a final transaction; undefined where it is not final. */
+export async function finalStatus(
+  replica: Replica,
+  id: Digest,
+): Promise<TransactionStatus | undefined> {
+  const place = await placeOf(replica, id);
+  if (!place) return undefined;
+  const { result, time } = await finalResult(replica, place);
+  return { id, status: result.status, ...place, time, result };
+}
+
+/** The status of a transaction that this node holds or saw in a block that is not final yet. */
+export function pendingStatus(replica: Replica, id: Digest): TransactionStatus | undefined {
+  const held = replica.mempool.get(id) !== undefined;
+  const inBlock = held || [...replica.pending.values()].some(({ ids }) => ids.has(id));
+  return inBlock ? { id, status: 'pending' } : undefined;
+}

@@ -1,0 +1,229 @@
+/**
+ * Four real replicas in one process: real execution, real contracts, memory stores, direct calls
+ * instead of sockets. Links can be cut, nodes stopped and reopened from what is durable.
+ */
+import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
+import { openMemoryStores } from '../../node/memory/stores.ts';
+import { timers } from '../../node/timers.ts';
+import { jwkThumbprint, type PublicJwk } from '../../shared/bytes/crypto.ts';
+import { utf8 } from '../../shared/bytes/text.ts';
+import type { Catalog } from '../../shared/contract/catalog.ts';
+import { type Genesis, ledgerId } from '../../shared/ledger/genesis.ts';
+import { type ConsensusParameters, DEFAULT_PARAMETERS } from '../../shared/ledger/limits.ts';
+import { TRANSACTION_TYPE, type TransactionBody } from '../../shared/ledger/transaction.ts';
+import type { Custody } from '../../shared/ports/custody.ts';
+import { ring } from '../../shared/replica/alarm.ts';
+import { openReplica } from '../../shared/replica/open.ts';
+import { receive } from '../../shared/replica/receive.ts';
+import type { Log, Ports, Replica } from '../../shared/replica/replica.ts';
+import { ledgerService } from '../../shared/replica/service.ts';
+
+export interface TestKey {
+  readonly privateKey: KeyObject;
+  readonly jwk: PublicJwk;
+  readonly keyId: string;
+}
+
+/** A new P-256 key. */
+export function testKey(): TestKey {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const { kty, crv, x, y } = publicKey.export({ format: 'jwk' });
+  const jwk = { kty, crv, x, y } as PublicJwk;
+  return { privateKey, jwk, keyId: jwkThumbprint(jwk) };
+}
+
+const es256 = (key: TestKey, bytes: Uint8Array): Uint8Array =>
+  sign('sha256', bytes, { key: key.privateKey, dsaEncoding: 'ieee-p1363' });
+
+/** Signs a transaction body as a compact JWS. */
+export function signBody(key: TestKey, body: TransactionBody): string {
+  const header = { alg: 'ES256', typ: TRANSACTION_TYPE, kid: key.keyId };
+  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const input = `${part(header)}.${part(body)}`;
+  return `${input}.${Buffer.from(es256(key, utf8(input))).toString('base64url')}`;
+}
+
+/** An identity to be written into genesis: `member/name` with its roles. */
+export interface TestIdentity {
+  readonly member: string;
+  readonly name: string;
+  readonly roles: readonly string[];
+}
+
+export interface NetworkOptions {
+  readonly members: readonly string[];
+  readonly catalog: Catalog;
+  readonly identities?: readonly TestIdentity[];
+  /** Contract roles of each member; default: all of its identities' roles. */
+  readonly parameters?: Partial<ConsensusParameters>;
+  readonly log?: (member: string, ...event: Parameters<Log>) => void;
+}
+
+export interface TestNode {
+  readonly member: string;
+  replica: Replica;
+  readonly service: ReturnType<typeof ledgerService>;
+}
+
+/** A network whose links are function calls. */
+export class LocalNetwork {
+  readonly genesis: Genesis;
+  readonly nodes = new Map<string, TestNode>();
+  readonly keys = new Map<string, TestKey>();
+  readonly #options: NetworkOptions;
+  readonly #nodeKeys = new Map<string, TestKey>();
+  readonly #stores = new Map<string, ReturnType<typeof openMemoryStores>>();
+  readonly #cut = new Set<string>();
+  readonly #stopTimers = new Map<string, () => void>();
+  /** Messages sent so far, for tests of idleness. */
+  messages = 0;
+
+  constructor(options: NetworkOptions) {
+    this.#options = options;
+    const identities = options.identities ?? [];
+    for (const member of options.members) {
+      this.#nodeKeys.set(member, testKey());
+      this.keys.set(`${member}/admin`, testKey());
+    }
+    for (const { member, name } of identities) this.keys.set(`${member}/${name}`, testKey());
+    this.genesis = {
+      format: 'fuqi-genesis-1',
+      consortium: 'demo',
+      time: Date.now() - 1000,
+      visibility: 'public',
+      parameters: {
+        ...DEFAULT_PARAMETERS,
+        baseTimeoutMs: 200,
+        timeoutMsMax: 1000,
+        ...options.parameters,
+      },
+      members: options.members.map((id) => {
+        const own = identities.filter(({ member }) => member === id);
+        return {
+          id,
+          name: id,
+          hosting: 'private' as const,
+          validator: true,
+          nodeKey: this.#nodeKeys.get(id)!.jwk,
+          peerKey: testKey().jwk,
+          roles: [...new Set(own.flatMap(({ roles }) => roles))].filter((role) => role !== 'admin'),
+          identities: [
+            { name: 'admin', key: this.keys.get(`${id}/admin`)!.jwk, roles: ['admin'] },
+            ...own.map(({ name, roles }) => ({
+              name,
+              key: this.keys.get(`${id}/${name}`)!.jwk,
+              roles: [...roles],
+            })),
+          ],
+        };
+      }),
+      contracts: options.catalog.entries.map(({ contract, codeHash }) => ({
+        name: contract.name,
+        version: contract.version,
+        codeHash,
+      })),
+    };
+  }
+
+  /** Opens a network with all nodes running. */
+  static async open(options: NetworkOptions): Promise<LocalNetwork> {
+    const network = new LocalNetwork(options);
+    for (const member of options.members) await network.start(member);
+    return network;
+  }
+
+  get ledger() {
+    return ledgerId(this.genesis);
+  }
+
+  node(member: string): TestNode {
+    const node = this.nodes.get(member);
+    if (!node) throw new Error(`${member} is not running`);
+    return node;
+  }
+
+  service(member: string) {
+    return this.node(member).service;
+  }
+
+  /** Starts a node from what its store holds. */
+  async start(member: string): Promise<TestNode> {
+    const stores = this.#stores.get(member) ?? openMemoryStores();
+    this.#stores.set(member, stores);
+    const nodeKey = this.#nodeKeys.get(member)!;
+    let replica: Replica | undefined;
+    const time = timers(() => {
+      if (replica) void ring(replica);
+    });
+    this.#stopTimers.set(member, () => time.stop());
+    const ports: Ports = {
+      ...stores,
+      signer: { publicKey: nodeKey.jwk, sign: async (digest) => es256(nodeKey, digest) },
+      peers: { request: (to, message) => this.#deliver(member, to, message) },
+      time,
+    };
+    const log: Log = (...event) => this.#options.log?.(member, ...event);
+    const { genesis } = this;
+    const { catalog } = this.#options;
+    replica = await openReplica({ genesis, member, catalog, ports, store: member, log });
+    const node = { member, replica, service: ledgerService(replica, this.#custody(member)) };
+    this.nodes.set(member, node);
+    return node;
+  }
+
+  /** Stops a node at once, as a crash does: only its store stays. */
+  stop(member: string): void {
+    const node = this.node(member);
+    node.replica.stopped = true;
+    this.#stopTimers.get(member)!();
+    this.nodes.delete(member);
+  }
+
+  close(): void {
+    for (const member of [...this.nodes.keys()]) this.stop(member);
+  }
+
+  /** Cuts or heals the link between two members, both ways. */
+  cut(a: string, b: string, cut = true): void {
+    for (const link of [`${a}>${b}`, `${b}>${a}`]) {
+      if (cut) this.#cut.add(link);
+      else this.#cut.delete(link);
+    }
+  }
+
+  async #deliver(from: string, to: string, message: Uint8Array): Promise<Uint8Array> {
+    this.messages++;
+    const node = this.nodes.get(to);
+    if (!node || this.#cut.has(`${from}>${to}`)) throw new Error(`${to} is unreachable`);
+    const reply = await receive(node.replica, from, message);
+    if (this.#cut.has(`${to}>${from}`) || !this.nodes.has(from))
+      throw new Error('the reply is lost');
+    return reply;
+  }
+
+  #custody(member: string): Custody {
+    const key = (name: string): TestKey | undefined => this.keys.get(`${member}/${name}`);
+    return {
+      keyId: (name) => key(name)?.keyId,
+      sign: (name, body) =>
+        signBody(key(name)!, { nonce: randomBytes(16).toString('base64url'), ...body }),
+    };
+  }
+
+  /** A signed transaction of an identity, as a compact JWS. */
+  signed(
+    identity: string,
+    contract: string,
+    method: string,
+    args: TransactionBody['args'],
+  ): string {
+    return signBody(this.keys.get(identity)!, {
+      ledger: this.ledger,
+      contract,
+      method,
+      args,
+      nonce: randomBytes(12).toString('base64url'),
+      notAfter: Date.now() + 60_000,
+    });
+  }
+}

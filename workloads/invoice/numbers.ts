@@ -1,0 +1,64 @@
+/**
+ * Invoice numbers: 20 digits from the ranges that the tax bureau allotted to a seller. Each number
+ * is used once; automatic numbering goes on after the last one and skips those chosen by hand.
+ */
+import type { InvoiceContext, NumberRange, Seller } from './records.ts';
+
+/** Numbers taken by hand that automatic numbering skips in one go. */
+const SKIP_MAX = 256;
+
+/** The reasons that `takeNumber` may give. */
+export const NUMBER_REJECTS = ['no-number-left', 'number-not-allotted', 'number-used'] as const;
+
+/** The number before or after another; undefined where there is none of 20 digits. */
+export function neighbour(number: string, step: 1n | -1n): string | undefined {
+  const next = BigInt(number) + step;
+  if (next < 0n) return undefined;
+  const text = next.toString().padStart(20, '0');
+  return text.length === 20 ? text : undefined;
+}
+
+/** Takes the chosen number, or the next free one, and answers it with the ranges as they are then. */
+export function takeNumber(
+  context: InvoiceContext,
+  seller: Seller,
+  chosen: string | undefined,
+): { readonly number: string; readonly ranges: NumberRange[] } {
+  if (chosen !== undefined) return takeChosen(context, seller, chosen);
+  for (const range of seller.ranges) {
+    let number = range.next;
+    for (let tries = 0; number !== null && tries < SKIP_MAX; tries++) {
+      if (!context.get('invoice', number))
+        return taken(seller, range, number, after(range, number));
+      number = after(range, number);
+    }
+  }
+  return context.reject(
+    'no-number-left',
+    'The seller has no free number left; the tax bureau allots more.',
+  );
+}
+
+function takeChosen(context: InvoiceContext, seller: Seller, number: string) {
+  // Texts of equal length compare like the numbers that they are.
+  const range = seller.ranges.find(({ from, to }) => from <= number && number <= to);
+  if (!range) {
+    return context.reject('number-not-allotted', 'The number is in none of the seller’s ranges.', {
+      got: number,
+      expected: seller.ranges.map(({ from, to }) => `${from}-${to}`),
+    });
+  }
+  if (context.get('invoice', number)) {
+    return context.reject('number-used', 'The number was used already.', { got: number });
+  }
+  // A number chosen ahead leaves the gap before it to automatic numbering.
+  return taken(seller, range, number, number === range.next ? after(range, number) : range.next);
+}
+
+function taken(seller: Seller, range: NumberRange, number: string, next: string | null) {
+  const ranges = seller.ranges.map((other) => (other === range ? { ...range, next } : other));
+  return { number, ranges };
+}
+
+const after = (range: NumberRange, number: string): string | null =>
+  number < range.to ? neighbour(number, 1n)! : null;
