@@ -7,10 +7,11 @@ export function memoryBlockStore(): BlockStore {
   const blocks = new Map<Digest, Uint8Array>();
   return {
     async put(id, bytes) {
-      if (!blocks.has(id)) blocks.set(id, bytes.slice());
+      if (!blocks.has(id)) blocks.set(id, new Uint8Array(bytes));
     },
     async get(id) {
-      return blocks.get(id)?.slice();
+      const bytes = blocks.get(id);
+      return bytes && new Uint8Array(bytes);
     },
   };
 }

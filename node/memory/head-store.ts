@@ -7,11 +7,11 @@ export function memoryHeadStore(): HeadStore {
   return {
     async read(name) {
       const record = records.get(name);
-      return record && { version: record.version, bytes: record.bytes.slice() };
+      return record && { version: record.version, bytes: new Uint8Array(record.bytes) };
     },
     async swap(name, expected, next) {
       if ((records.get(name)?.version ?? 0) !== expected) return false;
-      records.set(name, { version: next.version, bytes: next.bytes.slice() });
+      records.set(name, { version: next.version, bytes: new Uint8Array(next.bytes) });
       return true;
     },
   };

@@ -7,14 +7,14 @@ export function memoryMempoolStore(): MempoolStore {
   const held = new Map<Digest, Uint8Array>();
   return {
     async add(entries) {
-      for (const { id, bytes } of entries) if (!held.has(id)) held.set(id, bytes.slice());
+      for (const { id, bytes } of entries) if (!held.has(id)) held.set(id, new Uint8Array(bytes));
     },
     async remove(ids) {
       for (const id of ids) held.delete(id);
     },
     async list() {
       // Ids are hex, so the order of their characters is the order of their bytes.
-      return [...held.keys()].sort().map((id) => ({ id, bytes: held.get(id)!.slice() }));
+      return [...held.keys()].sort().map((id) => ({ id, bytes: new Uint8Array(held.get(id)!) }));
     },
   };
 }

@@ -16,11 +16,10 @@ export function memoryStateStore(): StateStore {
   /** All keys in the order of their bytes; rebuilt by the first scan after a key was added. */
   let ordered: { readonly key: string; readonly bytes: Uint8Array }[] | undefined;
 
-  const valueAt = (key: string, at: number): Uint8Array | undefined =>
-    versions
-      .get(key)
-      ?.find(({ height }) => height <= at)
-      ?.value?.slice();
+  function valueAt(key: string, at: number): Uint8Array | undefined {
+    const version = versions.get(key)?.find(({ height }) => height <= at);
+    return version?.value ? new Uint8Array(version.value) : undefined;
+  }
 
   function insert(key: string, version: Version): void {
     const known = versions.get(key);
@@ -37,9 +36,9 @@ export function memoryStateStore(): StateStore {
   return {
     async write(batch) {
       for (const [key, value] of batch.values) {
-        insert(key, { height: batch.height, value: value?.slice() ?? null });
+        insert(key, { height: batch.height, value: value && new Uint8Array(value) });
       }
-      for (const [name, bytes] of batch.items) items.set(name, bytes.slice());
+      for (const [name, bytes] of batch.items) items.set(name, new Uint8Array(bytes));
     },
     async get(keys, at) {
       return keys.map((key) => valueAt(key, at));
@@ -60,7 +59,10 @@ export function memoryStateStore(): StateStore {
       return entries;
     },
     async items(names) {
-      return names.map((name) => items.get(name)?.slice());
+      return names.map((name) => {
+        const bytes = items.get(name);
+        return bytes && new Uint8Array(bytes);
+      });
     },
   };
 }

@@ -32,17 +32,13 @@ export function postBatch(c: ApiContext, node: NodeApi): Response {
     {
       async pull(controller) {
         const { value: entry, done } = await lines.next();
-        if (done || taken > LIMITS.batchTransactionsMax) {
-          await lines.return(undefined);
-          controller.close();
-          return;
-        }
+        const full = taken === LIMITS.batchTransactionsMax;
+        if (!done && !full) controller.enqueue(resultOf(entry, c, node, deadline));
+        if (!done && full) controller.enqueue(Promise.resolve(refusedLine(entry.line, tooMany())));
         taken++;
-        controller.enqueue(
-          taken > LIMITS.batchTransactionsMax
-            ? Promise.resolve(refusedLine(entry.line, tooMany()))
-            : resultOf(entry, c, node, deadline),
-        );
+        if (!done && !full) return;
+        await lines.return(undefined);
+        controller.close();
       },
       cancel: async () => {
         await lines.return(undefined);

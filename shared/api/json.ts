@@ -24,6 +24,7 @@ export function parseJson(
 const SPACE = /[ \t\n\r]*/y;
 // The characters of a string with its quotes; of a number; of a literal. Each is linear in the text.
 const SCALAR =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: a JSON string holds none, so they end one.
   /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null/y;
 
 /** Offset of the first character that can't stand where it does; the length where the text just ends. */

@@ -100,8 +100,9 @@ function bindReader(contract: Contract, state: StateAccess): RecordReader<Record
   return {
     get: (record, key) => freezeDeep(state.get(recordKey(contract, record, key))),
     scan(record, { prefix = '', after, limit }) {
-      const base = recordKey(contract, record, '');
-      const start = `${base}${prefix}`;
+      requireRecord(contract, record);
+      const base = stateKey(contract.name, record, '');
+      const start = checkedKey(contract.name, record, prefix);
       // No key holds a control character, so nothing lies between a key and that key with a NUL.
       const next = after === undefined ? start : `${base}${after}\0`;
       const from = compareUtf8(next, start) > 0 ? next : start;
@@ -115,12 +116,16 @@ function bindReader(contract: Contract, state: StateAccess): RecordReader<Record
   };
 }
 
-/** The state key of a record of this contract; an empty key gives the prefix of all of them. */
 function recordKey(contract: Contract, record: string, key: string): string {
+  requireRecord(contract, record);
+  if (key === '') throw new Error(`an empty key of record ${record}`);
+  return checkedKey(contract.name, record, key);
+}
+
+function requireRecord(contract: Contract, record: string): void {
   if (!Object.hasOwn(contract.records, record)) {
     throw new Error(`${contract.name} declares no record "${record}"`);
   }
-  return key === '' ? stateKey(contract.name, record, '') : checkedKey(contract.name, record, key);
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it refuses.

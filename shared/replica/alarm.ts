@@ -7,10 +7,10 @@ import { currentRound, decideTimeout } from '../consensus/safety.ts';
 import type { TimeoutEntry } from '../consensus/tally.ts';
 import { tenureEnd } from '../consensus/validators.ts';
 import { LIMITS } from '../ledger/limits.ts';
-import type { Transaction } from '../ledger/transaction.ts';
 import { act } from './act.ts';
 import { adoptCertificates } from './chain.ts';
 import { startDrive } from './drive.ts';
+import { expire } from './expire.ts';
 import { ownIndex, type Replica } from './replica.ts';
 import { askAll } from './tell.ts';
 
@@ -127,13 +127,10 @@ export async function countTimeout(replica: Replica, entry: TimeoutEntry): Promi
 function dropUncommittable(replica: Replica): void {
   const { clockToleranceMs } = replica.epoch.parameters;
   const hopeless = replica.ports.time.now() - clockToleranceMs;
-  const gone: Transaction[] = replica.mempool
+  const blocks = [...replica.pending.values()];
+  const gone = replica.mempool
     .expired(hopeless)
-    .filter(({ id }) => ![...replica.pending.values()].some(({ ids }) => ids.has(id)));
-  for (const { id } of gone) {
-    replica.mempool.remove(id);
-    for (const waiter of replica.waiters.get(id) ?? []) waiter('expired');
-    replica.waiters.delete(id);
-  }
-  if (gone.length > 0) void replica.ports.mempool.remove(gone.map(({ id }) => id));
+    .map(({ id }) => id)
+    .filter((id) => !blocks.some(({ ids }) => ids.has(id)));
+  expire(replica, gone);
 }

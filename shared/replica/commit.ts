@@ -16,6 +16,7 @@ import { encodeQc } from '../ledger/certificate.ts';
 import type { StateBatch } from '../ports/state-store.ts';
 import { save } from './act.ts';
 import { settleAlarm } from './alarm.ts';
+import { expire, release } from './expire.ts';
 import { encodeEpoch, encodeHead } from './head.ts';
 import { itemName } from './items.ts';
 import { type PendingBlock, type Replica, uncommitted } from './replica.ts';
@@ -105,33 +106,11 @@ async function moveHead(replica: Replica, head: ChainPoint): Promise<void> {
 function settle(replica: Replica, block: PendingBlock): void {
   const { writes, pages } = block.execution!;
   replica.final.advance(block.header.height!, writes, pages, block.ids);
-  const held: Digest[] = [];
-  for (const id of block.ids) {
-    if (replica.mempool.remove(id)) held.push(id);
-    replica.outbox.delete(id);
-    for (const waiter of replica.waiters.get(id) ?? []) waiter('final');
-    replica.waiters.delete(id);
-  }
-  if (held.length > 0) forget(replica, held);
-  const expired = replica.mempool.expired(block.header.time);
-  for (const { id } of expired) {
-    replica.mempool.remove(id);
-    replica.outbox.delete(id);
-    for (const waiter of replica.waiters.get(id) ?? []) waiter('expired');
-    replica.waiters.delete(id);
-  }
-  if (expired.length > 0)
-    forget(
-      replica,
-      expired.map(({ id }) => id),
-    );
-}
-
-function forget(replica: Replica, ids: readonly Digest[]): void {
-  replica.ports.mempool.remove(ids).catch((error: unknown) => {
-    // What comes back after a restart is found final and removed again.
-    replica.log('mempool-remove-failed', { error: String(error) });
-  });
+  release(replica, block.ids);
+  expire(
+    replica,
+    replica.mempool.expired(block.header.time).map(({ id }) => id),
+  );
 }
 
 /** The final last block of an epoch names the next validators; rounds restart. */

@@ -14,6 +14,7 @@ import { act } from './act.ts';
 import { settleAlarm } from './alarm.ts';
 import { adoptCertificates, pendingBlock } from './chain.ts';
 import { execute } from './execute.ts';
+import { expire } from './expire.ts';
 import { forward } from './forward.ts';
 import {
   needsCommit,
@@ -179,10 +180,7 @@ async function build(
 function drop(replica: Replica, id: Digest, code: RejectionCode): void {
   if (code === 'not-after-too-far') return;
   replica.log('transaction-dropped', { id, code });
-  replica.mempool.remove(id);
-  void replica.ports.mempool.remove([id]);
-  for (const waiter of replica.waiters.get(id) ?? []) waiter('expired');
-  replica.waiters.delete(id);
+  expire(replica, [id]);
 }
 
 /** Sends a proposal to all and waits for a quorum; undefined where the round passed without one. */

@@ -20,10 +20,14 @@ import { Mempool } from '../mempool/mempool.ts';
 import { settleAlarm } from './alarm.ts';
 import { adoptCertificates, checkQc, commitHighest, insert, Refused } from './chain.ts';
 import { FinalState } from './final-state.ts';
+import { GenerationalCache } from './generational-cache.ts';
 import { decodeEpoch, decodeHead, encodeEpoch, encodeHead, type StoredHead } from './head.ts';
 import { itemName } from './items.ts';
 import { Lock } from './lock.ts';
 import type { Replica, ReplicaOptions } from './replica.ts';
+
+/** Transactions given up that are remembered, so that their status can be told. */
+const EXPIRED_MAX = 20_000;
 
 /** Opens the replica of a node, creating block 0 on first use. Throws a sentence that says what is wrong. */
 export async function openReplica(options: ReplicaOptions): Promise<Replica> {
@@ -40,6 +44,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     mempool: new Mempool(),
     final: new FinalState(ports.state, stored.header.height!),
     waiters: new Map(),
+    expired: new GenerationalCache(EXPIRED_MAX),
     commitListeners: new Set(),
     record,
     headVersion: version,

@@ -22,6 +22,7 @@ import type { Signer } from '../ports/signer.ts';
 import type { StateStore } from '../ports/state-store.ts';
 import type { Time } from '../ports/time.ts';
 import type { FinalState } from './final-state.ts';
+import type { GenerationalCache } from './generational-cache.ts';
 import type { Lock } from './lock.ts';
 
 export interface Ports {
@@ -64,6 +65,8 @@ export interface Replica extends ReplicaOptions {
   readonly mempool: Mempool;
   readonly final: FinalState;
   readonly waiters: Map<Digest, Set<Waiter>>;
+  /** Transactions that were given up lately. */
+  readonly expired: GenerationalCache<Digest, true>;
   readonly commitListeners: Set<(height: number) => void>;
   /** The safety record: as stored, plus certificates learned since. */
   record: SafetyRecord;

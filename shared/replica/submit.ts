@@ -88,9 +88,10 @@ export async function finalStatus(
   return { id, status: result.status, ...place, time, result };
 }
 
-/** The status of a transaction that this node holds or saw in a block that is not final yet. */
+/** The status of a transaction that this node holds, saw in a block that is not final yet, or gave up. */
 export function pendingStatus(replica: Replica, id: Digest): TransactionStatus | undefined {
   const held = replica.mempool.get(id) !== undefined;
   const inBlock = held || [...replica.pending.values()].some(({ ids }) => ids.has(id));
-  return inBlock ? { id, status: 'pending' } : undefined;
+  if (inBlock) return { id, status: 'pending' };
+  return replica.expired.get(id) ? { id, status: 'expired' } : undefined;
 }

@@ -3,7 +3,7 @@
  * instead of sockets. Links can be cut, nodes stopped and reopened from what is durable.
  */
 import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
-import { openMemoryStores } from '../../node/memory/stores.ts';
+import { memoryStores } from '../../node/memory/stores.ts';
 import { timers } from '../../node/timers.ts';
 import { jwkThumbprint, type PublicJwk } from '../../shared/bytes/crypto.ts';
 import { utf8 } from '../../shared/bytes/text.ts';
@@ -72,7 +72,7 @@ export class LocalNetwork {
   readonly keys = new Map<string, TestKey>();
   readonly #options: NetworkOptions;
   readonly #nodeKeys = new Map<string, TestKey>();
-  readonly #stores = new Map<string, ReturnType<typeof openMemoryStores>>();
+  readonly #stores = new Map<string, ReturnType<typeof memoryStores>>();
   readonly #cut = new Set<string>();
   readonly #stopTimers = new Map<string, () => void>();
   /** Messages sent so far, for tests of idleness. */
@@ -148,7 +148,7 @@ export class LocalNetwork {
 
   /** Starts a node from what its store holds. */
   async start(member: string): Promise<TestNode> {
-    const stores = this.#stores.get(member) ?? openMemoryStores();
+    const stores = this.#stores.get(member) ?? memoryStores();
     this.#stores.set(member, stores);
     const nodeKey = this.#nodeKeys.get(member)!;
     let replica: Replica | undefined;

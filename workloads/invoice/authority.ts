@@ -2,8 +2,8 @@
  * What the tax bureau and the payment platform write: numbers, credit, payments; and declarations.
  */
 import { z } from 'zod';
-import type { MemberRecord } from '../../shared/contract/system-records.ts';
 import { AmountSchema, CurrencySchema } from './document.ts';
+import { requireMerchant } from './members.ts';
 import { neighbour } from './numbers.ts';
 import {
   CreditSchema,
@@ -21,21 +21,6 @@ import { addTo, leftGross, NEW_SELLER, withOutstanding } from './totals.ts';
 
 const RANGES_MAX = 100;
 const currency = CurrencySchema.default('CNY');
-
-/** Whether a member is active, and holds the role where one is given. */
-export function isMember(context: InvoiceContext, id: string, role?: string): boolean {
-  const member = context.lookup('governance', 'member', id) as MemberRecord | undefined;
-  return member?.active === true && (role === undefined || member.roles.includes(role));
-}
-
-function requireMerchant(context: InvoiceContext, merchant: string): void {
-  if (!isMember(context, merchant, 'invoice.seller')) {
-    context.reject('unknown-merchant', 'No active member of this id may sell.', {
-      got: merchant,
-      expected: 'a member with the role invoice.seller',
-    });
-  }
-}
 
 export const allotNumbers = transaction({
   summary: 'Allots a range of invoice numbers to a merchant.',

@@ -3,8 +3,8 @@
  * it, finance decides and pays. An invoice is in one open claim at most and reimbursed once.
  */
 import { z } from 'zod';
-import { isMember } from './authority.ts';
 import { AmountSchema } from './document.ts';
+import { requireMember } from './members.ts';
 import {
   type Invoice,
   type InvoiceContext,
@@ -34,9 +34,7 @@ export const assign = transaction({
   apply(context, { number, employer = context.caller.member }) {
     const invoice = heldInvoice(context, number);
     requireIssued(context, invoice);
-    if (!isMember(context, employer)) {
-      context.reject('unknown-member', 'There is no active member of this id.', { got: employer });
-    }
+    requireMember(context, employer);
     context.put('invoice', number, { ...invoice, holder: { member: employer, person: null } });
     context.emit('assigned', { number, seller: invoice.seller, member: employer });
     return { number };

@@ -5,7 +5,8 @@
 import { contract } from '../../shared/contract/define.ts';
 import { allotNumbers, declare, recordPayment, setCreditLimit } from './authority.ts';
 import { approve, assign, claim, credited, refuse, withdraw } from './claim.ts';
-import { credit, deliver, issue, reverse } from './issue.ts';
+import { deliver, issue } from './issue.ts';
+import { credit, reverse } from './note.ts';
 import { allotments, check, invoice, invoices, payment, totals } from './queries.ts';
 import { events, records } from './records.ts';
 

@@ -86,6 +86,7 @@ export type InvoiceDocument = z.infer<typeof DocumentShapeSchema>;
 export const InvoiceDocumentSchema = DocumentShapeSchema.superRefine((document, context) => {
   const problem = documentProblem(document);
   if (problem) {
-    context.addIssue({ code: 'custom', path: [...problem.path], message: problem.message });
+    const message = `found ${problem.got}, expected ${problem.expected}`;
+    context.addIssue({ code: 'custom', path: [...problem.path], message });
   }
 });

@@ -4,8 +4,9 @@
  */
 import type { InvoiceContext, NumberRange, Seller } from './records.ts';
 
-/** Numbers taken by hand that automatic numbering skips in one go. */
-const SKIP_MAX = 256;
+/** Numbers taken by hand that automatic numbering looks past: pages of a scan. */
+const SKIP_PAGES_MAX = 8;
+const SKIP_PAGE = 256;
 
 /** The reasons that `takeNumber` may give. */
 export const NUMBER_REJECTS = ['no-number-left', 'number-not-allotted', 'number-used'] as const;
@@ -26,17 +27,31 @@ export function takeNumber(
 ): { readonly number: string; readonly ranges: NumberRange[] } {
   if (chosen !== undefined) return takeChosen(context, seller, chosen);
   for (const range of seller.ranges) {
-    let number = range.next;
-    for (let tries = 0; number !== null && tries < SKIP_MAX; tries++) {
-      if (!context.get('invoice', number))
-        return taken(seller, range, number, after(range, number));
-      number = after(range, number);
-    }
+    const number = firstFree(context, range);
+    if (number !== null) return taken(seller, range, number, after(range, number));
   }
   return context.reject(
     'no-number-left',
     'The seller has no free number left; the tax bureau allots more.',
   );
+}
+
+/** The first number from `next` on that nobody chose before; null where the range has none. */
+function firstFree(context: InvoiceContext, range: NumberRange): string | null {
+  let free = range.next;
+  if (free === null || !context.get('invoice', free)) return free;
+  let last: string = free;
+  free = after(range, free);
+  for (let page = 0; free !== null && page < SKIP_PAGES_MAX; page++) {
+    const used = context.scan('invoice', { after: last, limit: SKIP_PAGE });
+    for (const { key } of used) {
+      if (key !== free) return free;
+      last = key;
+      free = after(range, key);
+    }
+    if (used.length < SKIP_PAGE) return free;
+  }
+  return null;
 }
 
 function takeChosen(context: InvoiceContext, seller: Seller, number: string) {

@@ -7,6 +7,8 @@ import type { InvoiceDocument, InvoiceLine, TaxCategory } from './document.ts';
 
 /** 100 % in basis points. */
 const WHOLE = 10_000;
+/** Pairs of category and rate in one document. */
+const RATES_MAX = 50;
 
 /** What is taxed at one rate of one category, in minor units. */
 export interface TaxGroup {
@@ -26,7 +28,8 @@ export interface TaxedAmount {
 /** What is wrong with a document: where (a path in it), what was found and what was expected. */
 export interface DocumentProblem {
   readonly path: readonly (string | number)[];
-  readonly message: string;
+  readonly got: number | string;
+  readonly expected: number | string;
 }
 
 /** amount × numerator ÷ denominator (both positive), rounded half away from zero. */
@@ -123,6 +126,9 @@ export function documentProblem(document: InvoiceDocument): DocumentProblem | un
     if (problem) return { ...problem, path: ['lines', index, ...problem.path] };
   }
   const groups = taxGroups(document);
+  if (groups.length > RATES_MAX) {
+    return { path: ['lines'], got: groups.length, expected: `at most ${RATES_MAX} rates` };
+  }
   const problem = taxesProblem(document, groups);
   if (problem) return problem;
   const totals = totalOf(groups);
@@ -138,10 +144,8 @@ function lineProblem(
 ): DocumentProblem | undefined {
   const { net, tax, rateBp } = line;
   if ((categoryOf(line) === 'standard') !== rateBp > 0) {
-    return {
-      path: ['rateBp'],
-      message: `found ${rateBp}; category standard needs a rate above 0, any other the rate 0`,
-    };
+    const expected = rateBp > 0 ? '0 in any category but standard' : 'above 0 in category standard';
+    return { path: ['rateBp'], got: rateBp, expected };
   }
   if (rounding === 'per-rate') return tax === 0 ? undefined : wrong(['tax'], tax, 0);
   return isTaxOf(net, tax, rateBp) ? undefined : wrong(['tax'], tax, taxOnNet(net, rateBp));
@@ -153,15 +157,16 @@ function taxesProblem(
 ): DocumentProblem | undefined {
   if (rounding === 'per-line') {
     if (!taxes) return undefined;
-    return { path: ['taxes'], message: 'found taxes; with rounding per-line the lines hold them' };
+    return { path: ['taxes'], got: taxes.length, expected: 'none with rounding per-line' };
   }
   if (taxes?.length !== groups.length) return wrong(['taxes'], taxes?.length ?? 0, groups.length);
   const expected = new Map(groups.map((group) => [groupKey(group), group]));
   for (const [index, found] of taxes.entries()) {
     const key = groupKey(found);
     const group = expected.get(key);
-    if (!group)
-      return { path: ['taxes', index], message: `found ${key}, which no line has or twice` };
+    if (!group) {
+      return { path: ['taxes', index], got: key, expected: [...expected.keys()].join(' or ') };
+    }
     // Each group counts once, so that a repeated one can't stand in for one that is missing.
     expected.delete(key);
     for (const field of ['net', 'tax'] as const) {
@@ -175,6 +180,6 @@ function taxesProblem(
 
 const wrong = (
   path: readonly (string | number)[],
-  found: number,
+  got: number,
   expected: number,
-): DocumentProblem => ({ path, message: `found ${found}, expected ${expected}` });
+): DocumentProblem => ({ path, got, expected });

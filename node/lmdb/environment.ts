@@ -1,0 +1,149 @@
+/**
+ * One LMDB environment for one node: opens a folder and groups writes into durable transactions.
+ * Promises that what was given to `later` is durable before a following `commit` resolves, and is
+ * written in the same transaction. A failed transaction ends all writing until the next start:
+ * nobody can tell any more what of it is on the disk.
+ */
+import { accessSync, constants, mkdirSync } from 'node:fs';
+import { type Database, open, type RootDatabase } from 'lmdb';
+import { checkDataFile } from './data-file.ts';
+import { lockFolder } from './folder-lock.ts';
+
+/** Keys are bytes in the order of memcmp, at most 1978 of them; values are bytes. */
+export type Table = Database<Uint8Array, Uint8Array>;
+
+/** A write that need not be durable before the next commit. */
+export interface LaterWrite {
+  readonly bytes: number;
+  /** Puts into tables, synchronously. */
+  write(): void;
+  /** It is committed: reads of the tables see it. */
+  written(): void;
+}
+
+export interface Environment {
+  /** Opens a table; `versions` keeps a number beside each value for conditional writes. */
+  table(name: string, options?: { readonly versions: boolean }): Table;
+  /** Takes a write along with the next commit; waits only where too much is waiting already. */
+  later(write: LaterWrite): Promise<void>;
+  /** Commits what is waiting together with the puts of `write`, durably; answers its answer. */
+  commit<T>(write: () => Promise<T>): Promise<T>;
+  /** Commits what is waiting, and closes. */
+  close(): Promise<void>;
+}
+
+// What waits is in memory twice at the most: about one large block and its state.
+const WAITING_BYTES_MAX = 8 * 1024 * 1024;
+
+/**
+ * Opens the environment of a folder, which is made where it is missing. Throws an Error of one
+ * sentence where the folder is in use, can't be written or holds a damaged file.
+ */
+export function openEnvironment(folder: string): Environment {
+  prepareFolder(folder);
+  const unlock = lockFolder(folder);
+  try {
+    checkDataFile(folder);
+    return environmentOf(openRoot(folder), unlock);
+  } catch (error) {
+    unlock();
+    throw error;
+  }
+}
+
+function prepareFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (cause) {
+    throw new Error(
+      `The data folder ${folder} can't be used (${(cause as Error).message}); ` +
+        'name a folder that this user may write.',
+      { cause },
+    );
+  }
+}
+
+function openRoot(folder: string): RootDatabase<Uint8Array, Uint8Array> {
+  try {
+    return open<Uint8Array, Uint8Array>({
+      path: folder,
+      noSubdir: false,
+      encoding: 'binary',
+      keyEncoding: 'binary',
+      maxDbs: 8,
+      // Plain LMDB commits: data synced, then the page that makes it valid, before a put resolves.
+      overlappingSync: false,
+    });
+  } catch (cause) {
+    throw new Error(
+      `The store in ${folder} can't be opened (${(cause as Error).message}); restore it from a ` +
+        'backup, or remove it and let the node catch up from the others.',
+      { cause },
+    );
+  }
+}
+
+function environmentOf(
+  root: RootDatabase<Uint8Array, Uint8Array>,
+  unlock: () => void,
+): Environment {
+  let waiting: LaterWrite[] = [];
+  let waitingBytes = 0;
+  let last: Promise<unknown> = Promise.resolve();
+  let failure: unknown;
+
+  async function transact<T>(write: () => Promise<T>): Promise<T> {
+    if (failure) {
+      throw new Error('the store takes no more writes since one failed', { cause: failure });
+    }
+    const group = waiting;
+    waiting = [];
+    waitingBytes = 0;
+    try {
+      // LMDB-js puts the writes of one event turn into one transaction: all of them, or none.
+      for (const each of group) each.write();
+      const answer = await write();
+      await root.committed;
+      for (const each of group) each.written();
+      return answer;
+    } catch (error) {
+      failure = error;
+      throw error;
+    }
+  }
+
+  // One at a time: were a record written while the body that it names fails, it would name nothing.
+  function commit<T>(write: () => Promise<T>): Promise<T> {
+    const result = last.then(() => transact(write));
+    last = result.catch(() => {});
+    return result;
+  }
+
+  const flush = (): Promise<void> => commit(async () => {});
+
+  return {
+    table: (name, options) =>
+      root.openDB<Uint8Array, Uint8Array>({
+        name,
+        encoding: 'binary',
+        keyEncoding: 'binary',
+        useVersions: options?.versions ?? false,
+      }),
+    async later(write) {
+      waiting.push(write);
+      waitingBytes += write.bytes;
+      if (waitingBytes > WAITING_BYTES_MAX) await flush();
+    },
+    commit,
+    async close() {
+      try {
+        if (waiting.length > 0) await flush();
+        await last;
+      } finally {
+        await root.close();
+        unlock();
+      }
+    },
+  };
+}

@@ -1,0 +1,27 @@
+/** The head store in LMDB: one entry for each record, its version kept beside it by LMDB-js. */
+import { utf8 } from '../../shared/bytes/text.ts';
+import type { HeadStore } from '../../shared/ports/head-store.ts';
+import type { Environment } from './environment.ts';
+
+/** The head store of an open environment. */
+export function lmdbHeadStore(environment: Environment): HeadStore {
+  const table = environment.table('heads', { versions: true });
+  return {
+    read: (name) =>
+      // Through the queue of commits: a record is shown only when it is durable.
+      environment.commit(async () => {
+        const entry = table.getEntry(utf8(name));
+        return entry && { version: entry.version!, bytes: entry.value };
+      }),
+    swap: (name, expected, next) =>
+      environment.commit(() =>
+        // For LMDB-js null as the expected version means that there is no entry.
+        table.put(
+          utf8(name),
+          next.bytes,
+          next.version,
+          expected === 0 ? (null as unknown as number) : expected,
+        ),
+      ),
+  };
+}

@@ -1,0 +1,118 @@
+/**
+ * The state store in LMDB. A block's writes wait in memory for the swap that moves the head, and
+ * share its transaction; who asks for them earlier makes them be written at once.
+ */
+import { utf8 } from '../../shared/bytes/text.ts';
+import type { StateBatch, StateEntry, StateStore } from '../../shared/ports/state-store.ts';
+import type { Environment } from './environment.ts';
+import { afterKey, atHeight, heightOf, keyOf, sameKey, versionedKey } from './state-key.ts';
+
+// The first byte of what is stored says whether the height deleted the value.
+const DELETED = Uint8Array.of(0);
+const LIVE = 1;
+
+/** The state store of an open environment. */
+export function lmdbStateStore(environment: Environment): StateStore {
+  const values = environment.table('state');
+  const items = environment.table('items');
+  const waitingHeights = new Set<number>();
+  const waitingItems = new Map<string, Uint8Array>();
+
+  // One range object for all reads, its start moved: making one costs as much again as reading.
+  const range: { start: Uint8Array } = { start: Uint8Array.of(0) };
+  const fromStart = values.getRange(range);
+
+  /** The first entry at or after a key. */
+  function seek(start: Uint8Array): { key: Uint8Array; value: Uint8Array } | undefined {
+    range.start = start;
+    for (const entry of fromStart) return entry;
+    return undefined;
+  }
+
+  function valueAt(key: string, at: number): Uint8Array | undefined {
+    const start = versionedKey(key, at);
+    const entry = seek(start);
+    return entry && sameKey(entry.key, start) ? liveValue(entry.value) : undefined;
+  }
+
+  async function settle(at: number): Promise<void> {
+    for (const height of waitingHeights) {
+      if (height <= at) return environment.commit(async () => {});
+    }
+  }
+
+  return {
+    async write(batch) {
+      const { entries, named, bytes } = encodeBatch(batch);
+      waitingHeights.add(batch.height);
+      for (const [name, content] of named) waitingItems.set(name, content);
+      await environment.later({
+        bytes,
+        write: () => {
+          for (const [key, value] of entries) values.put(key, value);
+          for (const [name, content] of named) items.put(utf8(name), content);
+        },
+        written: () => {
+          waitingHeights.delete(batch.height);
+          for (const [name] of named) waitingItems.delete(name);
+        },
+      });
+    },
+    async get(keys, at) {
+      await settle(at);
+      return keys.map((key) => valueAt(key, at));
+    },
+    async scan({ from, to, limit }, at) {
+      await settle(at);
+      const end = utf8(to);
+      const found: StateEntry[] = [];
+      // A zero byte stands before every key; LMDB has no empty keys.
+      let entry = seek(from === '' ? Uint8Array.of(0) : utf8(from));
+      while (entry && found.length < limit && Buffer.compare(entry.key, end) < 0) {
+        if (heightOf(entry.key) > at) {
+          // Hot keys have many versions, so the reader jumps over the newer ones.
+          const older = seek(atHeight(entry.key, at));
+          if (older && !sameKey(older.key, entry.key)) {
+            entry = older;
+            continue;
+          }
+          if (!older) break;
+          entry = older;
+        }
+        const value = liveValue(entry.value);
+        if (value) found.push({ key: keyOf(entry.key), value });
+        entry = seek(afterKey(entry.key));
+      }
+      return found;
+    },
+    async items(names) {
+      return names.map((name) => {
+        const waiting = waitingItems.get(name);
+        return waiting ? new Uint8Array(waiting) : items.getBinary(utf8(name));
+      });
+    },
+  };
+}
+
+const liveValue = (stored: Uint8Array): Uint8Array | undefined =>
+  stored[0] === LIVE ? stored.subarray(1) : undefined;
+
+/** Copies a batch into what LMDB takes: the caller may reuse its bytes before they are written. */
+function encodeBatch(batch: StateBatch) {
+  let bytes = 0;
+  const entries = batch.values.map(([key, value]): [Uint8Array, Uint8Array] => {
+    if (key.includes('\0')) throw new Error('a state key holds a NUL');
+    const name = versionedKey(key, batch.height);
+    if (!value) return [name, DELETED];
+    const stored = new Uint8Array(value.length + 1);
+    stored[0] = LIVE;
+    stored.set(value, 1);
+    bytes += name.length + stored.length;
+    return [name, stored];
+  });
+  const named = batch.items.map(([name, content]): [string, Uint8Array] => {
+    bytes += name.length + content.length;
+    return [name, new Uint8Array(content)];
+  });
+  return { entries, named, bytes };
+}

@@ -1,0 +1,90 @@
+/**
+ * One node's HTTP API as a Hono app over web-standard requests: it runs on Node and on functions.
+ * Promises a problem document for every refusal, and that faults are logged by request id and never
+ * shown. Must not hold ledger state of its own.
+ */
+import { type Handler, Hono } from 'hono';
+import { postBatch } from './batch.ts';
+import { getBlock, getBlocks } from './blocks.ts';
+import { contractHandler, getContracts } from './contracts.ts';
+import { getEvents } from './events.ts';
+import { getConsensus, getConsortium, getGenesis, getHealth } from './health.ts';
+import { type ApiContext, type ApiEnv, consortiumPath, type NodeApi } from './node-api.ts';
+import { problem } from './problem.ts';
+import { getState } from './state.ts';
+import { authenticate, refuseReading } from './tenant.ts';
+import { getReceipt, getTransaction, postTransaction } from './transactions.ts';
+
+type Answer = (c: ApiContext, node: NodeApi) => Response | Promise<Response>;
+
+/** The fixed routes under `/v1/consortia/{c}`; they win over the contracts' own. */
+const FIXED: readonly (readonly [verb: 'GET' | 'POST', path: string, answer: Answer])[] = [
+  ['GET', '/', getConsortium],
+  ['GET', '/genesis', getGenesis],
+  ['GET', '/consensus', getConsensus],
+  ['GET', '/contracts', getContracts],
+  ['POST', '/transactions', postTransaction],
+  ['POST', '/transactions/batch', postBatch],
+  ['GET', '/transactions/:id', getTransaction],
+  ['GET', '/transactions/:id/receipt', getReceipt],
+  ['GET', '/blocks', getBlocks],
+  ['GET', '/blocks/:height', getBlock],
+  ['GET', '/state/*', getState],
+  ['GET', '/events', getEvents],
+];
+
+/** Builds the app. The host mounts it and adds `/peer` beside it. */
+export function nodeApp(node: NodeApi): Hono<ApiEnv> {
+  const app = new Hono<ApiEnv>();
+  app.use(requestId);
+  app.onError((error, c) => {
+    const id = c.get('requestId');
+    node.log?.error({ requestId: id, method: c.req.method, path: c.req.path, err: error }, 'fault');
+    return problem('internal', 'The node failed on this request; its log has the request id.', {
+      requestId: id,
+    });
+  });
+  app.notFound(() => problem('not-found', 'No call has this path; GET /openapi.json lists them.'));
+  app.get('/healthz', (c) => getHealth(c, node));
+  const base = consortiumPath(node.service.genesis.consortium);
+  app.route(base, consortiumApp(node));
+  app.all('/v1/consortia/:consortium/*', (c) =>
+    problem('not-found', 'This node serves another consortium.', {
+      got: c.req.param('consortium'),
+      expected: node.service.genesis.consortium,
+    }),
+  );
+  return app;
+}
+
+function consortiumApp(node: NodeApi): Hono<ApiEnv> {
+  const app = new Hono<ApiEnv>();
+  app.use(async (c, next) => {
+    const tenant = authenticate(c.req.raw, node.keys);
+    if (tenant instanceof Response) return tenant;
+    c.set('tenant', tenant);
+    return refuseReading(node.service.genesis.visibility, tenant) ?? next();
+  });
+  const allowed = new Map<string, string[]>();
+  for (const [verb, path, answer] of FIXED) {
+    app.on(verb, path, (c) => answer(c, node));
+    allowed.set(path, [...(allowed.get(path) ?? []), verb]);
+  }
+  for (const [path, verbs] of allowed) {
+    const allow = verbs.join(', ');
+    app.all(path, () => problem('method-not-allowed', `This path takes ${allow}.`, {}, { allow }));
+  }
+  app.all('/*', contractHandler(node) as Handler<ApiEnv>);
+  return app;
+}
+
+const REQUEST_ID = /^[A-Za-z0-9-]{8,64}$/;
+
+/** Every answer carries the id under which the log speaks of it; a gateway's is kept. */
+const requestId: Handler<ApiEnv> = async (c, next) => {
+  const given = c.req.header('x-request-id') ?? '';
+  const id = REQUEST_ID.test(given) ? given : crypto.randomUUID();
+  c.set('requestId', id);
+  await next();
+  c.header('x-request-id', id);
+};

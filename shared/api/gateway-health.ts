@@ -1,0 +1,64 @@
+/**
+ * Health of a consortium as its gateway sees it: the head of each node and how far it lags behind
+ * the highest. Asks every node, briefly; holds nothing between two requests.
+ */
+import type { NodeHealth } from './health.ts';
+
+export interface NodeProbe {
+  readonly fetch: typeof globalThis.fetch;
+  readonly members: readonly { readonly id: string; readonly endpoint: string }[];
+}
+
+export interface ConsortiumHealth {
+  /** `ok`: all nodes answer; `degraded`: some do; `down`: none does. */
+  readonly status: 'ok' | 'degraded' | 'down';
+  readonly consortium: string;
+  readonly height: number | null;
+  readonly nodes: readonly NodeLine[];
+}
+
+type NodeLine =
+  | { readonly member: string; readonly status: 'down' }
+  | (Omit<NodeHealth, 'consortium' | 'ledger'> & {
+      /** Blocks behind the highest head seen. */
+      readonly lag: number;
+    });
+
+const PROBE_MS = 2000;
+
+/** Probes all nodes at once. */
+export async function consortiumHealth(
+  consortium: string,
+  { fetch, members }: NodeProbe,
+): Promise<ConsortiumHealth> {
+  const answers = await Promise.all(
+    members.map(async ({ id, endpoint }) => ({ id, health: await ask(fetch, endpoint) })),
+  );
+  const heights = answers.flatMap(({ health }) => (health ? [health.height] : []));
+  const highest = Math.max(...heights);
+  return {
+    status: heights.length === members.length ? 'ok' : heights.length > 0 ? 'degraded' : 'down',
+    consortium,
+    height: heights.length > 0 ? highest : null,
+    nodes: answers.map(({ id, health }): NodeLine => {
+      if (!health) return { member: id, status: 'down' };
+      const { consortium: _consortium, ledger: _ledger, ...line } = health;
+      return { ...line, member: id, lag: highest - health.height };
+    }),
+  };
+}
+
+async function ask(
+  fetch: typeof globalThis.fetch,
+  endpoint: string,
+): Promise<NodeHealth | undefined> {
+  try {
+    const url = `${endpoint.replace(/\/+$/, '')}/healthz`;
+    const response = await fetch(url, { signal: AbortSignal.timeout(PROBE_MS) });
+    if (!response.ok) return undefined;
+    const health = (await response.json()) as NodeHealth;
+    return Number.isSafeInteger(health.height) ? health : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,107 @@
+/**
+ * The gateway: finds the tenant behind an API key and passes the request to that member's node, and
+ * the answer back, streaming, unparsed and unlogged. It holds no consortium data and can sign
+ * nothing. Anonymous calls go to any healthy node.
+ */
+import { Hono } from 'hono';
+import { cors } from 'hono/cors';
+import { forward, type Route } from './forward.ts';
+import { consortiumHealth, type NodeProbe } from './gateway-health.ts';
+import { type ApiLog, consortiumPath } from './node-api.ts';
+import { problem } from './problem.ts';
+import { type Rotation, rotation as rotationOf } from './rotation.ts';
+import { type ApiKeyDirectory, bearerToken, parseApiKey, unknownKey } from './tenant.ts';
+
+export interface GatewayOptions {
+  readonly consortium: string;
+  /** Each member and the base URL of its node's API. */
+  readonly members: readonly { readonly id: string; readonly endpoint: string }[];
+  /** The members' hashed keys; without them the nodes alone tell good keys from bad. */
+  readonly keys?: ApiKeyDirectory;
+  readonly log?: ApiLog;
+  /** How requests leave; the platform's `fetch` unless a host brings its own. */
+  readonly fetch?: typeof globalThis.fetch;
+  /** How long a node may take until its answer begins; longer than the longest wait. */
+  readonly timeoutMs?: number;
+  /** The largest request body that is passed on. */
+  readonly bodyBytesMax?: number;
+}
+
+interface GatewayEnv {
+  Variables: { requestId: string };
+}
+
+/** Builds the gateway's app. */
+export function gatewayApp(options: GatewayOptions): Hono<GatewayEnv> {
+  const { consortium, log } = options;
+  const rotation = rotationOf(options.members);
+  const probe: NodeProbe = { fetch: options.fetch ?? globalThis.fetch, members: options.members };
+  const app = new Hono<GatewayEnv>();
+  app.use(
+    cors({
+      origin: '*',
+      allowMethods: ['GET', 'HEAD', 'POST', 'OPTIONS'],
+      allowHeaders: ['authorization', 'content-type', 'idempotency-key', 'last-event-id', 'prefer'],
+      exposeHeaders: [
+        'link',
+        'location',
+        'preference-applied',
+        'retry-after',
+        'www-authenticate',
+        'x-request-id',
+      ],
+      maxAge: 3600,
+    }),
+  );
+  app.use(async (c, next) => {
+    const id = crypto.randomUUID();
+    c.set('requestId', id);
+    await next();
+    c.header('x-request-id', id);
+  });
+  app.onError((error, c) => {
+    const id = c.get('requestId');
+    log?.error({ requestId: id, method: c.req.method, path: c.req.path, err: error }, 'fault');
+    return problem('internal', 'The gateway failed on this request; its log has the request id.', {
+      requestId: id,
+    });
+  });
+  app.notFound(() =>
+    problem('not-found', 'No call has this path; GET /docs describes them all.', {
+      expected: `${consortiumPath(consortium)}/…`,
+    }),
+  );
+  const pass = (request: Request, id: string): Promise<Response> => {
+    const route = routeOf(request, options, rotation);
+    return route instanceof Response
+      ? Promise.resolve(route)
+      : forward(request, route, { ...options, requestId: id, rotation });
+  };
+  app.get('/', (c) => c.redirect('/docs'));
+  app.get('/healthz', async (c) => {
+    const health = await consortiumHealth(consortium, probe);
+    return c.json(health, health.status === 'down' ? 503 : 200, { 'cache-control': 'no-store' });
+  });
+  app.get('/openapi.json', (c) => pass(c.req.raw, c.get('requestId')));
+  app.get('/docs', (c) => pass(c.req.raw, c.get('requestId')));
+  app.all('/v1/consortia/:consortium/*', (c) => {
+    const got = c.req.param('consortium');
+    return got === consortium
+      ? pass(c.req.raw, c.get('requestId'))
+      : problem('not-found', 'This gateway serves another consortium.', {
+          got,
+          expected: consortium,
+        });
+  });
+  return app;
+}
+
+function routeOf(request: Request, options: GatewayOptions, rotation: Rotation): Route | Response {
+  const token = bearerToken(request);
+  if (token instanceof Response) return token;
+  if (token === undefined) return { tenant: undefined, others: rotation.order() };
+  const member = options.keys ? options.keys.find(token)?.member : parseApiKey(token)?.member;
+  const tenant = rotation.of(member);
+  if (!tenant) return unknownKey();
+  return { tenant, others: rotation.order().filter((other) => other !== tenant) };
+}
