@@ -16,7 +16,7 @@ export function lmdbBlockStore(environment: Environment): BlockStore {
       waiting.set(id, copy);
       await environment.later({
         bytes: copy.length,
-        write: () => void table.put(key, copy),
+        write: () => table.put(key, copy),
         written: () => waiting.delete(id),
       });
     },

@@ -15,8 +15,8 @@ export type Table = Database<Uint8Array, Uint8Array>;
 /** A write that need not be durable before the next commit. */
 export interface LaterWrite {
   readonly bytes: number;
-  /** Puts into tables, synchronously. */
-  write(): void;
+  /** Puts into tables, synchronously; answers LMDB-js's promises for them. */
+  write(): Promise<unknown>;
   /** It is committed: reads of the tables see it. */
   written(): void;
 }
@@ -28,6 +28,8 @@ export interface Environment {
   later(write: LaterWrite): Promise<void>;
   /** Commits what is waiting together with the puts of `write`, durably; answers its answer. */
   commit<T>(write: () => Promise<T>): Promise<T>;
+  /** The answer of puts outside `commit` when they are durable; throws an Error with the cause. */
+  durably<T>(puts: Promise<T>): Promise<T>;
   /** Commits what is waiting, and closes. */
   close(): Promise<void>;
 }
@@ -95,21 +97,36 @@ function environmentOf(
 
   async function transact<T>(write: () => Promise<T>): Promise<T> {
     if (failure) {
-      throw new Error('the store takes no more writes since one failed', { cause: failure });
+      throw new Error('The store takes no more writes since one failed.', { cause: failure });
     }
     const group = waiting;
     waiting = [];
     waitingBytes = 0;
     try {
       // LMDB-js puts the writes of one event turn into one transaction: all of them, or none.
-      for (const each of group) each.write();
-      const answer = await write();
-      await root.committed;
+      const puts = group.map((each) => each.write());
+      const [answer] = await durably(Promise.all([write(), root.committed, ...puts]));
       for (const each of group) each.written();
       return answer;
     } catch (error) {
       failure = error;
       throw error;
+    }
+  }
+
+  async function durably<T>(puts: Promise<T>): Promise<T> {
+    try {
+      return await puts;
+    } catch (error) {
+      // LMDB-js has a promise of its own for the turn, and one for the reason: both reject too.
+      Promise.resolve(root.committed).catch(() => {});
+      const why = (error as { commitError?: Promise<never> }).commitError ?? Promise.reject(error);
+      const cause: unknown = await why.catch((reason: unknown) => reason);
+      throw new Error(
+        `The store could not be written (${(cause as Error).message}); ` +
+          "check the disk's free space and health, then start again.",
+        { cause },
+      );
     }
   }
 
@@ -136,6 +153,7 @@ function environmentOf(
       if (waitingBytes > WAITING_BYTES_MAX) await flush();
     },
     commit,
+    durably,
     async close() {
       try {
         if (waiting.length > 0) await flush();

@@ -14,22 +14,20 @@ export function lmdbMempoolStore(environment: Environment): MempoolStore {
   return {
     async add(entries) {
       // Outside the queue of commits: the additions of many clients share a transaction this way.
-      await Promise.all(
-        entries.map(({ id, bytes }) => {
-          removed.delete(id);
-          const key = fromHex(id);
-          return table.ifNoExists(key, () => table.put(key, bytes));
-        }),
-      );
+      const puts = entries.map(({ id, bytes }) => {
+        removed.delete(id);
+        const key = fromHex(id);
+        return table.ifNoExists(key, () => table.put(key, bytes));
+      });
+      await environment.durably(Promise.all(puts));
     },
     async remove(ids) {
       if (ids.length === 0) return;
       for (const id of ids) removed.add(id);
       await environment.later({
         bytes: 0,
-        write: () => {
-          for (const id of ids) if (removed.has(id)) table.remove(fromHex(id));
-        },
+        write: () =>
+          Promise.all(ids.filter((id) => removed.has(id)).map((id) => table.remove(fromHex(id)))),
         written: () => {
           for (const id of ids) removed.delete(id);
         },

@@ -15,7 +15,7 @@ const LIVE = 1;
 export function lmdbStateStore(environment: Environment): StateStore {
   const values = environment.table('state');
   const items = environment.table('items');
-  const waitingHeights = new Set<number>();
+  const waiting = new Set<StateBatch>();
   const waitingItems = new Map<string, Uint8Array>();
 
   // One range object for all reads, its start moved: making one costs as much again as reading.
@@ -35,8 +35,9 @@ export function lmdbStateStore(environment: Environment): StateStore {
     return entry && sameKey(entry.key, start) ? liveValue(entry.value) : undefined;
   }
 
+  /** Writes what is waiting where a read at this height would miss it. */
   async function settle(at: number): Promise<void> {
-    for (const height of waitingHeights) {
+    for (const { height } of waiting) {
       if (height <= at) return environment.commit(async () => {});
     }
   }
@@ -44,16 +45,17 @@ export function lmdbStateStore(environment: Environment): StateStore {
   return {
     async write(batch) {
       const { entries, named, bytes } = encodeBatch(batch);
-      waitingHeights.add(batch.height);
+      waiting.add(batch);
       for (const [name, content] of named) waitingItems.set(name, content);
       await environment.later({
         bytes,
-        write: () => {
-          for (const [key, value] of entries) values.put(key, value);
-          for (const [name, content] of named) items.put(utf8(name), content);
-        },
+        write: () =>
+          Promise.all([
+            ...entries.map(([key, value]) => values.put(key, value)),
+            ...named.map(([name, content]) => items.put(utf8(name), content)),
+          ]),
         written: () => {
-          waitingHeights.delete(batch.height);
+          waiting.delete(batch);
           for (const [name] of named) waitingItems.delete(name);
         },
       });
@@ -87,8 +89,8 @@ export function lmdbStateStore(environment: Environment): StateStore {
     },
     async items(names) {
       return names.map((name) => {
-        const waiting = waitingItems.get(name);
-        return waiting ? new Uint8Array(waiting) : items.getBinary(utf8(name));
+        const content = waitingItems.get(name);
+        return content ? new Uint8Array(content) : items.getBinary(utf8(name));
       });
     },
   };

@@ -6,7 +6,8 @@
 import { type Handler, Hono } from 'hono';
 import { postBatch } from './batch.ts';
 import { getBlock, getBlocks } from './blocks.ts';
-import { contractHandler, getContracts } from './contracts.ts';
+import { contractHandler } from './contracts.ts';
+import { getDocs, getOpenapi } from './docs.ts';
 import { getEvents } from './events.ts';
 import { getConsensus, getConsortium, getGenesis, getHealth } from './health.ts';
 import { type ApiContext, type ApiEnv, consortiumPath, type NodeApi } from './node-api.ts';
@@ -22,7 +23,6 @@ const FIXED: readonly (readonly [verb: 'GET' | 'POST', path: string, answer: Ans
   ['GET', '/', getConsortium],
   ['GET', '/genesis', getGenesis],
   ['GET', '/consensus', getConsensus],
-  ['GET', '/contracts', getContracts],
   ['POST', '/transactions', postTransaction],
   ['POST', '/transactions/batch', postBatch],
   ['GET', '/transactions/:id', getTransaction],
@@ -46,6 +46,8 @@ export function nodeApp(node: NodeApi): Hono<ApiEnv> {
   });
   app.notFound(() => problem('not-found', 'No call has this path; GET /openapi.json lists them.'));
   app.get('/healthz', (c) => getHealth(c, node));
+  app.get('/openapi.json', (c) => getOpenapi(c, node));
+  app.get('/docs', (c) => getDocs(c, node));
   const base = consortiumPath(node.service.genesis.consortium);
   app.route(base, consortiumApp(node));
   app.all('/v1/consortia/:consortium/*', (c) =>

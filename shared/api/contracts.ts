@@ -19,21 +19,6 @@ import { type ContractCall, type RouteMatch, type RouteTable, routeTable } from 
 import { refuseFuture } from './state.ts';
 import type { Tenant } from './tenant.ts';
 
-/** `GET …/contracts`: what is active, with the calls of each. */
-export async function getContracts(c: ApiContext, { service }: NodeApi): Promise<Response> {
-  const contracts = await service.activeContracts();
-  return c.json({
-    contracts: contracts.map(({ name, version, summary, roles, transactions, queries }) => ({
-      name,
-      version,
-      summary,
-      roles,
-      transactions: Object.keys(transactions),
-      queries: Object.keys(queries),
-    })),
-  });
-}
-
 /** Answers every path that no fixed route has. Made once a node: it keeps the compiled routes. */
 export function contractHandler(node: NodeApi): (c: ApiContext) => Promise<Response> {
   const table = currentTable(node);

@@ -74,12 +74,14 @@ async function send(
   anonymous: boolean,
   { fetch = globalThis.fetch, timeoutMs = TIMEOUT_MS, requestId, rotation, log }: ForwardOptions,
 ): Promise<Response | Failure> {
-  const { pathname, search } = new URL(request.url);
+  const { pathname, search, host, protocol } = new URL(request.url);
   const late = new AbortController();
   const timer = setTimeout(() => late.abort(), timeoutMs);
   const headers = endToEnd(request.headers, ['host', 'content-length', 'expect']);
   headers.set('accept-encoding', 'identity');
   headers.set('x-request-id', requestId);
+  headers.set('x-forwarded-host', host);
+  headers.set('x-forwarded-proto', protocol.slice(0, -1));
   if (anonymous) headers.delete('authorization');
   try {
     const response = await fetch(`${upstream.endpoint}${pathname}${search}`, {

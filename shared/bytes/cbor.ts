@@ -100,6 +100,8 @@ export function toValue(input: unknown, path = ''): Value {
     }
     return copy;
   }
+  // JSON has a negative zero, integers have none.
+  if (input === 0) return 0;
   assertCbor(input, path);
   return input as Value;
 }

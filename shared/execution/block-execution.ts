@@ -19,6 +19,8 @@ import { type Base, type Layer, Miss, type Misses, View } from './view.ts';
 export interface Epoch {
   readonly set: ValidatorSet;
   readonly parameters: ConsensusParameters;
+  /** Members without a vote, who are told of what was certified. */
+  readonly observers: readonly string[];
 }
 
 /** What a block's transactions did. */
@@ -194,7 +196,7 @@ export class BlockExecution {
     const parameters = decodeCbor(stored) as unknown as ConsensusParameters;
     const active = members.filter((member) => member.active);
     const set = validatorSetOf(ledger, epoch + 1, parameters.tenureRounds, active);
-    return { set, parameters };
+    return { set, parameters, observers: observersOf(active) };
   }
 
   #put(writes: Map<string, Uint8Array | null>, key: string, value: Value): void {
@@ -205,6 +207,15 @@ export class BlockExecution {
 /** State key of the ids of one block: ordered by height. */
 export const recentKey = (height: number): string =>
   `${RECENT_PREFIX}${String(height).padStart(16, '0')}`;
+
+/** The members that follow without a vote, in the order of their ids. */
+export const observersOf = (
+  members: readonly { readonly id: string; readonly validator: boolean }[],
+): string[] =>
+  members
+    .filter(({ validator }) => !validator)
+    .map(({ id }) => id)
+    .sort();
 
 function addAll(target: Map<string, Uint8Array | null>, source: Layer): void {
   for (const [key, value] of source) target.set(key, value);

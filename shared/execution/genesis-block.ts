@@ -6,7 +6,7 @@ import { validatorSetOf, validatorsHash } from '../consensus/validators.ts';
 import { genesisState } from '../contract/genesis-state.ts';
 import { encodeHeader, type Header } from '../ledger/block.ts';
 import { type Genesis, ledgerId } from '../ledger/genesis.ts';
-import type { Epoch } from './block-execution.ts';
+import { type Epoch, observersOf } from './block-execution.ts';
 import type { ChainPoint } from './execute-block.ts';
 import { type Page, updateTree } from './state-tree.ts';
 
@@ -26,7 +26,7 @@ export function genesisBlock(genesis: Genesis): GenesisBlock {
   if ('missing' in updated) throw new Error('an empty tree has no pages to miss');
   const { parameters, members } = genesis;
   const set = validatorSetOf(ledger, 1, parameters.tenureRounds, members);
-  const epoch: Epoch = { set, parameters };
+  const epoch: Epoch = { set, parameters, observers: observersOf(members) };
   const header: Header = {
     ledger,
     epoch: 1,

@@ -13,7 +13,18 @@ const coordinate = z.string().regex(/^[A-Za-z0-9_-]{43}$/, 'a P-256 coordinate, 
 /** A public P-256 key as a JWK. */
 export const PublicJwkSchema = z
   .strictObject({ kty: z.literal('EC'), crv: z.literal('P-256'), x: coordinate, y: coordinate })
-  .refine((jwk) => importPublicKey(jwk) !== undefined, 'a point on P-256');
+  .refine((jwk) => importPublicKey(jwk) !== undefined, 'a point on P-256')
+  .meta({
+    // The public key of RFC 7515, appendix A.3.
+    examples: [
+      {
+        kty: 'EC',
+        crv: 'P-256',
+        x: 'f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU',
+        y: 'x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0',
+      },
+    ],
+  });
 
 /** A member's id: a short name, unique in its consortium. */
 export const MemberIdSchema = z

@@ -11,7 +11,7 @@ import { act } from './act.ts';
 import { adoptCertificates } from './chain.ts';
 import { startDrive } from './drive.ts';
 import { expire } from './expire.ts';
-import { ownIndex, type Replica } from './replica.ts';
+import { otherValidators, ownIndex, type Replica } from './replica.ts';
 import { askAll } from './tell.ts';
 
 const hasWork = (replica: Replica): boolean => {
@@ -67,7 +67,11 @@ export async function ring(replica: Replica): Promise<void> {
 }
 
 const askAndTell = (replica: Replica): Promise<unknown> =>
-  askAll(replica, { kind: 'tidings', transactions: someTransactions(replica), waiting: true });
+  askAll(replica, otherValidators(replica), {
+    kind: 'tidings',
+    transactions: someTransactions(replica),
+    waiting: true,
+  });
 
 /** As many pending transactions as one message takes; the rest follow at the next ring. */
 function someTransactions(replica: Replica): Uint8Array[] {
@@ -82,7 +86,7 @@ async function timeOut(replica: Replica): Promise<void> {
   const timeout = await replica.lock.run(() => signTimeout(replica));
   if (!timeout) return;
   replica.log('timeout', { epoch: replica.epoch.set.epoch, round: timeout.round });
-  await askAll(replica, { kind: 'timeout', timeout }, async (reply) => {
+  await askAll(replica, otherValidators(replica), { kind: 'timeout', timeout }, async (reply) => {
     if (reply.timeout) await replica.lock.run(() => countTimeout(replica, reply.timeout!));
   });
 }

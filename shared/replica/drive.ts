@@ -18,6 +18,7 @@ import { expire } from './expire.ts';
 import { forward } from './forward.ts';
 import {
   needsCommit,
+  otherMembers,
   otherValidators,
   ownIndex,
   type PendingBlock,
@@ -68,7 +69,7 @@ async function drive(replica: Replica): Promise<void> {
 
 /** The last certificate of a burst, or of a tenure, goes to all. */
 const tellCertificate = (replica: Replica): Promise<unknown> =>
-  askAll(replica, { kind: 'tidings', transactions: [], waiting: false });
+  askAll(replica, otherMembers(replica), { kind: 'tidings', transactions: [], waiting: false });
 
 /** At a tenure's end the pending transactions go to the next leader. */
 function handOver(replica: Replica): void {

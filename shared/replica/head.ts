@@ -50,24 +50,26 @@ export function decodeHead(bytes: Uint8Array): StoredHead {
 }
 
 /** CBOR of an epoch with the final block that it starts from. */
-export function encodeEpoch({ set, parameters }: Epoch, start: Digest): Uint8Array {
+export function encodeEpoch({ set, parameters, observers }: Epoch, start: Digest): Uint8Array {
   return encodeCbor([
     fromHex(start),
     fromHex(set.ledger),
     set.epoch,
     set.validators.map(({ member, key }): Cbor => [member, key.x, key.y]),
     parameters as unknown as Cbor,
+    observers,
   ]);
 }
 
 /** Reverses `encodeEpoch`. */
 export function decodeEpoch(bytes: Uint8Array): { start: Digest; epoch: Epoch } {
-  const [start, ledger, number, list, parameters] = decodeCbor(bytes) as [
+  const [start, ledger, number, list, parameters, observers] = decodeCbor(bytes) as [
     Uint8Array,
     Uint8Array,
     number,
     [string, string, string][],
     Cbor,
+    string[],
   ];
   const consensus = parameters as unknown as ConsensusParameters;
   const validators = list.map(
@@ -79,6 +81,7 @@ export function decodeEpoch(bytes: Uint8Array): { start: Digest; epoch: Epoch } 
     epoch: {
       set: { ledger: toHex(ledger) as Digest, epoch: number, tenureRounds, validators },
       parameters: consensus,
+      observers,
     },
   };
 }

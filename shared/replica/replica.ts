@@ -111,6 +111,12 @@ export const otherValidators = (replica: Replica): string[] =>
     .map(({ member }) => member)
     .filter((member) => member !== replica.member);
 
+/** All other members: validators and those who follow without a vote. */
+export const otherMembers = (replica: Replica): string[] => [
+  ...otherValidators(replica),
+  ...replica.epoch.observers.filter((member) => member !== replica.member),
+];
+
 /** The executed block, or the head, with an id. */
 export const pointOf = (replica: Replica, id: Digest): ChainPoint | undefined =>
   replica.head.id === id ? replica.head : replica.pending.get(id);

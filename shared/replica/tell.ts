@@ -10,7 +10,7 @@ import {
 } from '../consensus/message.ts';
 import { catchUp } from './catch-up.ts';
 import { adoptCertificates, checkQc, checkTc } from './chain.ts';
-import { otherValidators, pointOf, type Replica } from './replica.ts';
+import { pointOf, type Replica } from './replica.ts';
 
 /** A request without the standing, which is added when it is sent. */
 export type Saying = Request extends infer R
@@ -46,13 +46,14 @@ export async function ask(
   }
 }
 
-/** Says the same to all other validators and waits for all the answers. */
+/** Says the same to several members and waits for all the answers. */
 export async function askAll(
   replica: Replica,
+  members: readonly string[],
   saying: Saying,
   each: (reply: Reply) => Promise<unknown> = async () => {},
 ): Promise<void> {
-  const asked = otherValidators(replica).map(async (member) => {
+  const asked = members.map(async (member) => {
     const reply = await ask(replica, member, saying);
     if (reply) await each(reply);
   });

@@ -68,7 +68,7 @@ describe('a network of four replicas', () => {
       const answer = await network
         .service('alpha')
         .query('counter', 'read', { name: `c${index}` }, undefined);
-      sum += (answer as { output: { value: number } }).output.value;
+      sum += (answer as unknown as { output: { value: number } }).output.value;
     }
     assert.equal(sum, 400);
     assert.ok(network.node('alpha').replica.head.header.height! < 200);

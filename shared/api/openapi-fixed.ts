@@ -1,0 +1,259 @@
+/**
+ * The fixed routes in the OpenAPI document. `test/api/openapi.test.ts` holds it against the app.
+ */
+import type { JsonSchema } from './arguments.ts';
+import { digest, list, object, problemResponses, reference } from './openapi-schemas.ts';
+
+/** A parameter of an operation (OpenAPI 3.1 §4.8.12). */
+export interface Parameter {
+  readonly name: string;
+  readonly in: 'path' | 'query' | 'header';
+  readonly required?: boolean;
+  readonly description?: string;
+  readonly schema: JsonSchema;
+  readonly example?: unknown;
+}
+
+/** An operation, as far as this API uses one (OpenAPI 3.1 §4.8.10). */
+export interface Operation {
+  readonly operationId: string;
+  readonly tags: readonly string[];
+  readonly summary: string;
+  readonly description?: string;
+  readonly parameters?: readonly Parameter[];
+  readonly requestBody?: {
+    readonly required: boolean;
+    readonly content: Readonly<Record<string, { schema: JsonSchema; example?: unknown }>>;
+  };
+  readonly responses: Readonly<Record<string, object>>;
+  readonly security?: readonly object[];
+}
+
+export type PathItem = Readonly<Partial<Record<'get' | 'post', Operation>>>;
+
+const natural: JsonSchema = { type: 'integer', minimum: 0 };
+
+const query = (name: string, description: string, schema: JsonSchema): Parameter => ({
+  name,
+  in: 'query',
+  description,
+  schema,
+});
+
+const path = (name: string, schema: JsonSchema, example: unknown, description = ''): Parameter => ({
+  name,
+  in: 'path',
+  required: true,
+  ...(description === '' ? {} : { description }),
+  schema,
+  example,
+});
+
+/** `Prefer: wait=N`; the default differs between calls. */
+export const prefer = (fallback: string): Parameter => ({
+  name: 'Prefer',
+  in: 'header',
+  description: `RFC 7240: \`wait=N\` waits up to N seconds (at most 25) for the commit, \`respond-async\` not at all. Without it: ${fallback}.`,
+  schema: { type: 'string' },
+  example: 'wait=10',
+});
+
+export const at: Parameter = query('at', 'a final height; without it the head', natural);
+
+/** A JSON answer. */
+export const ok = (description: string, schema: JsonSchema, type = 'application/json'): object => ({
+  description,
+  content: { [type]: { schema } },
+});
+
+export const PENDING: object = {
+  description: 'Held durably until it is committed, rejected or expired.',
+  headers: { Location: { schema: { type: 'string' }, description: 'its status' } },
+  content: { 'application/json': { schema: reference('Pending') } },
+};
+
+const ID = path('id', digest, 'a'.repeat(64));
+
+/** Paths of every consortium, relative to `/v1/consortia/{c}`; and beside them the gateway's own. */
+export const FIXED_PATHS: Readonly<Record<string, PathItem>> = {
+  '': {
+    get: {
+      operationId: 'consortium',
+      tags: ['ledger'],
+      summary: 'Members, validators, epoch, parameters and head',
+      responses: { 200: ok('The consortium.', reference('Consortium')) },
+    },
+  },
+  '/genesis': {
+    get: {
+      operationId: 'genesis',
+      tags: ['ledger'],
+      summary: 'The genesis document, whose digest names the ledger',
+      responses: { 200: ok('The document.', { type: 'object' }) },
+    },
+  },
+  '/consensus': {
+    get: {
+      operationId: 'consensus',
+      tags: ['ledger'],
+      summary: 'Why a ledger waits: committing, idle, or short of whom',
+      responses: { 200: ok('As this node sees it.', reference('Consensus')) },
+    },
+  },
+  '/transactions': {
+    post: {
+      operationId: 'submitTransaction',
+      tags: ['transactions'],
+      summary: 'Submits a transaction that the caller signed',
+      description:
+        'A JWS in compact, flattened or general JSON serialisation. It carries its own proof of who sent it, so on a public ledger it needs no API key. 200 means final; sending the same again is harmless.',
+      parameters: [prefer('202 at once')],
+      requestBody: {
+        required: true,
+        content: {
+          'application/jose': {
+            schema: { type: 'string' },
+            example: 'eyJhbGciOi….eyJsZWRnZXIi….MEUC…',
+          },
+          'application/jose+json': { schema: reference('Jws') },
+          'application/json': { schema: reference('Jws') },
+        },
+      },
+      responses: {
+        200: ok('Committed.', reference('TransactionStatus')),
+        202: PENDING,
+        ...problemResponses(400, 401, 403, 404, 409, 413, 415, 422, 503),
+      },
+    },
+  },
+  '/transactions/batch': {
+    post: {
+      operationId: 'submitBatch',
+      tags: ['transactions'],
+      summary: 'Submits up to 1000 signed transactions, one a line',
+      description:
+        'NDJSON: each line a compact JWS, bare or as a JSON string, or a JWS as a JSON object. Answers a line for each, in order, while it reads; one bad line fails that line only. `Prefer: wait=N` is for the whole batch.',
+      parameters: [prefer('every line is answered as soon as it is held')],
+      requestBody: {
+        required: true,
+        content: { 'application/x-ndjson': { schema: { type: 'string' } } },
+      },
+      responses: {
+        200: ok('A result a line.', reference('BatchLine'), 'application/x-ndjson'),
+        ...problemResponses(401, 415),
+      },
+    },
+  },
+  '/transactions/{id}': {
+    get: {
+      operationId: 'transaction',
+      tags: ['transactions'],
+      summary: 'What became of a transaction',
+      parameters: [ID],
+      responses: {
+        200: ok('Its status.', reference('TransactionStatus')),
+        ...problemResponses(400, 404),
+      },
+    },
+  },
+  '/transactions/{id}/receipt': {
+    get: {
+      operationId: 'receipt',
+      tags: ['transactions'],
+      summary: 'The receipt: a proof that `fuqi verify` checks offline',
+      parameters: [ID],
+      responses: { 200: ok('The receipt.', reference('Receipt')), ...problemResponses(400, 404) },
+    },
+  },
+  '/blocks': {
+    get: {
+      operationId: 'blocks',
+      tags: ['ledger'],
+      summary: 'Final blocks, newest first',
+      description:
+        'The cursor pins the height that the first page began at. `next` is null at the end.',
+      parameters: [
+        query('limit', '1 to 100', { type: 'integer', minimum: 1, maximum: 100, default: 20 }),
+        query('cursor', 'the `next` of an earlier page', { type: 'string' }),
+      ],
+      responses: {
+        200: ok(
+          'A page.',
+          object({ blocks: list(reference('Block')), next: { type: ['string', 'null'] } }),
+        ),
+        ...problemResponses(400),
+      },
+    },
+  },
+  '/blocks/{height}': {
+    get: {
+      operationId: 'block',
+      tags: ['ledger'],
+      summary: 'A final block by its height, or `head`',
+      parameters: [path('height', { type: 'string', pattern: '^([0-9]+|head)$' }, 'head')],
+      responses: { 200: ok('The block.', reference('Block')), ...problemResponses(400, 404) },
+    },
+  },
+  '/state/{contract}/{record}/{key}': {
+    get: {
+      operationId: 'state',
+      tags: ['ledger'],
+      summary: 'A state value, now or at a height, with a proof of presence or absence',
+      description:
+        'A slash in the key is %2F or a slash. Absence is an answer: `present` is false.',
+      parameters: [
+        path('contract', { type: 'string' }, 'governance'),
+        path('record', { type: 'string' }, 'parameters'),
+        path('key', { type: 'string' }, 'current'),
+        at,
+        query('proof', 'true: with a proof', { type: 'string', enum: ['true', 'false'] }),
+      ],
+      responses: { 200: ok('The value.', reference('StateValue')), ...problemResponses(400, 404) },
+    },
+  },
+  '/events': {
+    get: {
+      operationId: 'events',
+      tags: ['events'],
+      summary: 'The ledger’s events in order, as pages or as a stream',
+      description:
+        'CloudEvents 1.0. `Link: rel="next"` goes on after the last event that was looked at; an empty page means the end for now, and the same link works later. With `Accept: text/event-stream` server-sent events: each exactly once and in order, resumed by `Last-Event-ID`.',
+      parameters: [
+        query('cursor', 'events after this one: its `cursor`', { type: 'string' }),
+        query('from', 'from this height on, or `head`: only new ones', { type: 'string' }),
+        query('type', 'only these types, separated by commas', { type: 'string' }),
+        query('limit', '1 to 1000', { type: 'integer', minimum: 1, maximum: 1000, default: 100 }),
+        {
+          name: 'Last-Event-ID',
+          in: 'header',
+          description: 'resumes a stream',
+          schema: { type: 'string' },
+        },
+      ],
+      responses: {
+        200: {
+          description: 'Events in order.',
+          headers: { Link: { schema: { type: 'string' } } },
+          content: {
+            'application/cloudevents-batch+json': { schema: list(reference('CloudEvent')) },
+            'text/event-stream': { schema: { type: 'string' } },
+          },
+        },
+        ...problemResponses(400),
+      },
+    },
+  },
+};
+
+export const HEALTH: PathItem = {
+  get: {
+    operationId: 'health',
+    tags: ['ledger'],
+    summary: 'Liveness, the head of each node and its lag',
+    security: [],
+    responses: {
+      200: ok('At least one node answers.', reference('Health')),
+      503: ok('No node answers.', reference('Health')),
+    },
+  },
+};

@@ -1,0 +1,37 @@
+/** The suites of the store ports, run by the adapters in LMDB. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { lmdbStores } from '../../node/lmdb/stores.ts';
+import type { NodeStores } from '../../node/node-stores.ts';
+import { blockStoreSuite } from './block-store.suite.ts';
+import type { Harness } from './harness.ts';
+import { headStoreSuite } from './head-store.suite.ts';
+import { mempoolStoreSuite } from './mempool-store.suite.ts';
+import { stateStoreSuite } from './state-store.suite.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'fuqi-lmdb-'));
+process.on('exit', () => rmSync(root, { recursive: true, force: true }));
+
+const folders = new Map<NodeStores, string>();
+let count = 0;
+
+function openIn(folder: string): NodeStores {
+  const stores = lmdbStores(folder);
+  folders.set(stores, folder);
+  return stores;
+}
+
+const harness: Harness = {
+  adapter: 'lmdb',
+  open: async () => openIn(join(root, `${count++}`)),
+  reopen: async (stores) => {
+    await stores.close();
+    return openIn(folders.get(stores)!);
+  },
+};
+
+headStoreSuite(harness);
+blockStoreSuite(harness);
+stateStoreSuite(harness);
+mempoolStoreSuite(harness);

@@ -1,0 +1,14 @@
+/** The suites of the store ports, run by the adapters in memory. */
+import { memoryStores } from '../../node/memory/stores.ts';
+import { blockStoreSuite } from './block-store.suite.ts';
+import type { Harness } from './harness.ts';
+import { headStoreSuite } from './head-store.suite.ts';
+import { mempoolStoreSuite } from './mempool-store.suite.ts';
+import { stateStoreSuite } from './state-store.suite.ts';
+
+const harness: Harness = { adapter: 'memory', open: async () => memoryStores() };
+
+headStoreSuite(harness);
+blockStoreSuite(harness);
+stateStoreSuite(harness);
+mempoolStoreSuite(harness);

@@ -1,0 +1,247 @@
+/**
+ * Invoices from CSV: consecutive rows of one reference are one invoice. Streams with backpressure
+ * and holds one invoice at a time. An invoice with a row that can't be read is refused as a whole:
+ * it is never issued without that row.
+ */
+import { Readable } from 'node:stream';
+import { type CsvError, type Info, parse } from 'csv-parse';
+import type { InvoiceLine } from '../document.ts';
+import { taxedAmount, withTotals } from '../tax.ts';
+import type { CsvMapping } from './csv-mapping.ts';
+import {
+  basisPoints,
+  currencyExponent,
+  type Decimal,
+  formatDecimal,
+  parseDecimal,
+  product,
+  roundedMinorUnits,
+} from './decimal.ts';
+import {
+  checkedRecord,
+  DOCUMENT_LINES_MAX,
+  type Refusal,
+  refusal,
+  type SourceRecord,
+} from './source-record.ts';
+
+/** Characters of one row; csv-parse stops with an error beyond. */
+const ROW_CHARACTERS_MAX = 256 * 1024;
+/** Closed references that are remembered, to notice rows that come late. */
+const CLOSED_MAX = 10_000;
+
+/** The rows of one reference so far. */
+interface Group {
+  readonly line: number;
+  readonly reference: string;
+  readonly date: string;
+  readonly customer: string;
+  readonly buyer: { readonly name: string; readonly taxId?: string };
+  readonly lines: InvoiceLine[];
+  /** Sum of the rows' amounts in minor units, those that were refused included. */
+  gross: number;
+  /** What was wrong first. */
+  fault?: Refusal;
+}
+
+type Row = Readonly<Record<string, string | undefined>>;
+
+/** Reads invoices and cancellations; ends with a refusal where the rest can't be read at all. */
+export async function* readCsv(
+  source: AsyncIterable<Uint8Array>,
+  mapping: CsvMapping,
+): AsyncGenerator<SourceRecord> {
+  const broken: CsvError[] = [];
+  const parser = Readable.from(decoded(source, mapping.encoding)).pipe(
+    parse({
+      columns: (header: string[]) => header.map((name) => name.trim()),
+      bom: true,
+      delimiter: mapping.delimiter,
+      info: true,
+      max_record_size: ROW_CHARACTERS_MAX,
+      relax_column_count: true,
+      skip_empty_lines: true,
+      skip_records_with_error: true,
+      on_skip: (error) => {
+        if (error) broken.push(error);
+        return undefined;
+      },
+    }),
+  );
+  const closed = new Set<string>();
+  let group: Group | undefined;
+  let lost: Refusal | undefined;
+  try {
+    for await (const item of parser) {
+      const { record, info } = item as { record: Row; info: Info };
+      // A row that couldn't be read belongs to the invoice before it or to the one after it.
+      for (const error of broken.splice(0)) {
+        lost = refusal('malformed-csv', Number(error.lines ?? info.lines), { got: error.code });
+        yield lost;
+        if (group) group.fault ??= { ...lost, reference: group.reference };
+      }
+      const reference = record[mapping.columns.reference]?.trim() ?? '';
+      if (group?.reference !== reference) {
+        if (group) {
+          yield finished(group, mapping, closed);
+        }
+        group = opened(record, info.lines, reference, mapping);
+        if (lost) group.fault ??= { ...lost, reference };
+      }
+      lost = undefined;
+      addRow(group, record, info, mapping);
+    }
+    if (group) yield finished(group, mapping, closed);
+    for (const error of broken) {
+      yield refusal('malformed-csv', Number(error.lines ?? 0), { got: error.code });
+    }
+  } catch (error) {
+    const { code, lines } = error as CsvError;
+    if (!code?.startsWith('CSV_') && code !== 'ERR_ENCODING_INVALID_ENCODED_DATA') throw error;
+    const line = Number(lines ?? group?.line ?? 1);
+    const reason = code.startsWith('CSV_') ? 'malformed-csv' : 'not-utf-8';
+    const fault = refusal(reason, line, { got: code, expected: 'rows; the rest was not read' });
+    if (group) yield { ...fault, reference: group.reference, ...amountOf(group, mapping) };
+    else yield fault;
+  }
+}
+
+async function* decoded(
+  source: AsyncIterable<Uint8Array>,
+  encoding: string,
+): AsyncGenerator<string> {
+  const decoder = new TextDecoder(encoding, { fatal: true });
+  for await (const chunk of source) yield decoder.decode(chunk, { stream: true });
+  yield decoder.decode();
+}
+
+function opened(row: Row, line: number, reference: string, mapping: CsvMapping): Group {
+  const { columns, anonymousBuyer } = mapping;
+  const cell = (name: string | undefined): string => (name ? (row[name]?.trim() ?? '') : '');
+  const customer = cell(columns.customer);
+  const name = cell(columns.buyerName) || (customer ? `Customer ${customer}` : anonymousBuyer);
+  const taxId = cell(columns.buyerTaxId);
+  const buyer = { name, ...(taxId === '' ? {} : { taxId }) };
+  const date = cell(columns.date);
+  const group: Group = { line, reference, date, customer, buyer, lines: [], gross: 0 };
+  if (reference === '') {
+    group.fault = refusal('invalid-document', line, { expected: `a ${columns.reference}` });
+  }
+  return group;
+}
+
+function addRow(group: Group, row: Row, info: Info, mapping: CsvMapping): void {
+  const { lines: line } = info;
+  const { reference } = group;
+  const fail = (expected: string, got?: string): void => {
+    group.fault ??= refusal('invalid-document', line, {
+      reference,
+      ...(got === undefined ? {} : { got: got.slice(0, 200) }),
+      expected,
+    });
+  };
+  const { columns, decimalSeparator } = mapping;
+  if (Object.values(columns).some((name) => row[name] === undefined)) {
+    fail(`all of the columns ${Object.values(columns).join(', ')}`);
+    return;
+  }
+  const number = (name: string): Decimal | undefined => {
+    const text = row[name]!;
+    const decimal = parseDecimal(text, decimalSeparator);
+    if (!decimal) fail(`a decimal number in ${name}`, text);
+    return decimal;
+  };
+  const quantity = columns.quantity ? number(columns.quantity) : undefined;
+  const unitPrice = columns.unitPrice ? number(columns.unitPrice) : undefined;
+  const amount = columns.amount
+    ? number(columns.amount)
+    : quantity && unitPrice && product(quantity, unitPrice);
+  if (!amount) return;
+  const minor = roundedMinorUnits(amount, currencyExponent(mapping.currency));
+  if (minor === undefined) {
+    fail('an amount below 2^53 minor units', formatDecimal(amount));
+    return;
+  }
+  const rate = columns.rate ? basisPoints(row[columns.rate]!.trim()) : mapping.rateBp;
+  if (rate === undefined) {
+    fail(`0 to 100 percent in ${columns.rate}`, row[columns.rate!]);
+    return;
+  }
+  const { net, tax, gross } = taxedAmount(minor, rate, mapping.priceIncludesTax);
+  group.gross += gross;
+  if (group.lines.length === DOCUMENT_LINES_MAX) {
+    const expected = `at most ${DOCUMENT_LINES_MAX} rows of one invoice`;
+    group.fault ??= refusal('too-many-lines', line, { reference, expected });
+    return;
+  }
+  // Beyond a fault only the amount matters; rows are no longer kept.
+  if (group.fault) return;
+  const text = (name: string | undefined): string => (name ? row[name]!.trim() : '');
+  const code = text(columns.code);
+  const unit = text(columns.unit);
+  group.lines.push({
+    description: text(columns.description) || code || 'Goods',
+    ...(code === '' ? {} : { code }),
+    ...(quantity ? { quantity: formatDecimal(quantity) } : {}),
+    ...(unit === '' ? {} : { unit }),
+    ...(unitPrice ? { unitPrice: formatDecimal(unitPrice) } : {}),
+    net,
+    rateBp: rate,
+    tax,
+    ...(mapping.category && (mapping.category === 'standard') === rate > 0
+      ? { category: mapping.category }
+      : {}),
+  });
+}
+
+function finished(group: Group, mapping: CsvMapping, closed: Set<string>): SourceRecord {
+  const { line, reference, customer, buyer, lines, fault } = group;
+  if (fault) return { ...fault, ...amountOf(group, mapping) };
+  if (closed.has(reference)) {
+    const expected = 'all rows of an invoice in one place; sort the file by it';
+    return refusal('not-consecutive', line, { reference, expected, ...amountOf(group, mapping) });
+  }
+  closed.add(reference);
+  if (closed.size > CLOSED_MAX) closed.delete(closed.values().next().value!);
+  const date = parseDate(group.date, mapping.dateOrder);
+  if (!date) {
+    const expected = `a date (${mapping.dateOrder}) in ${mapping.columns.date}`;
+    const found = { reference, got: group.date.slice(0, 50), expected };
+    return refusal('invalid-document', line, { ...found, ...amountOf(group, mapping) });
+  }
+  const { cancellationPrefix, currency, seller } = mapping;
+  const isCancellation = cancellationPrefix !== undefined && reference.startsWith(cancellationPrefix);
+  const { issuedOn, at } = date;
+  const record = checkedRecord({
+    kind: isCancellation ? 'cancellation' : 'invoice',
+    line,
+    reference,
+    document: withTotals({ currency, seller, buyer, issuedOn, lines, rounding: 'per-line' }),
+    ...(customer === '' ? {} : { customer }),
+    ...(at === undefined ? {} : { at }),
+  });
+  return record.kind === 'refused' ? { ...record, ...amountOf(group, mapping) } : record;
+}
+
+const amountOf = (group: Group, { currency }: CsvMapping) => ({
+  amount: { currency, minor: group.gross },
+});
+
+/** Takes `2010-12-01 08:26:00`, `1/12/2010`, `2010.12.1` and the like apart. */
+function parseDate(
+  text: string,
+  order: CsvMapping['dateOrder'],
+): { readonly issuedOn: string; readonly at?: string } | undefined {
+  const [, first, second, third, time] =
+    /^(\d{1,4})[-/.](\d{1,2})[-/.](\d{1,4})(?:[T ](\d{2}:\d{2}(?::\d{2})?)Z?)?$/.exec(text) ?? [];
+  if (first === undefined || second === undefined || third === undefined) return undefined;
+  const [year, month, day] = {
+    ymd: [first, second, third],
+    dmy: [third, second, first],
+    mdy: [third, first, second],
+  }[order] as [string, string, string];
+  if (year.length !== 4) return undefined;
+  const issuedOn = `${year}-${month.padStart(2, '0')}-${day.padStart(2, '0')}`;
+  if (time === undefined) return { issuedOn };
+  return { issuedOn, at: `${issuedOn}T${time.length === 5 ? `${time}:00` : time}` };
+}
