@@ -3,6 +3,7 @@
  * instead of sockets. Links can be cut, nodes stopped and reopened from what is durable.
  */
 import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
+import type { NodeStores } from '../../node/node-stores.ts';
 import { memoryStores } from '../../node/memory/stores.ts';
 import { timers } from '../../node/timers.ts';
 import { jwkThumbprint, type PublicJwk } from '../../shared/bytes/crypto.ts';
@@ -72,7 +73,7 @@ export class LocalNetwork {
   readonly keys = new Map<string, TestKey>();
   readonly #options: NetworkOptions;
   readonly #nodeKeys = new Map<string, TestKey>();
-  readonly #stores = new Map<string, ReturnType<typeof memoryStores>>();
+  readonly #stores = new Map<string, NodeStores>();
   readonly #cut = new Set<string>();
   readonly #stopTimers = new Map<string, () => void>();
   /** Messages sent so far, for tests of idleness. */
@@ -144,6 +145,11 @@ export class LocalNetwork {
 
   service(member: string) {
     return this.node(member).service;
+  }
+
+  /** Gives a node that was not started yet other stores than the ones in memory. */
+  useStores(member: string, stores: NodeStores): void {
+    this.#stores.set(member, stores);
   }
 
   /** Starts a node from what its store holds. */
