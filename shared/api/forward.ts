@@ -75,8 +75,15 @@ async function send(
   { fetch = globalThis.fetch, timeoutMs = TIMEOUT_MS, requestId, rotation, log }: ForwardOptions,
 ): Promise<Response | Failure> {
   const { pathname, search, host, protocol } = new URL(request.url);
-  const late = new AbortController();
-  const timer = setTimeout(() => late.abort(), timeoutMs);
+  // Until the answer begins; after that, a caller that goes away cancels the body, which ends it too.
+  const giveUp = new AbortController();
+  const stop = (): void => giveUp.abort();
+  let timedOut = false;
+  const timer = setTimeout(() => {
+    timedOut = true;
+    stop();
+  }, timeoutMs);
+  request.signal.addEventListener('abort', stop, { once: true });
   const headers = endToEnd(request.headers, ['host', 'content-length', 'expect']);
   headers.set('accept-encoding', 'identity');
   headers.set('x-request-id', requestId);
@@ -89,12 +96,14 @@ async function send(
       headers,
       ...(body === undefined ? {} : { body, duplex: 'half' }),
       redirect: 'manual',
-      signal: AbortSignal.any([request.signal, late.signal]),
+      signal: giveUp.signal,
     } as RequestInit);
     rotation.answered(upstream);
+    // What `fetch` decoded has another length than its header says.
+    const decoded = response.headers.has('content-encoding');
     return new Response(response.body, {
       status: response.status,
-      headers: endToEnd(response.headers, ['content-length', 'content-encoding']),
+      headers: endToEnd(response.headers, decoded ? ['content-length', 'content-encoding'] : []),
     });
   } catch (error) {
     const cause = causeOf(error);
@@ -102,9 +111,10 @@ async function send(
       rotation.failed(upstream);
       log?.error({ requestId, member: upstream.member, cause }, 'a node did not answer');
     }
-    return { refused: cause === 'ECONNREFUSED', timedOut: late.signal.aborted };
+    return { refused: cause === 'ECONNREFUSED', timedOut };
   } finally {
     clearTimeout(timer);
+    request.signal.removeEventListener('abort', stop);
   }
 }
 

@@ -51,8 +51,10 @@ export function outcomeResponse(
   const document = problemOf(outcome);
   if (document) return problemResponse(document, headers);
   const status = outcome as TransactionStatus;
-  headers.location = `${consortiumPath(consortium)}/transactions/${status.id}`;
-  if (status.status === 'pending') headers['retry-after'] = '1';
+  if (status.status === 'pending') {
+    headers.location = `${consortiumPath(consortium)}/transactions/${status.id}`;
+    headers['retry-after'] = '1';
+  }
   return Response.json(statusJson(status), {
     status: status.status === 'pending' ? 202 : 200,
     headers,

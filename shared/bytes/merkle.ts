@@ -237,7 +237,8 @@ function perfectNodes({ start, end }: LeafRange): NodePlace[] {
   const places: NodePlace[] = [];
   let from = start;
   while (from < end) {
-    const level = Math.floor(Math.log2(end - from));
+    let level = 0;
+    while (2 ** (level + 1) <= end - from) level++;
     places.push({ level, index: from / 2 ** level });
     from += 2 ** level;
   }

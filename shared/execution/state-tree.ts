@@ -1,88 +1,155 @@
-/** Stand-in so that others can run; its owner (helper on Merkle trees) overwrites this file. */
-import { decodeCbor, encodeCbor } from '../bytes/cbor.ts';
+/**
+ * The state as a compact sparse Merkle tree over SHA-256(key): the root is a function of the set of
+ * (key, value) only. Updates copy the pages that they change; older roots stay readable. Pages that
+ * are not at hand are answered as misses, all at once. Proofs: `state-proof.ts`.
+ */
 import { sha256Hex } from '../bytes/crypto.ts';
-import { type Digest, taggedDigest, ZERO_DIGEST } from '../bytes/digest.ts';
-import { fromHex, utf8 } from '../bytes/text.ts';
-export interface TreeRoot {
-  hash: Digest;
-  version: number | null;
-}
-export interface Page {
-  leaves: Map<string, string>;
-}
-const leaf = (p: string, v: string) =>
-  taggedDigest('fuqi/v1/state-leaf', Buffer.concat([fromHex(p), fromHex(v)]));
-const node = (l: string, r: string) =>
-  taggedDigest('fuqi/v1/state-node', Buffer.concat([fromHex(l), fromHex(r)]));
-const bit = (p: string, i: number) => (parseInt(p[i >> 2]!, 16) >> (3 - (i & 3))) & 1;
-function root(ls: [string, string][], d: number): Digest {
-  if (!ls.length) return ZERO_DIGEST;
-  if (ls.length === 1) return leaf(...ls[0]!);
-  return node(
-    root(
-      ls.filter(([p]) => !bit(p, d)),
-      d + 1,
-    ),
-    root(
-      ls.filter(([p]) => bit(p, d)),
-      d + 1,
-    ),
-  );
-}
+import { type Digest, ZERO_DIGEST } from '../bytes/digest.ts';
+import {
+  type Child,
+  emptyNodes,
+  FIRST_SLOT,
+  findPage,
+  leafOf,
+  type Page,
+  type PageLookup,
+  pageName,
+  pathOf,
+  rehash,
+  type StateNode,
+  type TreeRoot,
+} from './state-page.ts';
+
+export { decodePage, encodePage, type Page, type PageLookup, type TreeRoot } from './state-page.ts';
+export { type KeyProof, proveKey, type StateClaim, verifyKey } from './state-proof.ts';
+
+/** The tree that holds nothing. */
+export const EMPTY_TREE: TreeRoot = { hash: ZERO_DIGEST, version: null };
+
+/** A tree after its changes with the pages they made, by item name; or the pages to fetch first. */
+export type TreeUpdate =
+  | { readonly root: TreeRoot; readonly pages: Map<string, Page> }
+  | { readonly missing: string[] };
+
+/**
+ * Applies a block's changes (encoded values by key; null deletes) to a tree. The new pages are named
+ * after `version`, which must be larger than any version below `root`. Changes that change nothing
+ * answer the root itself and no pages. Throws where a page isn't the one that the tree names.
+ */
 export function updateTree(
-  r: TreeRoot,
+  root: TreeRoot,
   version: number,
   changes: ReadonlyMap<string, Uint8Array | null>,
-  page: (n: string) => Page | undefined,
-): { root: TreeRoot; pages: Map<string, Page> } | { missing: string[] } {
-  if (!changes.size) return { root: r, pages: new Map() };
-  let m = new Map<string, string>();
-  if (r.version !== null) {
-    const p = page(`page/${r.version}/`);
-    if (!p) return { missing: [`page/${r.version}/`] };
-    m = new Map(p.leaves);
-  }
-  for (const [k, v] of changes) {
-    const p = sha256Hex(utf8(k));
-    if (v === null) m.delete(p);
-    else m.set(p, sha256Hex(v));
-  }
-  return {
-    root: { hash: root([...m], 0), version },
-    pages: new Map([[`page/${version}/`, { leaves: m }]]),
-  };
+  page: PageLookup,
+): TreeUpdate {
+  const update = new Update(version, sortedChanges(changes), page);
+  const before: StateNode =
+    root.version === null ? null : { kind: 'child', hash: root.hash, version: root.version };
+  const after = update.root(before);
+  if (update.missing.length > 0) return { missing: update.missing };
+  if (after === before) return { root, pages: update.pages };
+  const pages = update.pages;
+  return { root: after ? { hash: after.hash, version: after.version } : EMPTY_TREE, pages };
 }
-export const encodePage = (p: Page) => encodeCbor([...p.leaves] as any);
-export const decodePage = (b: Uint8Array): Page => ({ leaves: new Map(decodeCbor(b) as any) });
-export function proveKey(r: TreeRoot, key: string, page: (n: string) => Page | undefined): any {
-  const p = page(`page/${r.version}/`);
-  if (!p) return { missing: [`page/${r.version}/`] };
-  const k = sha256Hex(utf8(key));
-  let ls = [...p.leaves];
-  const siblings: Digest[] = [];
-  let d = 0;
-  while (ls.length > 1) {
-    const b = bit(k, d);
-    siblings.push(
-      root(
-        ls.filter(([x]) => bit(x, d) !== b),
-        d + 1,
-      ),
-    );
-    ls = ls.filter(([x]) => bit(x, d) === b);
-    d++;
-  }
-  const present = ls[0]?.[0] === k;
-  return {
-    siblings,
-    present,
-    other: !present && ls[0] ? { path: ls[0][0], valueHash: ls[0][1] } : null,
-  };
+
+/** A key's path and its new value's hash; null deletes. */
+interface Change {
+  readonly path: Digest;
+  readonly valueHash: Digest | null;
 }
-export function verifyKey({ root: r, key, valueHash, siblings, other }: any): boolean {
-  const k = sha256Hex(utf8(key));
-  let h = valueHash ? leaf(k, valueHash) : other ? leaf(other.path, other.valueHash) : ZERO_DIGEST;
-  for (let i = siblings.length - 1; i >= 0; i--)
-    h = bit(k, i) ? node(siblings[i], h) : node(h, siblings[i]);
-  return h === r;
+
+function sortedChanges(changes: ReadonlyMap<string, Uint8Array | null>): Change[] {
+  const list: Change[] = [];
+  for (const [key, value] of changes) {
+    list.push({ path: pathOf(key), valueHash: value && (sha256Hex(value) as Digest) });
+  }
+  return list.sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+/** One run over the tree: changes `from` up to `to` fall into the subtree that a call is about. */
+class Update {
+  readonly pages = new Map<string, Page>();
+  readonly missing: string[] = [];
+  readonly #version: number;
+  readonly #changes: readonly Change[];
+  readonly #page: PageLookup;
+
+  constructor(version: number, changes: readonly Change[], page: PageLookup) {
+    this.#version = version;
+    this.#changes = changes;
+    this.#page = page;
+  }
+
+  /** The root always has a page of its own, even above a single leaf. */
+  root(before: Child | null): Child | null {
+    if (this.#changes.length === 0) return before;
+    return this.#insidePage(before, 0, 0, this.#changes.length) as Child | null;
+  }
+
+  /** The subtree `depth` hex digits down that takes the place of `before`; itself if unchanged. */
+  #subtree(before: StateNode, depth: number, from: number, to: number): StateNode {
+    if (to - from === 1 && (before === null || before.kind === 'leaf')) {
+      const { path, valueHash } = this.#changes[from]!;
+      if (before === null || before.path === path) {
+        if (valueHash === null) return null;
+        return before?.valueHash === valueHash ? before : leafOf(path, valueHash);
+      }
+      if (valueHash === null) return before;
+    }
+    return this.#insidePage(before, depth, from, to);
+  }
+
+  #insidePage(before: StateNode, depth: number, from: number, to: number): StateNode {
+    const prefix = this.#changes[from]!.path.slice(0, depth);
+    let old: readonly StateNode[];
+    let dirty = 0;
+    if (before?.kind === 'child') {
+      const page = findPage(before, prefix, this.#page);
+      if (!page) {
+        this.missing.push(pageName(before.version, prefix));
+        return before;
+      }
+      old = page.nodes;
+    } else {
+      // Two or more leaves may meet where there was none, or one: a page of its own, if they do.
+      const nodes = emptyNodes();
+      if (before?.kind === 'leaf') {
+        const slot = FIRST_SLOT + hexDigit(before.path, depth);
+        nodes[slot] = before;
+        dirty = 1 << slot;
+      }
+      old = nodes;
+    }
+
+    let nodes: StateNode[] | undefined;
+    for (let start = from; start < to; ) {
+      const digit = hexDigit(this.#changes[start]!.path, depth);
+      let end = start + 1;
+      while (end < to && hexDigit(this.#changes[end]!.path, depth) === digit) end++;
+      const slot = FIRST_SLOT + digit;
+      const next = this.#subtree(old[slot]!, depth + 1, start, end);
+      if (next !== old[slot]) {
+        nodes ??= old.slice();
+        nodes[slot] = next;
+        dirty |= 1 << slot;
+      }
+      start = end;
+    }
+    // Once a page is missing this run only looks for other missing ones.
+    if (!nodes || this.missing.length > 0) return before;
+
+    rehash(nodes, dirty);
+    const top = nodes[1]!;
+    if (top === null) return null;
+    // A subtree of one leaf is that leaf, so deletions dissolve pages upwards.
+    if (top.kind === 'leaf' && depth > 0) return top;
+    this.pages.set(pageName(this.#version, prefix), { nodes });
+    return { kind: 'child', hash: top.hash, version: this.#version };
+  }
+}
+
+/** The value of one hex digit of a path. */
+function hexDigit(path: Digest, index: number): number {
+  const code = path.charCodeAt(index);
+  return code < 58 ? code - 48 : code - 87;
 }

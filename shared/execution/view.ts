@@ -36,12 +36,11 @@ export class Misses {
   }
 }
 
-/** Thrown through contract code when something is not at hand; the run is discarded. */
-export class Miss extends Error {
-  constructor() {
-    super('not at hand yet');
-  }
-}
+/**
+ * Thrown through contract code when something is not at hand; the run is discarded. No Error,
+ * because misses are common and a stack trace costs more than the read.
+ */
+export class Miss {}
 
 /** Name of a range among the fetched ones. */
 export const rangeName = ({ from, to, limit }: ScanRange): string => `${limit} ${from}\0${to}`;

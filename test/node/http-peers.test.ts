@@ -38,8 +38,8 @@ async function listen(listener: RequestListener): Promise<{ server: Server; endp
 }
 
 /** A member's node: the handler mounted in an app, as a host does. */
-function node(member: string, options: Partial<PeerHandlerOptions> = {}) {
-  const app = new Hono();
+function node(member: string, options: Partial<PeerHandlerOptions> = {}, path = '') {
+  const app = new Hono().basePath(path);
   const handler = peerHandler({
     verify: peerTokenVerifier({ ledger, audience: member, keyOf, now: Date.now }),
     receive: async (from, message) => Buffer.concat([Buffer.from(`${from}:`), message]),
@@ -98,11 +98,11 @@ test('a message reaches the member’s node with its sender’s name, and the re
 
 test('two nodes ask each other; an endpoint may end in a slash or have a path', async () => {
   const bob = await node('bob');
-  const alice = await node('alice');
+  const alice = await node('alice', {}, '/nodes/alice');
   const fromBob = client(alice.endpoint, {
     member: 'bob',
     key: keys.get('bob')!,
-    endpointOf: () => `${alice.endpoint}/`,
+    endpointOf: () => `${alice.endpoint}/nodes/alice/`,
   });
   const [toBob, toAlice] = await Promise.all([
     client(bob.endpoint).request('bob', Uint8Array.of(65)),

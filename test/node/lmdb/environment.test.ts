@@ -164,6 +164,33 @@ test('a damaged store is refused in one sentence, and its folder is free afterwa
   assert.throws(() => lmdbStores(folder), /is damaged \(it is no file\)/);
 });
 
+test('closing waits for what was asked for, and a closed store answers with an error', async () => {
+  const folder = join(root, 'closing');
+  const { blocks, heads, state, mempool, close } = lmdbStores(folder);
+  await blocks.put(digestOf(1), bytesOf(100, 1));
+  const asked = [
+    heads.swap('head', 0, { version: 1, bytes: bytesOf(10, 1) }),
+    mempool.add([{ id: digestOf(1), bytes: bytesOf(10, 1) }]),
+  ];
+  await Promise.all([close(), close(), ...asked]);
+  const calls: (() => Promise<unknown>)[] = [
+    () => heads.read('head'),
+    () => heads.swap('head', 1, { version: 2, bytes: bytesOf(10, 1) }),
+    () => blocks.get(digestOf(1)),
+    () => blocks.put(digestOf(2), bytesOf(10, 1)),
+    () => state.get(['a'], 1),
+    () => state.write({ height: 1, values: [], items: [] }),
+    () => mempool.list(),
+    () => mempool.add([{ id: digestOf(2), bytes: bytesOf(10, 1) }]),
+  ];
+  for (const call of calls) await assert.rejects(call, /closed/);
+  const again = lmdbStores(folder);
+  assert.equal((await again.heads.read('head'))?.version, 1);
+  assert.deepEqual(plain(await again.blocks.get(digestOf(1))), bytesOf(100, 1));
+  assert.equal((await again.mempool.list()).length, 1);
+  await again.close();
+});
+
 test('the lock file says which process holds the folder', async () => {
   const folder = join(root, 'said');
   const stores = lmdbStores(folder);

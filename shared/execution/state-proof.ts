@@ -1,0 +1,106 @@
+/**
+ * Proofs that a key has a value in the state, or has none. Siblings run from the root downwards, one
+ * a level, to where the key's path ends: at its leaf, at another key's leaf, or at nothing.
+ * Verifying needs no page and no trust.
+ */
+import { type Digest, isDigest, ZERO_DIGEST } from '../bytes/digest.ts';
+import {
+  findPage,
+  hashLeaf,
+  hashNode,
+  hashOf,
+  type PageLookup,
+  pageName,
+  pathOf,
+  type TreeRoot,
+} from './state-page.ts';
+
+/** The other key's leaf that stands where an absent key would. */
+export interface OtherLeaf {
+  readonly path: Digest;
+  readonly valueHash: Digest;
+}
+
+export interface KeyProof {
+  readonly siblings: Digest[];
+  /** Null for a present key, and where nothing stands in an absent key's place. */
+  readonly other: OtherLeaf | null;
+  readonly present: boolean;
+}
+
+/** Proves a key's presence or absence; or names the page to fetch first. */
+export function proveKey(
+  root: TreeRoot,
+  key: string,
+  page: PageLookup,
+): KeyProof | { readonly missing: string[] } {
+  const path = pathOf(key);
+  const siblings: Digest[] = [];
+  if (root.version === null) return { siblings, other: null, present: false };
+  let place = { hash: root.hash, version: root.version };
+  for (let depth = 0; ; depth++) {
+    const prefix = path.slice(0, depth);
+    const found = findPage(place, prefix, page);
+    if (!found) return { missing: [pageName(place.version, prefix)] };
+    let index = 1;
+    let node = found.nodes[index]!;
+    for (let level = 4 * depth; node?.kind === 'inner'; level++) {
+      index = 2 * index + bit(path, level);
+      siblings.push(hashOf(found.nodes[index ^ 1]!));
+      node = found.nodes[index]!;
+    }
+    if (node === null) return { siblings, other: null, present: false };
+    if (node.kind === 'leaf') {
+      if (node.path === path) return { siblings, other: null, present: true };
+      const { path: otherPath, valueHash } = node;
+      return { siblings, other: { path: otherPath, valueHash }, present: false };
+    }
+    place = node;
+  }
+}
+
+/** What a state proof claims. */
+export interface StateClaim {
+  readonly root: Digest;
+  readonly key: string;
+  /** SHA-256 of the encoded value, or null: the key is absent. */
+  readonly valueHash: Digest | null;
+  readonly siblings: readonly Digest[];
+  readonly other: OtherLeaf | null;
+}
+
+/** Checks a state proof; false, never an exception, for anything wrong. */
+export function verifyKey({ root, key, valueHash, siblings, other }: StateClaim): boolean {
+  if (siblings.length > 256 || !siblings.every(isDigest)) return false;
+  const path = pathOf(key);
+  const terminal = terminalHash(path, valueHash, other, siblings.length);
+  if (terminal === undefined) return false;
+  let hash = terminal;
+  for (let level = siblings.length - 1; level >= 0; level--) {
+    const sibling = siblings[level]!;
+    hash = bit(path, level) === 0 ? hashNode(hash, sibling) : hashNode(sibling, hash);
+  }
+  return hash === root;
+}
+
+/** Hash of what stands at the end of the path, `depth` bits down; undefined if it can't be there. */
+function terminalHash(
+  path: Digest,
+  valueHash: Digest | null,
+  other: OtherLeaf | null,
+  depth: number,
+): Digest | undefined {
+  if (valueHash !== null) {
+    return other === null && isDigest(valueHash) ? hashLeaf(path, valueHash) : undefined;
+  }
+  if (other === null) return ZERO_DIGEST;
+  if (!isDigest(other.path) || !isDigest(other.valueHash) || other.path === path) return undefined;
+  for (let level = 0; level < depth; level++) {
+    if (bit(path, level) !== bit(other.path, level)) return undefined;
+  }
+  return hashLeaf(other.path, other.valueHash);
+}
+
+/** One bit of a path, the most significant first. */
+const bit = (path: Digest, index: number): number =>
+  (Number.parseInt(path[index >>> 2]!, 16) >>> (3 - (index & 3))) & 1;
