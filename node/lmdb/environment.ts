@@ -28,8 +28,8 @@ export interface Environment {
   later(write: LaterWrite): Promise<void>;
   /** Commits what is waiting together with the puts of `write`, durably; answers its answer. */
   commit<T>(write: () => Promise<T>): Promise<T>;
-  /** The answer of puts outside `commit` when they are durable; throws an Error with the cause. */
-  durably<T>(puts: Promise<T>): Promise<T>;
+  /** Makes puts outside that order; answers their answer when they are durable. */
+  putNow<T>(puts: () => Promise<T>): Promise<T>;
   /** Commits what is waiting, and closes. */
   close(): Promise<void>;
 }
@@ -94,6 +94,8 @@ function environmentOf(
   let waitingBytes = 0;
   let last: Promise<unknown> = Promise.resolve();
   let failure: unknown;
+  let closing: Promise<void> | undefined;
+  const underWay = new Set<Promise<unknown>>();
 
   async function transact<T>(write: () => Promise<T>): Promise<T> {
     if (failure) {
@@ -105,7 +107,7 @@ function environmentOf(
     try {
       // LMDB-js puts the writes of one event turn into one transaction: all of them, or none.
       const puts = group.map((each) => each.write());
-      const [answer] = await durably(Promise.all([write(), root.committed, ...puts]));
+      const [answer] = await named(Promise.all([write(), root.committed, ...puts]));
       for (const each of group) each.written();
       return answer;
     } catch (error) {
@@ -114,7 +116,8 @@ function environmentOf(
     }
   }
 
-  async function durably<T>(puts: Promise<T>): Promise<T> {
+  /** The answer of puts, or an Error that names the cause. */
+  async function named<T>(puts: Promise<T>): Promise<T> {
     try {
       return await puts;
     } catch (error) {
@@ -130,14 +133,27 @@ function environmentOf(
     }
   }
 
+  function assertOpen(): void {
+    if (closing) throw new Error('The store is closed.');
+  }
+
   // One at a time: were a record written while the body that it names fails, it would name nothing.
-  function commit<T>(write: () => Promise<T>): Promise<T> {
+  function enqueue<T>(write: () => Promise<T>): Promise<T> {
     const result = last.then(() => transact(write));
     last = result.catch(() => {});
     return result;
   }
 
-  const flush = (): Promise<void> => commit(async () => {});
+  async function close(): Promise<void> {
+    try {
+      await Promise.allSettled(underWay);
+      if (waiting.length > 0) await enqueue(async () => {});
+      await last;
+    } finally {
+      await root.close();
+      unlock();
+    }
+  }
 
   return {
     table: (name, options) =>
@@ -148,20 +164,28 @@ function environmentOf(
         useVersions: options?.versions ?? false,
       }),
     async later(write) {
+      assertOpen();
       waiting.push(write);
       waitingBytes += write.bytes;
-      if (waitingBytes > WAITING_BYTES_MAX) await flush();
+      if (waitingBytes > WAITING_BYTES_MAX) await enqueue(async () => {});
     },
-    commit,
-    durably,
-    async close() {
+    async commit(write) {
+      assertOpen();
+      return enqueue(write);
+    },
+    async putNow(puts) {
+      assertOpen();
+      const answer = named(puts());
+      underWay.add(answer);
       try {
-        if (waiting.length > 0) await flush();
-        await last;
+        return await answer;
       } finally {
-        await root.close();
-        unlock();
+        underWay.delete(answer);
       }
+    },
+    close() {
+      closing ??= close();
+      return closing;
     },
   };
 }

@@ -14,12 +14,15 @@ export function lmdbMempoolStore(environment: Environment): MempoolStore {
   return {
     async add(entries) {
       // Outside the queue of commits: the additions of many clients share a transaction this way.
-      const puts = entries.map(({ id, bytes }) => {
-        removed.delete(id);
-        const key = fromHex(id);
-        return table.ifNoExists(key, () => table.put(key, bytes));
-      });
-      await environment.durably(Promise.all(puts));
+      await environment.putNow(() =>
+        Promise.all(
+          entries.map(({ id, bytes }) => {
+            removed.delete(id);
+            const key = fromHex(id);
+            return table.ifNoExists(key, () => table.put(key, bytes));
+          }),
+        ),
+      );
     },
     async remove(ids) {
       if (ids.length === 0) return;

@@ -34,17 +34,26 @@ export async function readText(request: Request, bytesMax: number): Promise<stri
       got,
       expected: bytesMax,
     });
-  const declared = Number(request.headers.get('content-length') ?? 0);
+  const declared = Number(request.headers.get('content-length') ?? Number.NaN);
   if (declared > bytesMax) return tooLarge(declared);
+  const bytes = declared <= bytesMax ? await readWhole(request) : await readUpTo(request, bytesMax);
+  if (!bytes) return tooLarge(bytesMax + 1);
+  return fromUtf8(bytes) ?? problem('bad-request', 'The body is not valid UTF-8.');
+}
+
+const readWhole = async (request: Request): Promise<Uint8Array> =>
+  new Uint8Array(await request.arrayBuffer());
+
+/** Undefined where the body goes on after `bytesMax`. */
+async function readUpTo(request: Request, bytesMax: number): Promise<Uint8Array | undefined> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of request.body ?? []) {
     length += chunk.length;
-    if (length > bytesMax) return tooLarge(length);
+    if (length > bytesMax) return undefined;
     chunks.push(chunk);
   }
-  const text = fromUtf8(Buffer.concat(chunks));
-  return text ?? problem('bad-request', 'The body is not valid UTF-8.');
+  return Buffer.concat(chunks);
 }
 
 /** The body as a JSON object; an empty body is an empty object. */

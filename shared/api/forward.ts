@@ -84,6 +84,7 @@ async function send(
     stop();
   }, timeoutMs);
   request.signal.addEventListener('abort', stop, { once: true });
+  if (request.signal.aborted) stop();
   const headers = endToEnd(request.headers, ['host', 'content-length', 'expect']);
   headers.set('accept-encoding', 'identity');
   headers.set('x-request-id', requestId);

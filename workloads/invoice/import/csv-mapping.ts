@@ -72,5 +72,5 @@ export const CSV_PRESETS: Readonly<Record<string, CsvMapping>> = {
 /** The preset whose columns all stand in a header; undefined where none fits. */
 export const presetFor = (header: readonly string[]): CsvMapping | undefined =>
   Object.values(CSV_PRESETS).find(({ columns }) =>
-    Object.values(columns).every((name) => header.includes(name)),
+    Object.values(columns).every((name) => name !== undefined && header.includes(name)),
   );

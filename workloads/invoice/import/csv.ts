@@ -96,10 +96,11 @@ export async function* readCsv(
       yield refusal('malformed-csv', Number(error.lines ?? 0), { got: error.code });
     }
   } catch (error) {
-    const { code, lines } = error as CsvError;
-    if (!code?.startsWith('CSV_') && code !== 'ERR_ENCODING_INVALID_ENCODED_DATA') throw error;
+    const { code = '', lines } = error as { code?: string; lines?: number };
+    const isEncoding = code === 'ERR_ENCODING_INVALID_ENCODED_DATA';
+    if (!code.startsWith('CSV_') && !isEncoding) throw error;
     const line = Number(lines ?? group?.line ?? 1);
-    const reason = code.startsWith('CSV_') ? 'malformed-csv' : 'not-utf-8';
+    const reason = isEncoding ? 'wrong-encoding' : 'malformed-csv';
     const fault = refusal(reason, line, { got: code, expected: 'rows; the rest was not read' });
     if (group) yield { ...fault, reference: group.reference, ...amountOf(group, mapping) };
     else yield fault;
@@ -141,8 +142,8 @@ function addRow(group: Group, row: Row, info: Info, mapping: CsvMapping): void {
     });
   };
   const { columns, decimalSeparator } = mapping;
-  if (Object.values(columns).some((name) => row[name] === undefined)) {
-    fail(`all of the columns ${Object.values(columns).join(', ')}`);
+  if (info.error) {
+    fail('as many fields as the header has', info.error.code);
     return;
   }
   const number = (name: string): Decimal | undefined => {
@@ -164,7 +165,7 @@ function addRow(group: Group, row: Row, info: Info, mapping: CsvMapping): void {
   }
   const rate = columns.rate ? basisPoints(row[columns.rate]!.trim()) : mapping.rateBp;
   if (rate === undefined) {
-    fail(`0 to 100 percent in ${columns.rate}`, row[columns.rate!]);
+    fail(`0 to 100 percent in ${columns.rate}`, row[columns.rate ?? '']);
     return;
   }
   const { net, tax, gross } = taxedAmount(minor, rate, mapping.priceIncludesTax);

@@ -34,7 +34,7 @@ export async function* readJsonLines(
     try {
       text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
     } catch {
-      yield refusal('not-utf-8', line, { expected: 'UTF-8' });
+      yield refusal('wrong-encoding', line, { expected: 'UTF-8' });
       continue;
     }
     if (text.trim() !== '') yield entry(text, line);

@@ -30,7 +30,7 @@ export type ReadReason =
   | 'malformed-csv'
   | 'malformed-json'
   | 'malformed-xml'
-  | 'not-utf-8'
+  | 'wrong-encoding'
   | 'doctype'
   | 'too-large'
   | 'too-deep'
