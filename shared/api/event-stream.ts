@@ -21,12 +21,16 @@ export function eventStream(
 ): Response {
   const stop = new AbortController();
   const chunks = streamText(node, start, render, stop.signal);
-  c.req.raw.signal.addEventListener('abort', () => stop.abort(), { once: true });
+  const { signal } = c.req.raw;
+  if (signal.aborted) stop.abort();
+  signal.addEventListener('abort', () => stop.abort(), { once: true });
+  let cancelled = false;
   const body = new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
         try {
           const { value, done } = await chunks.next();
+          if (cancelled) return;
           if (done) controller.close();
           else controller.enqueue(utf8(value));
         } catch (error) {
@@ -36,6 +40,7 @@ export function eventStream(
         }
       },
       async cancel() {
+        cancelled = true;
         stop.abort();
         await chunks.return(undefined);
       },

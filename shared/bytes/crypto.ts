@@ -29,8 +29,10 @@ const importedKeys = new Map<string, KeyObject>();
 const IMPORTED_KEYS_MAX = 20_000;
 
 /**
- * Imports a public key, or answers undefined when the JWK is not a point on P-256.
- * Results are memoised; the function stays pure as seen from outside.
+ * Imports a public key, or answers undefined when the JWK is not a point on P-256 or a coordinate is
+ * not strict base64url of 32 bytes (RFC 7518 §6.2.1.2): a key spelled in two ways would have two
+ * thumbprints, and pass for two keys. Results are memoised; the function stays pure as seen from
+ * outside.
  */
 export function importPublicKey(jwk: PublicJwk): KeyObject | undefined {
   const name = `${jwk.x}.${jwk.y}`;
@@ -38,6 +40,7 @@ export function importPublicKey(jwk: PublicJwk): KeyObject | undefined {
   if (known) return known;
   try {
     const { x, y } = jwk;
+    if (!isCoordinate(x) || !isCoordinate(y)) return undefined;
     const key = createPublicKey({ key: { kty: 'EC', crv: 'P-256', x, y }, format: 'jwk' });
     if (importedKeys.size >= IMPORTED_KEYS_MAX) importedKeys.clear();
     importedKeys.set(name, key);
@@ -45,6 +48,11 @@ export function importPublicKey(jwk: PublicJwk): KeyObject | undefined {
   } catch {
     return undefined;
   }
+}
+
+function isCoordinate(text: string): boolean {
+  const bytes = Buffer.from(text, 'base64url');
+  return bytes.length === 32 && bytes.toString('base64url') === text;
 }
 
 /**

@@ -37,9 +37,12 @@ export function parseCompactJws(text: string): Jws | undefined {
  */
 export function parseJsonJws(input: unknown): Jws | undefined {
   if (typeof input !== 'object' || input === null) return undefined;
-  const { payload, signatures, protected: header, signature } = input as Record<string, unknown>;
+  const { payload, signatures, ...flattened } = input as Record<string, unknown>;
   if (typeof payload !== 'string' || !fromBase64Url(payload)) return undefined;
-  const list: unknown = signatures ?? [{ protected: header, signature }];
+  // The two forms may not be mixed (§7.2.1): which signature counts would depend on the reader.
+  if (signatures !== undefined && ('protected' in flattened || 'signature' in flattened))
+    return undefined;
+  const list: unknown = signatures ?? [flattened];
   if (!Array.isArray(list) || list.length === 0) return undefined;
   const parsed: JwsSignature[] = [];
   for (const entry of list as unknown[]) {

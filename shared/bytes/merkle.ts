@@ -100,9 +100,8 @@ export function verifyConsistency(claim: ConsistencyClaim): boolean {
   const { oldSize, newSize, oldRoot, newRoot, path } = claim;
   if (!isNatural(oldSize) || !isNatural(newSize)) return false;
   if (oldSize < 1 || oldSize > newSize) return false;
-  if (!isDigest(oldRoot) || !isDigest(newRoot) || !path.every(isDigest)) return false;
   if (oldSize === newSize) return path.length === 0 && oldRoot === newRoot;
-  if (path.length === 0) return false;
+  if (path.length === 0 || !isDigest(oldRoot) || !path.every(isDigest)) return false;
   let fn = oldSize - 1;
   let sn = newSize - 1;
   while (isOdd(fn)) [fn, sn] = [half(fn), half(sn)];
@@ -141,9 +140,6 @@ export interface Frontier {
   readonly peaks: readonly Digest[];
 }
 
-/** The frontier of the empty tree. */
-export const EMPTY_FRONTIER: Frontier = { size: 0, peaks: [] };
-
 /** Appends a leaf; `nodes` are the perfect subtrees that it completes, from itself upwards. */
 export function appendLeaf(
   { size, peaks }: Frontier,
@@ -175,10 +171,6 @@ export const inclusionPlan = (index: number, size: number): PathPlan =>
 /** The nodes that make up the consistency path from `oldSize` (≥ 1) to `newSize`. */
 export const consistencyPlan = (oldSize: number, newSize: number): PathPlan =>
   consistencyRanges(oldSize, newSize).map(perfectNodes);
-
-/** The nodes that make up the root of the tree of this size: its frontier's peaks. */
-export const peaksPlan = (size: number): readonly NodePlace[] =>
-  perfectNodes({ start: 0, end: size });
 
 /** Turns the fetched nodes of a plan into the path. */
 export const pathFromNodes = (plan: PathPlan, get: (place: NodePlace) => Digest): Digest[] =>

@@ -2,7 +2,7 @@
  * What became of a transaction in its block. The encoded result is a leaf of the block's results
  * tree, so outputs and events are as provable as the transaction itself.
  */
-import { type Cbor, decodeCbor, encodeCbor, type Value } from '../bytes/cbor.ts';
+import { type Cbor, decodeCbor, encodeCbor, toValue, type Value } from '../bytes/cbor.ts';
 import type { Digest } from '../bytes/digest.ts';
 import { fromHex, toHex } from '../bytes/text.ts';
 import type { Rejection } from './rejection.ts';
@@ -43,20 +43,36 @@ export function encodeResult(result: TransactionResult): Uint8Array {
 
 /** Reverses `encodeResult`; throws an Error on any other structure. */
 export function decodeResult(bytes: Uint8Array): TransactionResult {
-  const [id, committed, value, events] = decodeCbor(bytes) as [
-    Uint8Array,
-    boolean,
-    Value,
-    [string, Value][],
-  ];
+  const item = decodeCbor(bytes);
+  if (!Array.isArray(item)) throw new Error('not a result');
+  const [id, committed, value, events, ...rest] = item as Cbor[];
+  if (!(id instanceof Uint8Array) || id.length !== 32) throw new Error('result.transaction');
   const transaction = toHex(id) as Digest;
-  if (!committed) {
-    return { transaction, status: 'rejected', rejection: value as unknown as Rejection };
+  if (committed === false && item.length === 3) {
+    return { transaction, status: 'rejected', rejection: decodeRejection(value) };
+  }
+  if (committed !== true || !Array.isArray(events) || rest.length > 0) {
+    throw new Error('not a result');
   }
   return {
     transaction,
     status: 'committed',
-    output: value,
-    events: events.map(([type, data]) => ({ type, data })),
+    output: toValue(value),
+    events: (events as Cbor[]).map(decodeEvent),
   };
+}
+
+function decodeRejection(item: Cbor | undefined): Rejection {
+  const rejection = toValue(item) as unknown as Rejection | null;
+  if (typeof rejection?.code !== 'string' || typeof rejection.message !== 'string') {
+    throw new Error('result.rejection');
+  }
+  return rejection;
+}
+
+function decodeEvent(item: Cbor): ContractEvent {
+  if (!Array.isArray(item) || item.length !== 2 || typeof item[0] !== 'string') {
+    throw new Error('result.events');
+  }
+  return { type: item[0], data: toValue(item[1]) };
 }

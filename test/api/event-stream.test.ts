@@ -104,15 +104,20 @@ test('a quiet stream says that it is alive', async () => {
 
 test('a reader that goes away leaves nothing behind', async () => {
   assert.equal(listeners(), 0);
+  const faults: string[] = [];
+  app = apis.app('alpha', { heartbeatMs: 30, log: { error: (_, what) => faults.push(what) } });
   const cancelled = await open('?from=head');
   const aborter = new AbortController();
   const aborted = await open('?from=head', {}, aborter.signal);
   await until(() => listeners() === 2);
+  const reading = cancelled.next();
   await cancelled.cancel();
+  assert.equal(await reading, undefined);
   const end = aborted.next();
   aborter.abort();
   await end.catch(() => undefined);
   await until(() => listeners() === 0);
+  assert.deepEqual(faults, []);
 });
 
 test('a host may bound how long a stream lasts', async () => {

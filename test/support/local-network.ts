@@ -3,8 +3,8 @@
  * instead of sockets. Links can be cut, nodes stopped and reopened from what is durable.
  */
 import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
-import type { NodeStores } from '../../node/node-stores.ts';
 import { memoryStores } from '../../node/memory/stores.ts';
+import type { NodeStores } from '../../node/node-stores.ts';
 import { timers } from '../../node/timers.ts';
 import { jwkThumbprint, type PublicJwk } from '../../shared/bytes/crypto.ts';
 import { utf8 } from '../../shared/bytes/text.ts';
@@ -76,6 +76,9 @@ export class LocalNetwork {
   readonly #stores = new Map<string, NodeStores>();
   readonly #cut = new Set<string>();
   readonly #stopTimers = new Map<string, () => void>();
+  /** A liar on the wire: what it answers is delivered instead. */
+  intercept: (from: string, to: string, message: Uint8Array) => Uint8Array = (_from, _to, bytes) =>
+    bytes;
   /** Messages sent so far, for tests of idleness. */
   messages = 0;
 
@@ -152,6 +155,11 @@ export class LocalNetwork {
     this.#stores.set(member, stores);
   }
 
+  /** A signature by a member's consensus key, for tests of hostile members. */
+  signAs(member: string, digest: Uint8Array): Uint8Array {
+    return es256(this.#nodeKeys.get(member)!, digest);
+  }
+
   /** Starts a node from what its store holds. */
   async start(member: string): Promise<TestNode> {
     const stores = this.#stores.get(member) ?? memoryStores();
@@ -201,7 +209,7 @@ export class LocalNetwork {
     this.messages++;
     const node = this.nodes.get(to);
     if (!node || this.#cut.has(`${from}>${to}`)) throw new Error(`${to} is unreachable`);
-    const reply = await receive(node.replica, from, message);
+    const reply = await receive(node.replica, from, this.intercept(from, to, message));
     if (this.#cut.has(`${to}>${from}`) || !this.nodes.has(from))
       throw new Error('the reply is lost');
     return reply;

@@ -107,19 +107,20 @@ export function matchIndex({ linesMax = 1_000_000 } = {}): MatchIndex {
       }
     },
     match(cancellation) {
+      const { lines } = cancellation.document;
+      // An exchange only makes sense as a whole: without its returns it would be an invoice.
+      if (lines.some(({ net }) => net > 0)) return { reversals: [], rest: lines };
       const parts: Part[] = [];
       const rest: InvoiceLine[] = [];
-      for (const line of cancellation.document.lines) {
+      for (const line of lines) {
         const left = take(line, open.get(keyOf(cancellation, line) ?? '') ?? [], parts);
         if (left) rest.push(left);
       }
       for (const { line } of parts) if (line.quantity === 0n) drop(line);
-      return { reversals: plan(parts), rest: rest.length > 1 ? rest.filter(isWorth) : rest };
+      return { reversals: plan(parts), rest: rest.filter(({ net }) => net !== 0) };
     },
   };
 }
-
-const isWorth = ({ net }: InvoiceLine): boolean => net !== 0;
 
 /** Takes one cancelled line from open lines, the newest first; answers what is left of it. */
 function take(

@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict';
+import { afterEach, describe, it } from 'node:test';
+import type { Digest } from '../../shared/bytes/digest.ts';
+import { decodeRequest, encodeRequest } from '../../shared/consensus/message.ts';
+import { type Block, blockId, decodeBlock, encodeBlock } from '../../shared/ledger/block.ts';
+import { statementDigest } from '../../shared/ledger/certificate.ts';
+import { Rejected } from '../../shared/ledger/rejection.ts';
+import { parseTransaction } from '../../shared/ledger/transaction.ts';
+import { counterCatalog } from '../support/counter-contract.ts';
+import { LocalNetwork } from '../support/local-network.ts';
+import { until } from '../support/until.ts';
+
+const MEMBERS = ['alpha', 'beta', 'gamma', 'delta'];
+// The validators in the order of their ids: the first leads the first tenure.
+const [LEADER, VICTIM] = ['alpha', 'beta'];
+let network: LocalNetwork;
+afterEach(() => network?.close());
+
+const other = 'ab'.repeat(32) as Digest;
+const withHeader = (block: Block, header: Partial<Block['header']>): Block => ({
+  ...block,
+  header: { ...block.header, ...header },
+});
+
+/** What a hostile leader may send to one member, and what that member must answer. */
+const LIES: readonly { what: string; lie: (block: Block) => Block; refusal: RegExp }[] = [
+  {
+    what: 'a wrong state root',
+    lie: (block) => withHeader(block, { stateRoot: other }),
+    refusal: /stateRoot differs/,
+  },
+  {
+    what: 'a wrong results root',
+    lie: (block) => withHeader(block, { resultsRoot: other }),
+    refusal: /resultsRoot differs/,
+  },
+  {
+    what: 'a wrong history root',
+    lie: (block) => withHeader(block, { historyRoot: other }),
+    refusal: /historyRoot differs/,
+  },
+  {
+    what: 'an invented next validator set',
+    lie: (block) => withHeader(block, { nextValidatorsHash: other }),
+    refusal: /nextValidatorsHash differs/,
+  },
+  {
+    what: 'a height that skips one',
+    lie: (block) => withHeader(block, { height: block.header.height! + 1 }),
+    refusal: /height differs/,
+  },
+  {
+    what: 'another transaction list than the root says',
+    lie: (block) => ({ ...block, transactions: [] }),
+    refusal: /Root differs/,
+  },
+  {
+    what: 'the same transaction twice',
+    lie: (block) => ({ ...block, transactions: [...block.transactions, ...block.transactions] }),
+    refusal: /may not stand in a block: duplicate/,
+  },
+  {
+    what: 'bytes that are no transaction',
+    lie: (block) => ({ ...block, transactions: [new Uint8Array([1, 2, 3])] }),
+    refusal: /can’t be decoded/,
+  },
+  {
+    what: 'a time far ahead',
+    lie: (block) => withHeader(block, { time: block.header.time + 3_600_000 }),
+    refusal: /off this node’s clock/,
+  },
+  {
+    what: 'a block in another member’s name',
+    lie: (block) => withHeader(block, { author: 'gamma' }),
+    refusal: /author gamma, expected alpha/,
+  },
+  {
+    what: 'a round in another leader’s tenure',
+    lie: (block) => withHeader(block, { round: 1000 }),
+    refusal: /./,
+  },
+  {
+    what: 'a certificate without a quorum',
+    lie: (block) => ({
+      ...block,
+      qc: { ...block.qc, round: 5, signatures: block.qc.signatures.slice(1) },
+    }),
+    refusal: /quorum certificate that does not check/,
+  },
+  {
+    what: 'a block of another ledger',
+    lie: (block) => withHeader(block, { ledger: other }),
+    refusal: /another ledger/,
+  },
+];
+
+describe('a hostile leader', () => {
+  for (const { what, lie, refusal } of LIES) {
+    it(`gets no vote for ${what}, and the ledger goes on`, async () => {
+      const refusals: string[] = [];
+      network = await LocalNetwork.open({
+        members: MEMBERS,
+        catalog: counterCatalog,
+        log: (_member, event, fields) => {
+          if (event === 'vote-refused' && fields?.member === VICTIM) {
+            refusals.push(String(fields.reason));
+          }
+        },
+      });
+      network.intercept = (from, to, message) => {
+        if (from !== LEADER || to !== VICTIM) return message;
+        const request = decodeRequest(message);
+        if (request.kind !== 'proposal') return message;
+        const block = decodeBlock(request.block);
+        if (block.transactions.length === 0) return message;
+        const lied = lie(block);
+        const { ledger, epoch, round } = { ...lied.header, ledger: network.ledger };
+        const statement = {
+          kind: 'vote',
+          ledger,
+          epoch,
+          round,
+          block: blockId(lied.header),
+        } as const;
+        const signature = network.signAs(LEADER!, statementDigest(statement));
+        return encodeRequest({ ...request, block: encodeBlock(lied), signature });
+      };
+      const raised = { name: 'a', by: 1 };
+      const transaction = parseTransaction(
+        network.signed('alpha/admin', 'counter', 'raise', raised),
+      );
+      assert.ok(!(transaction instanceof Rejected));
+      const status = await network.service('gamma').submit(transaction, 10_000);
+      assert.ok(!(status instanceof Rejected));
+      assert.equal(status.status, 'committed');
+      await until(() => refusals.length > 0);
+      assert.match(refusals[0]!, refusal);
+      await until(async () => {
+        const answer = await network
+          .service(VICTIM!)
+          .query('counter', 'read', { name: 'a' }, undefined);
+        return !(answer instanceof Rejected) && JSON.stringify(answer.output) === '{"value":1}';
+      });
+    });
+  }
+});
