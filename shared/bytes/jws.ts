@@ -40,8 +40,8 @@ export function parseJsonJws(input: unknown): Jws | undefined {
   const { payload, signatures, ...flattened } = input as Record<string, unknown>;
   if (typeof payload !== 'string' || !fromBase64Url(payload)) return undefined;
   // The two forms may not be mixed (§7.2.1): which signature counts would depend on the reader.
-  if (signatures !== undefined && ('protected' in flattened || 'signature' in flattened))
-    return undefined;
+  const isMixed = ['protected', 'header', 'signature'].some((name) => name in flattened);
+  if (signatures !== undefined && isMixed) return undefined;
   const list: unknown = signatures ?? [flattened];
   if (!Array.isArray(list) || list.length === 0) return undefined;
   const parsed: JwsSignature[] = [];
