@@ -134,8 +134,8 @@ function refuseRole({ contract, definition }: ContractCall, caller: Caller): Res
 }
 
 /**
- * One key of one identity always gives one nonce, of the 64 characters a nonce may have. The service
- * answers a nonce that it has seen with what became of the first call.
+ * One key of one identity always gives one nonce, of the 64 characters that a nonce may have; by it
+ * the service finds the same call again.
  */
 function idempotencyNonce(key: string | undefined, tenant: Tenant): string | undefined | Response {
   if (key === undefined) return undefined;

@@ -65,7 +65,9 @@ export function typeText(schema: JsonSchema): string {
   if (names[0] === 'array') return `list of ${typeText(schema.items ?? {})}`;
   const [name = 'any'] = names;
   const type = names.length > 1 ? names.join(' or ') : name;
-  return [type, schema.format, boundsText(schema), schema.pattern].filter(Boolean).join(' ');
+  // A format says what its pattern says, and better.
+  const form = schema.format ?? schema.pattern;
+  return [type, boundsText(schema), form].filter(Boolean).join(' ');
 }
 
 /** The bounds of what is a safe integer anyway are not worth saying. */

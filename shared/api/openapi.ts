@@ -160,7 +160,8 @@ function operationOf(
 const IDEMPOTENCY_KEY: Parameter = {
   name: 'Idempotency-Key',
   in: 'header',
-  description: 'One call, however often it is sent: 1 to 255 visible ASCII characters.',
+  description:
+    'The same call with the same key counts once, for at least 30 minutes by default: 1 to 255 visible ASCII characters.',
   schema: { type: 'string', minLength: 1, maxLength: 255 },
   example: 'order-4711',
 };

@@ -15,7 +15,7 @@ import { settleAlarm } from './alarm.ts';
 import { adoptCertificates, pendingBlock } from './chain.ts';
 import { execute } from './execute.ts';
 import { expire } from './expire.ts';
-import { forward } from './forward.ts';
+import { route } from './forward.ts';
 import {
   needsCommit,
   otherMembers,
@@ -56,8 +56,10 @@ async function drive(replica: Replica): Promise<void> {
     replica.driveAgain = false;
     const proposal = await replica.lock.run(() => propose(replica));
     if (typeof proposal === 'string') {
-      if (certified) await tellCertificate(replica);
-      if (proposal === 'not-leader') handOver(replica);
+      if (!certified) return;
+      tellCertificate(replica);
+      // At a tenure's end the pending transactions go to the next leader.
+      if (proposal === 'not-leader') route(replica, replica.mempool);
       return;
     }
     const qc = await collectVotes(replica, proposal);
@@ -67,14 +69,10 @@ async function drive(replica: Replica): Promise<void> {
   }
 }
 
-/** The last certificate of a burst, or of a tenure, goes to all. */
-const tellCertificate = (replica: Replica): Promise<unknown> =>
-  askAll(replica, otherMembers(replica), { kind: 'tidings', transactions: [], waiting: false });
-
-/** At a tenure's end the pending transactions go to the next leader. */
-function handOver(replica: Replica): void {
-  for (const { id, bytes } of replica.mempool) replica.outbox.set(id, bytes);
-  forward(replica);
+/** The last certificate of a burst, or of a tenure, goes to all. A member that hangs holds nobody up. */
+function tellCertificate(replica: Replica): void {
+  const saying = { kind: 'tidings', transactions: [], waiting: false } as const;
+  void askAll(replica, otherMembers(replica), saying);
 }
 
 /** Why nothing was proposed. */

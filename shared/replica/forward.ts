@@ -1,33 +1,44 @@
-/** Hands this node's transactions to the leader, in batches that grow while one is under way. */
+/** Brings transactions to the leader, in batches that grow while one is under way. */
 import type { Digest } from '../bytes/digest.ts';
 import { currentRound } from '../consensus/safety.ts';
 import { leaderOf } from '../consensus/validators.ts';
 import { LIMITS } from '../ledger/limits.ts';
+import type { Transaction } from '../ledger/transaction.ts';
 import { startDrive } from './drive.ts';
 import type { Replica } from './replica.ts';
 import { ask } from './tell.ts';
 
-/** Sends what is in the outbox; a call while one is under way is served by that one. */
-export function forward(replica: Replica): void {
-  if (replica.forwarding || replica.stopped) return;
-  replica.forwarding = true;
-  void forwardAll(replica).finally(() => {
-    replica.forwarding = false;
-  });
+const leaderNow = (replica: Replica): string =>
+  leaderOf(replica.epoch.set, currentRound(replica.record));
+
+/** Brings newly admitted transactions to where blocks are made: here, or at the leader's. */
+export function route(replica: Replica, transactions: Iterable<Transaction>): void {
+  if (leaderNow(replica) === replica.member) {
+    startDrive(replica);
+    return;
+  }
+  for (const { id, bytes } of transactions) replica.outbox.set(id, bytes);
+  forward(replica);
 }
 
-async function forwardAll(replica: Replica): Promise<void> {
-  while (replica.outbox.size > 0 && !replica.stopped) {
-    const leader = leaderOf(replica.epoch.set, currentRound(replica.record));
-    if (leader === replica.member) {
-      replica.outbox.clear();
-      startDrive(replica);
-      return;
-    }
-    const batch = takeBatch(replica);
+/** Sends what is in the outbox; a call while a batch is under way to the same leader is served by that one. */
+function forward(replica: Replica): void {
+  const leader = leaderNow(replica);
+  if (replica.forwardingTo === leader || replica.outbox.size === 0 || replica.stopped) return;
+  replica.forwardingTo = leader;
+  void forwardAll(replica, leader);
+}
+
+async function forwardAll(replica: Replica, leader: string): Promise<void> {
+  while (replica.outbox.size > 0 && leaderNow(replica) === leader && !replica.stopped) {
+    const transactions = takeBatch(replica);
     // What does not arrive stays in the mempool: the alarm tells everybody.
-    await ask(replica, leader, { kind: 'tidings', transactions: batch, waiting: false });
+    await ask(replica, leader, { kind: 'tidings', transactions, waiting: false });
   }
+  // A hung leader's batch may return when another one has long been served.
+  if (replica.forwardingTo !== leader) return;
+  replica.forwardingTo = null;
+  if (leaderNow(replica) !== leader && leaderNow(replica) !== replica.member) forward(replica);
 }
 
 function takeBatch(replica: Replica): Uint8Array[] {

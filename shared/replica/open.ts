@@ -62,7 +62,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     proposalsUnderWay: new Map(),
     catchingUp: null,
     outbox: new Map(),
-    forwarding: false,
+    forwardingTo: null,
     missing: new Set(),
     stopped: false,
   };

@@ -10,13 +10,13 @@ import {
 } from '../consensus/validators.ts';
 import { type Block, decodeBlock } from '../ledger/block.ts';
 import { Rejected } from '../ledger/rejection.ts';
-import { decodeTransaction } from '../ledger/transaction.ts';
+import { decodeTransaction, type Transaction } from '../ledger/transaction.ts';
 import { act } from './act.ts';
 import { admit } from './admit.ts';
 import { countTimeout, settleAlarm, signTimeout, told } from './alarm.ts';
 import { catchUp, stepsAfter } from './catch-up.ts';
 import { insert, Refused } from './chain.ts';
-import { startDrive } from './drive.ts';
+import { route } from './forward.ts';
 import { ownIndex, type Replica } from './replica.ts';
 import { learn, replyWith } from './tell.ts';
 
@@ -124,14 +124,15 @@ async function receiveTidings(
   request: Request & { kind: 'tidings' },
 ): Promise<Uint8Array> {
   await learn(replica, from, request.standing);
+  const admitted: Transaction[] = [];
   for (const bytes of request.transactions) {
     const transaction = decodeTransaction(bytes);
     if (transaction instanceof Rejected) continue;
     // A refusal is the sender's business: its own node answers its client.
-    await admit(replica, transaction);
+    if ((await admit(replica, transaction)) === 'admitted') admitted.push(transaction);
   }
   if (request.waiting) told(replica);
   else settleAlarm(replica, false);
-  startDrive(replica);
+  route(replica, admitted);
   return replyWith(replica);
 }

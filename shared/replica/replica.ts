@@ -93,9 +93,9 @@ export interface Replica extends ReplicaOptions {
   /** Proposals under way to each member. */
   readonly proposalsUnderWay: Map<string, number>;
   catchingUp: Promise<void> | null;
-  /** Transactions to hand to the leader, and whether somebody is at it. */
-  outbox: Map<Digest, Uint8Array>;
-  forwarding: boolean;
+  /** Transactions to bring to the leader, and the leader that a batch is under way to. */
+  readonly outbox: Map<Digest, Uint8Array>;
+  forwardingTo: string | null;
   /** Members that did not answer when last asked. */
   missing: Set<string>;
   stopped: boolean;

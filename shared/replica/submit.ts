@@ -2,14 +2,11 @@
 
 import type { TransactionStatus } from '../api/ledger-service.ts';
 import type { Digest } from '../bytes/digest.ts';
-import { currentRound } from '../consensus/safety.ts';
-import { leaderOf } from '../consensus/validators.ts';
 import { Rejected } from '../ledger/rejection.ts';
 import type { Transaction } from '../ledger/transaction.ts';
 import { admit } from './admit.ts';
 import { settleAlarm } from './alarm.ts';
-import { startDrive } from './drive.ts';
-import { forward } from './forward.ts';
+import { route } from './forward.ts';
 import { finalResult, placeOf } from './history.ts';
 import type { Replica, Waiter } from './replica.ts';
 
@@ -27,23 +24,16 @@ export async function submit(
   if (admitted instanceof Rejected) return admitted;
   if (admitted === 'final') return statusOf(replica, id);
   const outcome = waitMs > 0 ? waitFor(replica, id, waitMs) : Promise.resolve('late' as const);
-  if (admitted === 'admitted') send(replica, transaction);
+  if (admitted === 'admitted') {
+    settleAlarm(replica, false);
+    route(replica, [transaction]);
+  }
   if ((await outcome) !== 'late') return statusOf(replica, id);
   // The other end hears "pending" only after this is durable.
   await replica.ports.mempool.add([{ id, bytes: transaction.bytes }]);
   const status = await statusOf(replica, id);
   if (status.status !== 'pending') await replica.ports.mempool.remove([id]);
   return status;
-}
-
-function send(replica: Replica, transaction: Transaction): void {
-  settleAlarm(replica, false);
-  if (leaderOf(replica.epoch.set, currentRound(replica.record)) === replica.member) {
-    startDrive(replica);
-    return;
-  }
-  replica.outbox.set(transaction.id, transaction.bytes);
-  forward(replica);
 }
 
 /** Resolves when the transaction is final or expired, or after `waitMs`. */

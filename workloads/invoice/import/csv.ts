@@ -45,6 +45,8 @@ interface Group {
 }
 
 type Row = Readonly<Record<string, string | undefined>>;
+/** csv-parse puts a wrong number of fields here; its types don't say so. */
+type RowInfo = Info & { readonly error?: CsvError };
 
 /** Reads invoices and cancellations; ends with a refusal where the rest can't be read at all. */
 export async function* readCsv(
@@ -73,7 +75,7 @@ export async function* readCsv(
   let lost: Refusal | undefined;
   try {
     for await (const item of parser) {
-      const { record, info } = item as { record: Row; info: Info };
+      const { record, info } = item as { record: Row; info: RowInfo };
       // A row that couldn't be read belongs to the invoice before it or to the one after it.
       for (const error of broken.splice(0)) {
         lost = refusal('malformed-csv', Number(error.lines ?? info.lines), { got: error.code });
@@ -131,7 +133,7 @@ function opened(row: Row, line: number, reference: string, mapping: CsvMapping):
   return group;
 }
 
-function addRow(group: Group, row: Row, info: Info, mapping: CsvMapping): void {
+function addRow(group: Group, row: Row, info: RowInfo, mapping: CsvMapping): void {
   const { lines: line } = info;
   const { reference } = group;
   const fail = (expected: string, got?: string): void => {
@@ -211,7 +213,8 @@ function finished(group: Group, mapping: CsvMapping, closed: Set<string>): Sourc
     return refusal('invalid-document', line, { ...found, ...amountOf(group, mapping) });
   }
   const { cancellationPrefix, currency, seller } = mapping;
-  const isCancellation = cancellationPrefix !== undefined && reference.startsWith(cancellationPrefix);
+  const isCancellation =
+    cancellationPrefix !== undefined && reference.startsWith(cancellationPrefix);
   const { issuedOn, at } = date;
   const record = checkedRecord({
     kind: isCancellation ? 'cancellation' : 'invoice',

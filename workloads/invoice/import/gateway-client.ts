@@ -54,9 +54,20 @@ export type Outcome =
 /** The gateway, a key or the set-up is at fault, not a document: the import stops and can go on later. */
 export class GatewayFault extends Error {}
 
+export interface PostCall {
+  /** The API key. */
+  readonly key: string;
+  readonly path: string;
+  readonly body: object;
+  /** Names this one intent. */
+  readonly idempotencyKey: string;
+  /** Looks, before a second try, whether the first was committed although nobody said so. */
+  readonly recheck?: () => Promise<Outcome | undefined>;
+}
+
 export interface GatewayClient {
-  /** Submits a transaction and waits until it is final. `idempotencyKey` names this one intent. */
-  post(key: string, path: string, body: object, idempotencyKey: string): Promise<Outcome>;
+  /** Submits a transaction and waits until it is final. */
+  post(call: PostCall): Promise<Outcome>;
   /** Asks a query; undefined where nothing is found. */
   get(key: string, path: string): Promise<unknown>;
 }
@@ -67,6 +78,15 @@ interface Answer {
 }
 
 const WAIT_SECONDS = 25;
+/** Refusals that a document is to blame for; others would meet every document alike. */
+const DOCUMENT_CODES = new Set([
+  'invalid-arguments',
+  'contract-rejected',
+  'contract-error',
+  'limit-exceeded',
+  'too-large',
+  'payload-too-large',
+]);
 const RETRIED = new Set([429, 502, 503, 504]);
 
 export function gatewayClient(options: GatewayOptions): GatewayClient {
@@ -75,7 +95,12 @@ export function gatewayClient(options: GatewayOptions): GatewayClient {
   const root = `${base.replace(/\/+$/, '')}/v1/consortia/${encodeURIComponent(consortium)}`;
 
   /** One call, again and again until it is answered for good. */
-  async function call(key: string, path: string, init: RequestInit): Promise<Answer> {
+  async function call(
+    key: string,
+    path: string,
+    init: RequestInit,
+    recheck: PostCall['recheck'] = async () => undefined,
+  ): Promise<Answer | { readonly found: Outcome }> {
     const headers = { ...init.headers, authorization: `Bearer ${key}` };
     let last = '';
     for (let attempt = 1; attempt <= attemptsMax; attempt++) {
@@ -93,18 +118,25 @@ export function gatewayClient(options: GatewayOptions): GatewayClient {
       // Up to half is chance, so that many calls which failed together don't return together.
       const backOff = Math.min(backOffMs * 2 ** (attempt - 1), backOffMsMax);
       const pause = Math.max(backOff, Math.min(retryAfterMs, backOffMsMax));
-      if (attempt < attemptsMax) await sleep(pause * (0.5 + Math.random() / 2));
+      if (attempt === attemptsMax) break;
+      await sleep(pause * (0.5 + Math.random() / 2));
+      const found = await recheck();
+      if (found) return { found };
     }
     throw new GatewayFault(
       `${base} did not take ${path} after ${attemptsMax} tries (${last}); run the import again to go on`,
     );
   }
 
+  async function ask(key: string, path: string): Promise<Answer> {
+    return (await call(key, path, { method: 'GET' })) as Answer;
+  }
+
   /** Waits for the end of a transaction that the node holds. */
   async function settled(key: string, id: string): Promise<z.infer<typeof StatusSchema>> {
     for (let pause = 50; ; pause = Math.min(pause * 2, backOffMsMax)) {
       await sleep(pause);
-      const answer = await call(key, `/transactions/${id}`, { method: 'GET' });
+      const answer = await ask(key, `/transactions/${id}`);
       const status = StatusSchema.safeParse(answer.json);
       // Another node may not have heard of it yet; it will, or the transaction expires.
       if (answer.status === 404) continue;
@@ -114,19 +146,18 @@ export function gatewayClient(options: GatewayOptions): GatewayClient {
   }
 
   return {
-    async post(key, path, body, idempotencyKey) {
+    async post({ key, path, body, idempotencyKey, recheck }) {
       for (let attempt = 1; attempt <= attemptsMax; attempt++) {
         const started = performance.now();
-        const answer = await call(key, path, {
-          method: 'POST',
-          headers: {
-            'content-type': 'application/json',
-            prefer: `wait=${WAIT_SECONDS}`,
-            // An expired transaction is over for good: the next try is a new one.
-            'idempotency-key': attempt === 1 ? idempotencyKey : `${idempotencyKey}.${attempt}`,
-          },
-          body: JSON.stringify(body),
-        });
+        const headers = {
+          'content-type': 'application/json',
+          prefer: `wait=${WAIT_SECONDS}`,
+          // An expired transaction is over for good: the next try is a new one.
+          'idempotency-key': attempt === 1 ? idempotencyKey : `${idempotencyKey}.${attempt}`,
+        };
+        const init = { method: 'POST', headers, body: JSON.stringify(body) };
+        const answer = await call(key, path, init, recheck);
+        if ('found' in answer) return answer.found;
         const outcome = await finalOutcome(key, path, answer);
         if (outcome === 'expired') continue;
         if (outcome.ok) onCommit(performance.now() - started);
@@ -135,7 +166,7 @@ export function gatewayClient(options: GatewayOptions): GatewayClient {
       throw new GatewayFault(`${path} expired ${attemptsMax} times without a commit`);
     },
     async get(key, path) {
-      const answer = await call(key, path, { method: 'GET' });
+      const answer = await ask(key, path);
       if (answer.status === 404 && isQueryMiss(answer)) return undefined;
       if (answer.status !== 200) throw unexpected(answer, path);
       return (answer.json as { output?: unknown }).output;
@@ -160,13 +191,10 @@ export function gatewayClient(options: GatewayOptions): GatewayClient {
     if (code === 'expired') return 'expired';
     // The same transaction arrived twice: what became of the first one counts.
     if (code === 'duplicate' && id !== undefined) return outcomeOf(await settled(key, id));
-    if (code === 'invalid-arguments' || code === 'contract-rejected') return { ok: false, ...problemOf(problem.data) };
-    if (answer.status === 413 || code === 'limit-exceeded') return { ok: false, ...problemOf(problem.data) };
+    if (DOCUMENT_CODES.has(code)) return { ok: false, problem: problem.data };
     throw unexpected(answer, path);
   }
 }
-
-const problemOf = (problem: Problem) => ({ problem });
 
 function outcomeOf(status: z.infer<typeof StatusSchema>): Outcome | 'expired' {
   if (status.status === 'expired') return 'expired';

@@ -92,7 +92,8 @@ export function matchIndex({ linesMax = 1_000_000 } = {}): MatchIndex {
       for (const [index, line] of invoice.document.lines.entries()) {
         const key = keyOf(invoice, line);
         const quantity = quantityOf(line);
-        if (key === undefined || quantity === undefined || quantity <= 0n || line.net <= 0) continue;
+        if (key === undefined || quantity === undefined || quantity <= 0n || line.net <= 0)
+          continue;
         const { net, tax } = line;
         const { reference } = invoice;
         const entry: OpenLine = { key, reference, index, of: quantity, quantity, net, tax };
@@ -134,10 +135,11 @@ function take(
   let { net, tax } = cancelled;
   for (let at = open.length - 1; at >= 0 && wanted > 0n; at--) {
     const line = open[at]!;
-    const quantity = line.quantity < wanted ? line.quantity : wanted;
+    const isEnough = line.quantity >= wanted;
+    const quantity = isEnough ? wanted : line.quantity;
     if (quantity === 0n) continue;
     // The last piece takes what the cancellation still says: its amounts are the source's truth.
-    const piece = quantity === wanted ? { net: -net, tax: -tax } : { net: line.net, tax: line.tax };
+    const piece = isEnough ? { net: -net, tax: -tax } : { net: line.net, tax: line.tax };
     if (piece.net > line.net || piece.net > -net) break;
     const isWhole = quantity === line.of && piece.net === line.net && piece.tax === line.tax;
     const mirrored = { net: negative(piece.net), tax: negative(piece.tax) };
@@ -170,7 +172,8 @@ function plan(parts: readonly Part[]): PlannedReversal[] {
     const { reference } = same[0]!.line;
     const net = same.reduce((sum, part) => sum + part.net, 0);
     const covers = same.map((part) => part.covers);
-    if (same[0]!.isWhole) return { reference, lines: same.map(({ line }) => line.index), net, covers };
+    if (same[0]!.isWhole)
+      return { reference, lines: same.map(({ line }) => line.index), net, covers };
     return { reference, amounts: amountsOf(same), net, covers };
   });
 }
@@ -209,6 +212,7 @@ function quantityOf({ quantity }: InvoiceLine): bigint | undefined {
   return decimal && atScale(decimal, QUANTITY_SCALE);
 }
 
-const text = (quantity: bigint): string => formatDecimal({ units: quantity, scale: QUANTITY_SCALE });
+const text = (quantity: bigint): string =>
+  formatDecimal({ units: quantity, scale: QUANTITY_SCALE });
 
 const negative = (amount: number): number => (amount === 0 ? 0 : -amount);

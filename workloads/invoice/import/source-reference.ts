@@ -22,7 +22,10 @@ export const intentKey = (seller: string, reference: string, step: string): stri
   `import.${step}.${digest(seller, reference)}`;
 
 const readable = (reference: string): string =>
-  reference.replace(/[^A-Za-z0-9_-]+/g, '-').replace(/^[^A-Za-z0-9]+/, '').slice(0, 40) || 'x';
+  reference
+    .replace(/[^A-Za-z0-9_-]+/g, '-')
+    .replace(/^[^A-Za-z0-9]+/, '')
+    .slice(0, 40) || 'x';
 
 const digest = (seller: string, reference: string): string =>
   createHash('sha256')

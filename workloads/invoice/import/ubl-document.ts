@@ -268,7 +268,8 @@ function taxed(
 
 function party(fields: Fields, at: string, schemes: readonly Fields[]) {
   const name =
-    fields.get(`${at}/PartyLegalEntity/RegistrationName`) ?? required(fields, `${at}/PartyName/Name`);
+    fields.get(`${at}/PartyLegalEntity/RegistrationName`) ??
+    required(fields, `${at}/PartyName/Name`);
   const scheme = schemes.find((item) => item.get('TaxScheme/ID') === 'VAT') ?? schemes[0];
   const taxId = scheme?.get('CompanyID');
   return { name: name.slice(0, 200), ...(taxId ? { taxId: taxId.slice(0, 40) } : {}) };

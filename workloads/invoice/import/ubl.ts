@@ -12,10 +12,7 @@ const ROOTS: Readonly<Record<string, UblDocument['type']>> = {
   [`${UBL}Invoice-2 Invoice`]: 'Invoice',
   [`${UBL}CreditNote-2 CreditNote`]: 'CreditNote',
 };
-const COMPONENTS = new Set([
-  `${UBL}CommonAggregateComponents-2`,
-  `${UBL}CommonBasicComponents-2`,
-]);
+const COMPONENTS = new Set([`${UBL}CommonAggregateComponents-2`, `${UBL}CommonBasicComponents-2`]);
 
 export const UBL_LIMITS = {
   /** Embedded attachments count, though they are not kept. */
@@ -178,7 +175,8 @@ function open(
 ): void {
   const [, section, part, subpart] = path;
   const begin = <T>(list: T[], item: T, max: number = UBL_LIMITS.partsMax): void => {
-    if (list.length >= max) stop('too-many-lines', { expected: `at most ${max} of ${path.at(-1)}` });
+    if (list.length >= max)
+      stop('too-many-lines', { expected: `at most ${max} of ${path.at(-1)}` });
     list.push(item);
   };
   if (path.length === 2) {
