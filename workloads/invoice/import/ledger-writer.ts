@@ -166,6 +166,12 @@ export function ledgerWriter(client: GatewayClient, keys: ImportKeys): LedgerWri
     const document = { ...documentOf(record, lines), externalId: own };
     const { currency } = document;
     const amount = { currency, minor: document.gross };
+    const compared = (there: Summary | undefined) =>
+      there?.kind === 'credit-note' && there.gross === document.gross
+        ? { number: there.number, minor: document.gross, isOld: true }
+        : reused(record, there?.gross);
+    const earlier = isRepeat ? await find(record.reference) : undefined;
+    if (earlier) return compared(earlier);
     const outcome = await client.post({
       key: keys.seller,
       path: '/credit-notes',
@@ -180,13 +186,8 @@ export function ledgerWriter(client: GatewayClient, keys: ImportKeys): LedgerWri
       const { number } = NumberedSchema.parse(outcome.output);
       return { number, minor: document.gross, isOld: false };
     }
-    if (outcome.problem.reason === 'external-id-used') {
-      const there = await find(record.reference);
-      if (there?.kind === 'credit-note' && there.gross === document.gross) {
-        return { number: there.number, minor: document.gross, isOld: true };
-      }
-      return reused(record, there?.gross);
-    }
+    if (outcome.problem.reason === 'external-id-used')
+      return compared(await find(record.reference));
     return refusedBy(record, outcome.problem, amount);
   }
 
