@@ -31,9 +31,23 @@ export function encodeCbor(value: Cbor): Uint8Array {
   return encode(value, rfc8949EncodeOptions);
 }
 
-/** Decodes one item that must be in deterministic form; throws an Error saying what is wrong. */
+/**
+ * Decodes one item that must be in deterministic form: for bytes under a digest or a signature.
+ * Throws an Error saying what is wrong.
+ */
 export function decodeCbor(bytes: Uint8Array): Cbor {
-  const value = decode(bytes, {
+  const value = decodeLoosely(bytes);
+  // Key order and the integer-valued floats that the decoder lets pass show up here.
+  if (!equalBytes(encodeCbor(value), bytes)) throw new Error('CBOR is not in deterministic form');
+  return value;
+}
+
+/**
+ * Decodes one item without asking for its deterministic form: for envelopes whose parts are checked
+ * by themselves, and for what this node stored. Throws an Error where the bytes are no such item.
+ */
+export const decodeLoosely = (bytes: Uint8Array): Cbor =>
+  decode(bytes, {
     strict: true,
     allowIndefinite: false,
     allowUndefined: false,
@@ -42,10 +56,6 @@ export function decodeCbor(bytes: Uint8Array): Cbor {
     allowBigInt: false,
     rejectDuplicateMapKeys: true,
   }) as Cbor;
-  // Key order and the integer-valued floats that the decoder lets pass show up here.
-  if (!equalBytes(encodeCbor(value), bytes)) throw new Error('CBOR is not in deterministic form');
-  return value;
-}
 
 function assertCbor(value: unknown, path: string): asserts value is Cbor {
   switch (typeof value) {

@@ -2,7 +2,7 @@
  * What nodes say to each other: one request, one reply, both CBOR. Every message brings its sender's
  * highest certificates, so that rounds are entered by certificates only.
  */
-import { type Cbor, decodeCbor, encodeCbor } from '../bytes/cbor.ts';
+import { type Cbor, decodeLoosely, encodeCbor } from '../bytes/cbor.ts';
 import {
   decodeQc,
   decodeTc,
@@ -114,7 +114,7 @@ export function encodeRequest(request: Request): Uint8Array {
 
 /** Decodes a request; throws an Error on anything else. */
 export function decodeRequest(bytes: Uint8Array): Request {
-  const [kind, standingItem, a, b, ...rest] = list(decodeCbor(bytes));
+  const [kind, standingItem, a, b, ...rest] = list(decodeLoosely(bytes));
   if (rest.length > 0) throw new Error('not a request');
   const standing = decodeStanding(standingItem);
   switch (kind) {
@@ -144,7 +144,7 @@ export function encodeReply(reply: Reply): Uint8Array {
 
 /** Decodes a reply; throws an Error on anything else. */
 export function decodeReply(bytes: Uint8Array): Reply {
-  const [standing, vote, timeout, steps, refusal] = list(decodeCbor(bytes), 5);
+  const [standing, vote, timeout, steps, refusal] = list(decodeLoosely(bytes), 5);
   if (refusal !== null && typeof refusal !== 'string') throw new Error('not a reply');
   return {
     standing: decodeStanding(standing),

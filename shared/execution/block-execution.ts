@@ -3,7 +3,7 @@
  * (recent ids, epochs), and the next epoch where governance asked for one. `run` is called again,
  * with what it lacked fetched, until it answers; what was done stays done.
  */
-import { decodeCbor, encodeCbor, type Value } from '../bytes/cbor.ts';
+import { decodeLoosely, encodeCbor, type Value } from '../bytes/cbor.ts';
 import type { Digest } from '../bytes/digest.ts';
 import { type ValidatorSet, validatorSetOf } from '../consensus/validators.ts';
 import type { Catalog } from '../contract/catalog.ts';
@@ -174,7 +174,7 @@ export class BlockExecution {
     const { height, time, windowMs } = this.#facts;
     const range = { from: RECENT_PREFIX, to: RECENT_END, limit: FORGET_MAX };
     for (const { key, value } of view.scan(range)) {
-      const [until] = decodeCbor(value) as [number];
+      const [until] = decodeLoosely(value) as [number];
       if (until < time) writes.set(key, null);
     }
     const ids = this.#included.map((transaction) => transaction.id).join('');
@@ -186,14 +186,14 @@ export class BlockExecution {
     // Only a governance transaction asks for a new epoch, and writes this record.
     const written = view.layers[0]!.get(SYSTEM_KEYS.epoch);
     if (!written) return null;
-    const record = decodeCbor(written) as unknown as EpochRecord;
+    const record = decodeLoosely(written) as unknown as EpochRecord;
     if (record.next !== epoch + 1) return null;
     const members = view
       .scan({ from: SYSTEM_KEYS.members, to: 'governance/member0', limit: MEMBERS_MAX })
-      .map(({ value }) => decodeCbor(value) as unknown as MemberRecord);
+      .map(({ value }) => decodeLoosely(value) as unknown as MemberRecord);
     const stored = view.get(SYSTEM_KEYS.parameters);
     if (!stored) throw new Error('the ledger has no parameters');
-    const parameters = decodeCbor(stored) as unknown as ConsensusParameters;
+    const parameters = decodeLoosely(stored) as unknown as ConsensusParameters;
     const active = members.filter((member) => member.active);
     const set = validatorSetOf(ledger, epoch + 1, parameters.tenureRounds, active);
     return { set, parameters, observers: observersOf(active) };

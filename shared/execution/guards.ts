@@ -65,40 +65,48 @@ export class DeterminismError extends Error {
   }
 }
 
-interface Guard {
-  readonly object: object;
-  readonly name: string;
-  readonly before: PropertyDescriptor;
-  readonly during: PropertyDescriptor;
-}
-
-// Descriptors are taken at load: some globals of Node materialise lazily and need others for it.
-const guards: readonly Guard[] = [
-  ...FORBIDDEN_GLOBALS.map((name) => [globalThis, name] as const),
-  ...FORBIDDEN_METHODS,
-].flatMap(([object, name]) => {
-  const before = Object.getOwnPropertyDescriptor(object, name);
-  if (!before?.configurable) return [];
-  const get = (): never => {
-    throw new DeterminismError(name);
-  };
-  return [{ object, name, before, during: { configurable: true, get } }];
-});
-
 let active = false;
+let installed = false;
 
 /**
- * Runs synchronous contract code under the guards and takes them away again, whatever happens.
- * `eval` and `Function` stay: what they reach is the same guarded global object.
+ * Puts an accessor in a property's place that throws while contract code runs and is transparent
+ * otherwise. Putting guards up and down for each transaction would cost more than most contracts.
+ */
+function guard(object: object, name: string): void {
+  const before = Object.getOwnPropertyDescriptor(object, name);
+  if (!before?.configurable) return;
+  let { value } = before;
+  Object.defineProperty(object, name, {
+    configurable: true,
+    enumerable: before.enumerable ?? false,
+    get() {
+      if (active) throw new DeterminismError(name);
+      return before.get ? before.get.call(object) : value;
+    },
+    set(next) {
+      if (before.set) before.set.call(object, next);
+      else value = next;
+    },
+  });
+}
+
+function install(): void {
+  installed = true;
+  for (const name of FORBIDDEN_GLOBALS) guard(globalThis, name);
+  for (const [object, name] of FORBIDDEN_METHODS) guard(object, name);
+}
+
+/**
+ * Runs synchronous contract code under the guards, whatever happens. `eval` and `Function` stay:
+ * what they reach is the same guarded global object.
  */
 export function guarded<T>(run: () => T): T {
   if (active) return run();
+  if (!installed) install();
   active = true;
   try {
-    for (const { object, name, during } of guards) Object.defineProperty(object, name, during);
     return run();
   } finally {
-    for (const { object, name, before } of guards) Object.defineProperty(object, name, before);
     active = false;
   }
 }

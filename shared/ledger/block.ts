@@ -2,7 +2,7 @@
  * Headers and blocks. A header is deterministic CBOR; its tagged digest is the block's id.
  * Certificates travel beside the header: no signature enters an id.
  */
-import { type Cbor, decodeCbor, encodeCbor } from '../bytes/cbor.ts';
+import { type Cbor, decodeCbor, decodeLoosely, encodeCbor } from '../bytes/cbor.ts';
 import { type Digest, taggedDigest, ZERO_DIGEST } from '../bytes/digest.ts';
 import { fromHex, toHex } from '../bytes/text.ts';
 import {
@@ -131,7 +131,7 @@ export function encodeBlock(block: Block): Uint8Array {
 
 /** Decodes a block and derives its id; throws an Error where the bytes are none. */
 export function decodeBlock(bytes: Uint8Array): Block {
-  const [headerBytes, transactions, qc, tc, ...rest] = decodeCbor(bytes) as Cbor[];
+  const [headerBytes, transactions, qc, tc, ...rest] = decodeLoosely(bytes) as Cbor[];
   if (!(headerBytes instanceof Uint8Array) || rest.length > 0) throw new Error('not a block');
   if (!Array.isArray(transactions)) throw new Error('block.transactions');
   for (const item of transactions as Cbor[]) {

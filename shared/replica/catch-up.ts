@@ -3,7 +3,7 @@
  * other block. It trusts only certificates; a peer that lies wastes its own answer.
  */
 
-import { decodeCbor } from '../bytes/cbor.ts';
+import { decodeLoosely } from '../bytes/cbor.ts';
 import type { Digest } from '../bytes/digest.ts';
 import { toHex } from '../bytes/text.ts';
 import type { CatchUpStep } from '../consensus/message.ts';
@@ -99,7 +99,7 @@ async function blockAt(replica: Replica, height: number): Promise<Uint8Array> {
 async function closingSteps(replica: Replica, height: number): Promise<CatchUpStep[]> {
   const [bytes] = await replica.ports.state.items([itemName.finality(height)]);
   if (!bytes) throw new Error(`the store lacks the finality proof of block ${height}`);
-  const qc = decodeQc((decodeCbor(bytes) as [never, never])[1]);
+  const qc = decodeQc((decodeLoosely(bytes) as [never, never])[1]);
   const steps: CatchUpStep[] = [{ qc }];
   for (let id = qc.block; ; ) {
     const encoded = await replica.ports.blocks.get(id);

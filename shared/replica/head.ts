@@ -1,5 +1,5 @@
 /** The head record and the epoch items as bytes. */
-import { type Cbor, decodeCbor, encodeCbor } from '../bytes/cbor.ts';
+import { type Cbor, decodeLoosely, encodeCbor } from '../bytes/cbor.ts';
 import type { Digest } from '../bytes/digest.ts';
 import type { Frontier } from '../bytes/merkle.ts';
 import { fromHex, toHex } from '../bytes/text.ts';
@@ -33,7 +33,7 @@ export function encodeHead(head: ChainPoint): Uint8Array {
 
 /** Reverses `encodeHead`. */
 export function decodeHead(bytes: Uint8Array): StoredHead {
-  const [id, header, tree, history, epoch] = decodeCbor(bytes) as [
+  const [id, header, tree, history, epoch] = decodeLoosely(bytes) as [
     Uint8Array,
     Uint8Array,
     [Uint8Array, number | null],
@@ -63,7 +63,7 @@ export function encodeEpoch({ set, parameters, observers }: Epoch, start: Digest
 
 /** Reverses `encodeEpoch`. */
 export function decodeEpoch(bytes: Uint8Array): { start: Digest; epoch: Epoch } {
-  const [start, ledger, number, list, parameters, observers] = decodeCbor(bytes) as [
+  const [start, ledger, number, list, parameters, observers] = decodeLoosely(bytes) as [
     Uint8Array,
     Uint8Array,
     number,

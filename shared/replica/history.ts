@@ -1,5 +1,5 @@
 /** Reads of final blocks and what they left behind. They need no lock: all of it is immutable. */
-import { decodeCbor } from '../bytes/cbor.ts';
+import { decodeLoosely } from '../bytes/cbor.ts';
 import type { Digest } from '../bytes/digest.ts';
 import { toHex } from '../bytes/text.ts';
 import { type Block, decodeBlock } from '../ledger/block.ts';
@@ -21,7 +21,7 @@ export async function finalResults(
   heights: readonly number[],
 ): Promise<Uint8Array[][]> {
   const items = await replica.ports.state.items(heights.map((height) => itemName.results(height)));
-  return items.map((bytes) => (bytes ? (decodeCbor(bytes) as Uint8Array[]) : []));
+  return items.map((bytes) => (bytes ? (decodeLoosely(bytes) as Uint8Array[]) : []));
 }
 
 /** Where a final transaction stands; undefined where it is not final. */
@@ -31,7 +31,7 @@ export async function placeOf(
 ): Promise<{ readonly height: number; readonly index: number } | undefined> {
   const [bytes] = await replica.ports.state.items([itemName.transaction(id)]);
   if (!bytes) return undefined;
-  const [height, index] = decodeCbor(bytes) as [number, number];
+  const [height, index] = decodeLoosely(bytes) as [number, number];
   // A torn write may have left the place above the head: that one is not final.
   return height <= replica.head.header.height! ? { height, index } : undefined;
 }

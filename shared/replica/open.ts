@@ -3,7 +3,7 @@
  * them, the held transactions. Recovery is the normal path run again: blocks are inserted, not trusted.
  */
 
-import { decodeCbor } from '../bytes/cbor.ts';
+import { decodeLoosely } from '../bytes/cbor.ts';
 import type { Digest } from '../bytes/digest.ts';
 import { fromHex } from '../bytes/text.ts';
 import { decodeRecord } from '../consensus/record.ts';
@@ -134,7 +134,7 @@ async function restorePending(replica: Replica): Promise<void> {
   const { statement, highQc } = replica.record;
   const height = replica.head.header.height!;
   const [finality] = await replica.ports.state.items([itemName.finality(height)]);
-  const proof = finality && decodeQc((decodeCbor(finality) as [never, never])[1]);
+  const proof = finality && decodeQc((decodeLoosely(finality) as [never, never])[1]);
   if (proof) await insertChain(replica, proof.block);
   const checked = proof && checkQc(replica, proof);
   if (checked) await adoptCertificates(replica, checked, null);
@@ -175,7 +175,7 @@ async function restoreMempool(replica: Replica): Promise<void> {
   const places = await replica.ports.state.items(ids.map((id) => itemName.transaction(id)));
   const final = ids.filter((_, index) => {
     const place = places[index];
-    return place && (decodeCbor(place) as [number])[0] <= replica.head.header.height!;
+    return place && (decodeLoosely(place) as [number])[0] <= replica.head.header.height!;
   });
   for (const id of final) replica.mempool.remove(id);
   if (final.length > 0) await replica.ports.mempool.remove(final);

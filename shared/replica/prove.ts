@@ -1,5 +1,5 @@
 /** Makes receipts and state proofs from what final blocks left behind. */
-import { type Cbor, decodeCbor } from '../bytes/cbor.ts';
+import { type Cbor, decodeLoosely } from '../bytes/cbor.ts';
 import type { Digest } from '../bytes/digest.ts';
 import { inclusionPath, leafHash } from '../bytes/merkle.ts';
 import { toBase64Url, toHex } from '../bytes/text.ts';
@@ -84,7 +84,7 @@ async function treeAt(replica: Replica, height: number): Promise<TreeRoot> {
   if (height === replica.head.header.height) return replica.head.tree;
   const [item] = await replica.ports.state.items([itemName.tree(height)]);
   if (!item) throw new Error(`the store lacks the tree root of block ${height}`);
-  const [hash, version] = decodeCbor(item) as [Uint8Array, number | null];
+  const [hash, version] = decodeLoosely(item) as [Uint8Array, number | null];
   return { hash: toHex(hash) as Digest, version };
 }
 
@@ -114,7 +114,7 @@ async function finalityOf(replica: Replica, height: number): Promise<FinalityPro
     replica.ports.state.items([itemName.finality(height)]),
   ]);
   if (!item) throw new Error(`the store lacks the finality proof of block ${height}`);
-  const [descendants, qc] = decodeCbor(item) as [Uint8Array[], Cbor];
+  const [descendants, qc] = decodeLoosely(item) as [Uint8Array[], Cbor];
   return {
     header: toBase64Url(encodeHeader(block.header)),
     descendants: descendants.map(toBase64Url),

@@ -7,7 +7,7 @@ import type {
   LedgerService,
   MemberInfo,
 } from '../api/ledger-service.ts';
-import { decodeCbor, type Value } from '../bytes/cbor.ts';
+import { decodeLoosely, type Value } from '../bytes/cbor.ts';
 import { currentRound } from '../consensus/safety.ts';
 import { leaderOf } from '../consensus/validators.ts';
 import type { Contract } from '../contract/define.ts';
@@ -51,7 +51,7 @@ export function ledgerService(replica: Replica, custody: Custody): LedgerService
   const scan = async (prefix: string): Promise<Value[]> => {
     const range = { from: prefix, to: `${prefix.slice(0, -1)}0`, limit: SCAN_MAX };
     const entries = await replica.ports.state.scan(range, headHeight());
-    return entries.map(({ value }) => decodeCbor(value) as Value);
+    return entries.map(({ value }) => decodeLoosely(value) as Value);
   };
 
   let contracts: { readonly epoch: number; readonly list: readonly Contract[] } | undefined;
@@ -62,7 +62,7 @@ export function ledgerService(replica: Replica, custody: Custody): LedgerService
     const list: Contract[] = [];
     for (const entry of replica.catalog.entries) {
       const stored = await replica.final.read(SYSTEM_KEYS.contract(entry.contract.name));
-      const record = stored && (decodeCbor(stored) as unknown as ContractRecord);
+      const record = stored && (decodeLoosely(stored) as unknown as ContractRecord);
       const code = record ? effectiveContract(record, epoch) : undefined;
       const { version } = entry.contract;
       if (code?.version === version && code.codeHash === entry.codeHash) list.push(entry.contract);
@@ -170,10 +170,10 @@ export function ledgerService(replica: Replica, custody: Custody): LedgerService
       if (withProof && height > 0) {
         const proof = await stateProofOf(replica, key, height);
         const [value] = await replica.ports.state.get([key], height);
-        return { height, value: value && (decodeCbor(value) as Value), proof };
+        return { height, value: value && (decodeLoosely(value) as Value), proof };
       }
       const [value] = await replica.ports.state.get([key], height);
-      return { height, value: value && (decodeCbor(value) as Value) };
+      return { height, value: value && (decodeLoosely(value) as Value) };
     },
 
     async query(contractName, name, input, caller, at) {
@@ -198,7 +198,7 @@ export function ledgerService(replica: Replica, custody: Custody): LedgerService
       if (!keyId) return undefined;
       const read = async (key: string) => {
         const bytes = await replica.final.read(key);
-        return bytes ? (decodeCbor(bytes) as unknown) : undefined;
+        return bytes ? (decodeLoosely(bytes) as unknown) : undefined;
       };
       const key = (await read(SYSTEM_KEYS.key(keyId))) as KeyRecord | undefined;
       const member =

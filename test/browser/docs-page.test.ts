@@ -53,7 +53,7 @@ describe('the documentation page', () => {
           'document.documentElement.scrollWidth - document.documentElement.clientWidth',
         );
         assert.ok((overflow as number) <= 0, `the page is ${overflow} px wider than the window`);
-        const text = await page.locator('body').textContent();
+        const text = (await page.locator('body').textContent()) ?? '';
         assert.match(text, /\/v1\/consortia\/demo\/invoices\/\{number\}\/claim/);
         assert.match(text, lang === 'zh' ? /[\u4e00-\u9fff]/ : /curl/);
         await page.close();

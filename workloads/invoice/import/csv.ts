@@ -3,7 +3,7 @@
  * and holds one invoice at a time. An invoice with a row that can't be read is refused as a whole:
  * it is never issued without that row.
  */
-import { Readable } from 'node:stream';
+import { pipeline, Readable } from 'node:stream';
 import { type CsvError, type Info, parse } from 'csv-parse';
 import type { InvoiceLine } from '../document.ts';
 import { taxedAmount, withTotals } from '../tax.ts';
@@ -27,6 +27,8 @@ import {
 
 /** Characters of one row; csv-parse stops with an error beyond. */
 const ROW_CHARACTERS_MAX = 256 * 1024;
+/** csv-parse's code for a row beyond that: a quote that never ends, and what follows taken for text. */
+const ENDLESS = 'CSV_MAX_RECORD_SIZE';
 /** Closed references that are remembered, to notice rows that come late. */
 const CLOSED_MAX = 10_000;
 
@@ -54,56 +56,67 @@ export async function* readCsv(
   mapping: CsvMapping,
 ): AsyncGenerator<SourceRecord> {
   const broken: CsvError[] = [];
-  const parser = Readable.from(decoded(source, mapping.encoding)).pipe(
-    parse({
-      columns: (header: string[]) => header.map((name) => name.trim()),
-      bom: true,
-      delimiter: mapping.delimiter,
-      info: true,
-      max_record_size: ROW_CHARACTERS_MAX,
-      relax_column_count: true,
-      skip_empty_lines: true,
-      skip_records_with_error: true,
-      on_skip: (error) => {
-        if (error) broken.push(error);
-        return undefined;
-      },
-    }),
-  );
+  const rest = { isLost: false };
+  const parser = parse({
+    columns: (header: string[]) => header.map((name) => name.trim()),
+    bom: true,
+    delimiter: mapping.delimiter,
+    info: true,
+    max_record_size: ROW_CHARACTERS_MAX,
+    relax_column_count: true,
+    skip_empty_lines: true,
+    skip_records_with_error: true,
+    on_skip: (error) => {
+      // One broken row can be told twice.
+      if (error && broken.at(-1)?.lines !== error.lines) broken.push(error);
+      if (error?.code === ENDLESS) rest.isLost = true;
+      return undefined;
+    },
+  });
+  // Failures come out of the parser, which is read below.
+  pipeline(Readable.from(decoded(source, mapping.encoding, rest)), parser, () => {});
   const closed = new Set<string>();
   let group: Group | undefined;
   let lost: Refusal | undefined;
   try {
-    for await (const item of parser) {
+    rows: for await (const item of parser) {
       const { record, info } = item as { record: Row; info: RowInfo };
-      // A row that couldn't be read belongs to the invoice before it or to the one after it.
-      for (const error of broken.splice(0)) {
-        lost = refusal('malformed-csv', Number(error.lines ?? info.lines), { got: error.code });
+      // The parser reads ahead. A row that it couldn't read belongs to the invoice before it or to
+      // the one after it, and neither can be told to be whole.
+      while (Number(broken[0]?.lines) <= info.lines) {
+        const { code, lines } = broken[0]!;
+        if (code === ENDLESS) break rows;
+        broken.shift();
+        lost = refusal('malformed-csv', Number(lines), { got: code });
         yield lost;
         if (group) group.fault ??= { ...lost, reference: group.reference };
       }
       const reference = record[mapping.columns.reference]?.trim() ?? '';
       if (group?.reference !== reference) {
-        if (group) {
-          yield finished(group, mapping, closed);
-        }
+        if (group) yield finished(group, mapping, closed);
         group = opened(record, info.lines, reference, mapping);
         if (lost) group.fault ??= { ...lost, reference };
       }
       lost = undefined;
       addRow(group, record, info, mapping);
     }
-    if (group) yield finished(group, mapping, closed);
-    for (const error of broken) {
-      yield refusal('malformed-csv', Number(error.lines ?? 0), { got: error.code });
+    const [atEnd] = broken;
+    if (atEnd) {
+      const unread = rest.isLost ? { expected: 'rows; the rest was not read' } : {};
+      lost = refusal('malformed-csv', Number(atEnd.lines), { got: atEnd.code, ...unread });
+      yield lost;
+      if (group) group.fault ??= { ...lost, reference: group.reference };
     }
+    if (group) yield finished(group, mapping, closed);
   } catch (error) {
     const { code = '', lines } = error as { code?: string; lines?: number };
     const isEncoding = code === 'ERR_ENCODING_INVALID_ENCODED_DATA';
-    if (!code.startsWith('CSV_') && !isEncoding) throw error;
+    if (!isEncoding && !code.startsWith('CSV_')) throw error;
     const line = Number(lines ?? group?.line ?? 1);
-    const reason = isEncoding ? 'wrong-encoding' : 'malformed-csv';
-    const fault = refusal(reason, line, { got: code, expected: 'rows; the rest was not read' });
+    const fault = refusal(isEncoding ? 'wrong-encoding' : 'malformed-csv', line, {
+      got: code,
+      expected: 'rows; the rest was not read',
+    });
     if (group) yield { ...fault, reference: group.reference, ...amountOf(group, mapping) };
     else yield fault;
   }
@@ -112,9 +125,13 @@ export async function* readCsv(
 async function* decoded(
   source: AsyncIterable<Uint8Array>,
   encoding: string,
+  rest: { readonly isLost: boolean },
 ): AsyncGenerator<string> {
   const decoder = new TextDecoder(encoding, { fatal: true });
-  for await (const chunk of source) yield decoder.decode(chunk, { stream: true });
+  for await (const chunk of source) {
+    if (rest.isLost) return;
+    yield decoder.decode(chunk, { stream: true });
+  }
   yield decoder.decode();
 }
 
