@@ -9,6 +9,8 @@ export const LIMITS = {
   /** The transactions of one block together; fits one Lambda request with its certificates. */
   blockBytesMax: 3 * 1024 * 1024,
   blockTransactionsMax: 4096,
+  /** Levels of arrays and objects in a transaction's arguments. */
+  nestingMax: 32,
   /** Signatures on one transaction: the caller's and the endorsers'. */
   signaturesMax: 16,
   /** Validators of one epoch. */

@@ -158,6 +158,9 @@ function readBody(payload: string): TransactionBody | Rejected {
   if (typeof args !== 'object' || args === null || Array.isArray(args)) {
     return malformed('/payload/args', 'no object');
   }
+  if (depth(args, LIMITS.nestingMax) > LIMITS.nestingMax) {
+    return malformed('/payload/args', `more than ${LIMITS.nestingMax} levels of nesting`);
+  }
   if (typeof nonce !== 'string' || nonce.length < 1 || nonce.length > 64) {
     return malformed('/payload/nonce', 'no text of 1 to 64 characters');
   }
@@ -172,6 +175,15 @@ function readBody(payload: string): TransactionBody | Rejected {
     nonce,
     notAfter: notAfter as number,
   };
+}
+
+/** How deep a JSON value nests; stops counting above `max`, so that it never recurses further. */
+function depth(value: Value, max: number): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  if (max === 0) return 1;
+  let deepest = 0;
+  for (const child of Object.values(value)) deepest = Math.max(deepest, depth(child, max - 1));
+  return deepest + 1;
 }
 
 const malformed = (pointer: string, found: string): Rejected =>

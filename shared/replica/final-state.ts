@@ -12,7 +12,8 @@ import { itemName } from './items.ts';
 
 const VALUES_MAX = 60_000;
 const TRANSACTIONS_MAX = 60_000;
-const PAGES_MAX = 60_000;
+// A decoded page takes about 1.7 KB.
+const PAGES_MAX = 20_000;
 
 export class FinalState {
   readonly #store: StateStore;

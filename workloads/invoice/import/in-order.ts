@@ -34,19 +34,22 @@ export async function inOrder<T, R>(
   }
 }
 
-/** Runs tasks of the same name one after another, others beside them. */
+/**
+ * Runs tasks of the same name one after another, others beside them. After a failure nothing of that
+ * name runs any more: what depends on a step that nobody knows the end of must not be tried.
+ */
 export function chains(): <R>(name: string, task: () => Promise<R>) => Promise<R> {
   const last = new Map<string, Promise<unknown>>();
   return (name, task) => {
     const run = (last.get(name) ?? Promise.resolve()).then(task);
-    const end = run.then(
-      () => {},
+    last.set(name, run);
+    run.then(
+      () => {
+        if (last.get(name) === run) last.delete(name);
+      },
+      // Kept, so that what comes later fails as well; the caller hears of it by its own promise.
       () => {},
     );
-    last.set(name, end);
-    end.then(() => {
-      if (last.get(name) === end) last.delete(name);
-    });
     return run;
   };
 }

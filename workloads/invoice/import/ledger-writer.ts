@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { parseApiKey } from '../../../shared/api/tenant.ts';
 import type { InvoiceLine } from '../document.ts';
 import { NumberSchema, PaymentSchema, type PurposeSchema, STATUSES } from '../records.ts';
-import { isTaxOf, taxGroups, withTotals } from '../tax.ts';
+import { isTaxOf, taxedAmount, taxGroups, withTotals } from '../tax.ts';
 import { type GatewayClient, GatewayFault, type Outcome, type Problem } from './gateway-client.ts';
 import type { CancellationMatch, PlannedReversal } from './match-cancellations.ts';
 import type { Refusal, SourceDocument } from './source-record.ts';
@@ -331,7 +331,19 @@ const failed = (outcome: Outcome): Problem | undefined =>
 /** A document like a cancellation's with some of its lines. */
 function documentOf({ document }: SourceDocument, lines: readonly InvoiceLine[]) {
   const { net, tax, gross, taxes, ...rest } = document;
-  return withTotals({ ...rest, lines: [...lines] });
+  if (document.rounding === 'per-rate') return withTotals({ ...rest, lines: [...lines] });
+  return withTotals({ ...rest, lines: lines.map(followingLine) });
+}
+
+/** A part of a line whose tax doesn't follow from its net is divided anew; its gross stays. */
+function followingLine(line: InvoiceLine): InvoiceLine {
+  const { net, tax, rateBp } = line;
+  return isTaxOf(net, tax, rateBp) ? line : { ...line, ...divided(net + tax, rateBp) };
+}
+
+function divided(amount: number, rateBp: number) {
+  const { net, tax } = taxedAmount(amount, rateBp, true);
+  return { net, tax };
 }
 
 /** A cancellation whose source names the invoice: its amounts by rate. */

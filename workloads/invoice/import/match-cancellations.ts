@@ -118,7 +118,10 @@ export function matchIndex({ linesMax = 1_000_000 } = {}): MatchIndex {
         if (left) rest.push(left);
       }
       for (const { line } of parts) if (line.quantity === 0n) drop(line);
-      return { reversals: plan(parts), rest: rest.filter(({ net }) => net !== 0) };
+      return {
+        reversals: plan(parts),
+        rest: rest.filter(({ net, tax }) => net !== 0 || tax !== 0),
+      };
     },
   };
 }

@@ -1,0 +1,16 @@
+import { TestGateway, keys } from './test/workloads/invoice/import/gateway.ts';
+import { importInvoices } from './workloads/invoice/import/import-invoices.ts';
+import { openSource } from './workloads/invoice/import/open-source.ts';
+import { copyFileSync, mkdtempSync } from 'node:fs';
+const g=new TestGateway(); const at=await g.open();
+const n=(x:number)=>String(x).padStart(20,'0');
+g.market.call('bureau','allotNumbers',{merchant:'shop',from:n(1),to:n(100000)});
+g.market.call('bureau','setCreditLimit',{merchant:'shop',currency:process.argv[4],limit:1_000_000_000});
+const d=mkdtempSync('/tmp/imp-'); copyFileSync(process.argv[3]??'', d+'/'+(process.argv[3]??'').split('/').pop());
+const source=await openSource(d+'/'+(process.argv[3]??'').split('/').pop());
+console.log(await importInvoices({source,gateway:at,keys,reimburse:(process.argv[2] as any)??'none'}));
+console.log(g.committed,g.rejected,g.calls,g.mostAtOnce, JSON.stringify(g.market.query('bureau','totals',{}).sums));
+console.log(process.memoryUsage().rss/1e6|0,'MB');
+console.log(await importInvoices({source,gateway:at,keys,reimburse:(process.argv[2] as any)??'none'}));
+console.log(g.committed,g.rejected,g.calls,g.mostAtOnce, JSON.stringify(g.market.query('bureau','totals',{}).sums));
+g.close();
