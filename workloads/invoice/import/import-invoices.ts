@@ -18,10 +18,14 @@ import {
   saveProgress,
 } from './import-progress.ts';
 import { chains, inOrder } from './in-order.ts';
-import { type ImportKeys, ledgerWriter, memberOf, type Written } from './ledger-writer.ts';
+import { type ImportKeys, ledgerAccess, memberOf } from './ledger-access.ts';
 import { type CancellationMatch, matchIndex } from './match-cancellations.ts';
 import type { InvoiceSource } from './open-source.ts';
-import type { Refusal, SourceDocument, SourceRecord } from './source-record.ts';
+import type { SourceDocument, SourceRecord } from './source-record.ts';
+import { cancellationWriter } from './write-cancellation.ts';
+import { writeInvoice } from './write-invoice.ts';
+import { writeReimbursement } from './write-reimbursement.ts';
+import { refusedWhole, type Written } from './written.ts';
 
 export interface ImportOptions {
   readonly source: InvoiceSource;
@@ -77,13 +81,14 @@ export async function importInvoices(options: ImportOptions): Promise<ImportRepo
       options.gateway.onCommit?.(elapsedMs);
     },
   });
-  const writer = ledgerWriter(client, keys);
-  const buyer = reimburse === 'none' ? undefined : memberOf('employee', keys.employee);
+  const ledger = ledgerAccess(client, keys);
+  const writeCancellation = cancellationWriter(ledger);
+  const buyer = keys.employee === undefined ? undefined : memberOf('employee', keys.employee);
   const claims = (record: SourceDocument): boolean =>
     reimburse === 'all' || (reimburse === 'marked' && record.purpose !== undefined);
 
   const progressPath = `${source.path}.progress.json`;
-  const of = `${source.digest} ${options.gateway.consortium} ${writer.seller}`;
+  const of = `${source.digest} ${options.gateway.consortium} ${ledger.seller}`;
   let progress = loadProgress(progressPath, of) ?? newProgress(of);
   const resumedAt = progress.done;
   const refused = lineFile(`${source.path}.refused.jsonl`, progress.bytes.refused);
@@ -121,16 +126,16 @@ export async function importInvoices(options: ImportOptions): Promise<ImportRepo
 
   /** Cancellations are matched when they are read, in the file's order, and wait for their invoices. */
   async function issue(record: SourceRecord, at: number): Promise<Written | undefined> {
-    if (record.kind === 'refused') return onlyRefused(record);
+    if (record.kind === 'refused') return refusedWhole(record);
     if (record.kind === 'invoice') {
       index.add(record);
       if (at < progress.done) return undefined;
       const holder = claims(record) && options.person === undefined ? buyer : undefined;
-      return chain(record.reference, () => writer.invoice(record, holder));
+      return chain(record.reference, () => writeInvoice(ledger, record, holder));
     }
     const match = index.match(record);
     // Those of an earlier run are looked at again: it tells its notes from those still to be written.
-    return afterInvoices(record, match, () => writer.cancellation(record, match));
+    return afterInvoices(record, match, () => writeCancellation(record, match));
   }
 
   function afterInvoices<R>(
@@ -147,7 +152,8 @@ export async function importInvoices(options: ImportOptions): Promise<ImportRepo
   async function claim(record: SourceRecord, at: number): Promise<Written | undefined> {
     if (at < progress.done || record.kind !== 'invoice' || !claims(record)) return undefined;
     const { purpose = record.purpose ?? 'other', person } = options;
-    return writer.reimbursement(record, { purpose, ...(person === undefined ? {} : { person }) });
+    const claimant = { purpose, ...(person === undefined ? {} : { person }) };
+    return writeReimbursement(ledger, record, claimant);
   }
 
   const run = async (task: typeof issue): Promise<void> => {
@@ -189,16 +195,6 @@ async function* untilAborted<T>(
     yield item;
   }
 }
-
-const onlyRefused = (refusal: Refusal): Written => ({
-  invoices: 0,
-  reversals: 0,
-  creditNotes: 0,
-  reimbursed: 0,
-  isOld: false,
-  minor: 0,
-  refusals: [refusal],
-});
 
 /** The progress after one more record. */
 function settled(

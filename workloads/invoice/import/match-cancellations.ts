@@ -37,7 +37,9 @@ export interface CancellationMatch {
 export interface MatchIndex {
   /** Takes note of an invoice; cancellations after it can match its lines. */
   add(invoice: SourceDocument): void;
-  /** Matches a cancellation and uses up what it matched. */
+  /**
+   * Matches a cancellation and uses up what it matched; one that names an invoice, with that alone.
+   */
   match(cancellation: SourceDocument): CancellationMatch;
   /** Lines held, and lines that were given up because there were too many. */
   readonly size: number;
@@ -68,7 +70,7 @@ interface Part {
 }
 
 /** An index over at most `linesMax` lines; beyond, the oldest are given up and match no more. */
-export function matchIndex({ linesMax = 1_000_000 } = {}): MatchIndex {
+export function matchIndex({ linesMax = 500_000 } = {}): MatchIndex {
   const open = new Map<string, OpenLine[]>();
   // In the order they came.
   const all = new Set<OpenLine>();
@@ -108,13 +110,16 @@ export function matchIndex({ linesMax = 1_000_000 } = {}): MatchIndex {
       }
     },
     match(cancellation) {
+      const { relatesTo } = cancellation;
       const { lines } = cancellation.document;
       // An exchange only makes sense as a whole: without its returns it would be an invoice.
       if (lines.some(({ net }) => net > 0)) return { reversals: [], rest: lines };
       const parts: Part[] = [];
       const rest: InvoiceLine[] = [];
       for (const line of lines) {
-        const left = take(line, open.get(keyOf(cancellation, line) ?? '') ?? [], parts);
+        const same = open.get(keyOf(cancellation, line) ?? '') ?? [];
+        const candidates = same.filter(({ reference }) => reference === (relatesTo ?? reference));
+        const left = take(line, candidates, parts);
         if (left) rest.push(left);
       }
       for (const { line } of parts) if (line.quantity === 0n) drop(line);

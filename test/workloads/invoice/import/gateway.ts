@@ -10,7 +10,7 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { routeTable } from '../../../../shared/api/routes.ts';
 import { invoiceContract } from '../../../../workloads/invoice/contract.ts';
-import type { ImportKeys } from '../../../../workloads/invoice/import/ledger-writer.ts';
+import type { ImportKeys } from '../../../../workloads/invoice/import/ledger-access.ts';
 import { Market, type Name } from '../market.ts';
 
 /** What goes wrong: an answer instead of the call, or a call whose answer is lost or a 504. */

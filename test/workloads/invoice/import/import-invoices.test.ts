@@ -38,10 +38,13 @@ async function setUp(entries: readonly (ShopEntry | string)[], credit = 100_000_
   writeFileSync(path, `${text.join('\n')}\n`);
   const { base, consortium } = await gateway.open();
   const source = await openSource(path);
-  const run = (more: Partial<ImportOptions> = {}) =>
+  const run = ({
+    attemptsMax = 8,
+    ...more
+  }: Partial<ImportOptions> & { attemptsMax?: number } = {}) =>
     importInvoices({
       source,
-      gateway: { base, consortium, backOffMs: 1, backOffMsMax: 5, attemptsMax: 8 },
+      gateway: { base, consortium, backOffMs: 1, backOffMsMax: 2, attemptsMax },
       keys,
       ...more,
     });
@@ -215,19 +218,20 @@ describe('an import under faults', () => {
         'lost-after' as const,
         'late' as const,
       ),
-      { minLength: 5, maxLength: 40 },
+      { minLength: 5, maxLength: 30 },
     );
     await fc.assert(
       fc.asyncProperty(faults, async (list) => {
         const { gateway, run, sums } = await setUp(week);
         gateway.fault = ({ count }) => list[count % (list.length * 2)];
-        const report = await run({ concurrency: 8 });
+        // Enough tries for the unluckiest call.
+        const report = await run({ concurrency: 8, attemptsMax: 200 });
         assert.deepEqual(report.totalMinor, { CNY: grossOf(week) });
         assert.equal(sums()[0]!.total, grossOf(week));
         assert.equal(gateway.committed.get('issue'), count(week, 'invoice'));
         assert.equal(gateway.committed.get('reverse'), count(week, 'cancellation'));
       }),
-      { numRuns: 20 },
+      { numRuns: 12 },
     );
   });
 
@@ -278,7 +282,7 @@ describe('an import under faults', () => {
           assert.equal(gateway.committed.get('reverse'), count(week, 'cancellation'));
         },
       ),
-      { numRuns: 20 },
+      { numRuns: 12 },
     );
   });
 

@@ -112,6 +112,13 @@ describe('cancellations', () => {
     );
   });
 
+  it('take back the invoice that they name and no other', () => {
+    const index = indexOf(record('1', [tea(3)]), record('2', [tea(3)]));
+    const named = { ...record('C', [tea(-4)]), relatesTo: '1' };
+    assert.deepEqual(matched(index, named), { taken: [['1', 'tea -3']], rest: ['tea -1'] });
+    assert.equal(index.size, 1);
+  });
+
   it('match nothing without a customer', () => {
     const index = indexOf(record('1', [tea(3)], null));
     assert.equal(index.size, 0);
