@@ -141,11 +141,12 @@ function take(
   if (asked === undefined || asked >= 0n || cancelled.net >= 0) return cancelled;
   let wanted = -asked;
   let { net, tax } = cancelled;
-  for (let at = open.length - 1; at >= 0 && wanted > 0n; at--) {
+  for (let at = open.length - 1; at >= 0 && wanted > 0n && net < 0; at--) {
     const line = open[at]!;
     const isEnough = line.quantity >= wanted;
     const quantity = isEnough ? wanted : line.quantity;
-    if (quantity === 0n) continue;
+    // Rounding can leave a quantity of which nothing is left to take back.
+    if (quantity === 0n || line.net <= 0) continue;
     // The last piece takes what the cancellation still says: its amounts are the source's truth.
     const piece = isEnough ? { net: -net, tax: -tax } : { net: line.net, tax: line.tax };
     if (piece.net > line.net || piece.net > -net) break;

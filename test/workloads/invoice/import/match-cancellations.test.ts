@@ -182,6 +182,7 @@ describe('cancellations', () => {
           let { net, tax } = cancellation.document;
           for (const { covers, net: reversed, reference: of } of reversals) {
             const sum = covers.reduce((total, line) => total + line.net, 0);
+            assert.ok(reversed > 0);
             assert.equal(sum, -reversed);
             net -= sum;
             tax -= covers.reduce((total, line) => total + line.tax, 0);

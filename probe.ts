@@ -1,0 +1,17 @@
+import { mkdtempSync } from 'node:fs';
+import { LocalNetwork } from './test/support/local-network.ts';
+import { counterCatalog } from './test/support/counter-contract.ts';
+import { parseTransaction, type Transaction } from './shared/ledger/transaction.ts';
+import { lmdbStores } from './node/lmdb/stores.ts';
+const MEMBERS=['alpha','beta','gamma','delta'];
+const clients=Number(process.argv[2]??64), txs=Number(process.argv[3]??4000);
+const lm = process.argv[4]==='lmdb';
+const n = new LocalNetwork({members:MEMBERS,catalog:counterCatalog,parameters:{baseTimeoutMs:5000}, log:(m,e,f)=>{ if(!['caught-up-to'].includes(e)) console.log(m,e,JSON.stringify(f)) }} as any);
+if (lm) for (const m of MEMBERS) (n as any).useStores(m, await lmdbStores(mkdtempSync('/tmp/lm-')));
+for (const m of MEMBERS) await n.start(m);
+const pre = Array.from({length:txs},(_,i)=>parseTransaction(n.signed(`${MEMBERS[i%4]}/admin`,'counter','raise',{name:`c${i}`,by:1})) as Transaction);
+let next=0; const lat:number[]=[]; const t0=performance.now(); const c0=process.cpuUsage();
+await Promise.all(Array.from({length:clients},async()=>{ while(next<txs){ const i=next++; const t=performance.now(); const s:any=await n.service(MEMBERS[i%4]!).submit(pre[i]!,20000); if(s.status!=='committed') console.log(s); lat.push(performance.now()-t);} }));
+const dt=(performance.now()-t0)/1000; lat.sort((a,b)=>a-b); const cpu=process.cpuUsage(c0);
+console.log(JSON.stringify({clients,txs,tps:Math.round(txs/dt),p50:lat[lat.length>>1]!.toFixed(1),p99:lat[Math.floor(lat.length*.99)]!.toFixed(1),cpu_s:((cpu.user+cpu.system)/1e6).toFixed(1),blocks:n.node('alpha').replica.head.header.height}));
+n.close(); process.exit(0);
