@@ -1,0 +1,83 @@
+/**
+ * Configuration files of a node and of a gateway: schemas, and loading with one clear sentence for
+ * whatever is wrong. Paths in a file are relative to the file's folder.
+ */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { z } from 'zod';
+import { MemberIdSchema } from '../shared/ledger/genesis.ts';
+import { UserError } from './user-error.ts';
+
+const port = z.int().min(0).max(65_535);
+const ListenSchema = z.strictObject({ host: z.string().min(1), port });
+const endpoint = z.url({ protocol: /^https?$/ });
+
+/** One member's node. */
+export const NodeConfigSchema = z.strictObject({
+  format: z.literal('fuqi-node-1'),
+  member: MemberIdSchema,
+  /** The genesis document. */
+  genesis: z.string(),
+  /** Folder of the store. */
+  data: z.string(),
+  /** File with the store's identity, outside the data folder: a restored backup shows by it. */
+  storeIdentity: z.string(),
+  listen: ListenSchema,
+  /** Where the other members' nodes are. */
+  peers: z.record(MemberIdSchema, endpoint),
+  keys: z.strictObject({
+    /** Signs consensus statements. */
+    node: z.string(),
+    /** Signs the tokens of calls to other nodes. */
+    peer: z.string(),
+    /** Custodial keys by the identity's name. */
+    identities: z.record(z.string(), z.string()),
+  }),
+  /** First line: the passphrase of the key files. Without it the environment's FUQI_PASSPHRASE. */
+  passphraseFile: z.string().optional(),
+  /** Hashed API keys of this member. */
+  apiKeys: z.string(),
+});
+export type NodeConfig = z.infer<typeof NodeConfigSchema>;
+
+/** A gateway. */
+export const GatewayConfigSchema = z.strictObject({
+  format: z.literal('fuqi-gateway-1'),
+  consortium: z.string().min(1),
+  listen: ListenSchema,
+  members: z.array(z.strictObject({ id: MemberIdSchema, endpoint })).min(1),
+  /** The members' hashed API keys. */
+  apiKeys: z.array(z.string()),
+});
+export type GatewayConfig = z.infer<typeof GatewayConfigSchema>;
+
+/** Reads a JSON file of a schema; throws a `UserError` that names file, field, found and expected. */
+export function loadJson<S extends z.ZodType>(file: string, schema: S, what: string): z.output<S> {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new UserError(`The ${what} ${file} can't be read: ${(error as Error).message}`);
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new UserError(`The ${what} ${file} is not JSON: ${(error as Error).message}`);
+  }
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0]!;
+  const found = issue.path.reduce<unknown>(
+    (value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key],
+    json,
+  );
+  throw new UserError(
+    `The ${what} ${file} is wrong at /${issue.path.map(String).join('/')}: ${issue.message}` +
+      `${found === undefined ? '' : ` (found ${JSON.stringify(found)?.slice(0, 80)})`}.`,
+  );
+}
+
+/** A path of a configuration file, relative to that file's folder. */
+export const besides = (configFile: string, relative: string): string =>
+  path.resolve(path.dirname(configFile), relative);

@@ -1,0 +1,17 @@
+/** The gateway as a process: it knows where the members' nodes are, and their hashed API keys. */
+import type { Logger } from 'pino';
+import { gatewayApp } from '../shared/api/gateway.ts';
+import { openApiKeys } from './api-keys.ts';
+import { besides, GatewayConfigSchema, loadJson } from './config.ts';
+import { type Listening, listen } from './listen.ts';
+
+/** Starts the gateway that a configuration file describes. */
+export async function startGateway(configFile: string, log: Logger): Promise<Listening> {
+  const config = loadJson(configFile, GatewayConfigSchema, 'gateway configuration');
+  const keys = openApiKeys(config.apiKeys.map((file) => besides(configFile, file)));
+  const { consortium, members } = config;
+  const app = gatewayApp({ consortium, members, keys, log });
+  const listening = await listen((request) => app.fetch(request), config.listen);
+  log.info({ url: listening.url, consortium }, 'gateway started');
+  return listening;
+}

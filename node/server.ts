@@ -1,0 +1,158 @@
+/**
+ * One member's node as a process: store, keys, replica, `POST /peer` for the other nodes and the API
+ * for clients. Must not start half: whatever is wrong is said in one sentence before it listens.
+ */
+import { randomUUID } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import type { Logger } from 'pino';
+import { nodeApp } from '../shared/api/app.ts';
+import { decodeCbor } from '../shared/bytes/cbor.ts';
+import type { PublicJwk } from '../shared/bytes/crypto.ts';
+import { type MemberRecord, SYSTEM_KEYS } from '../shared/contract/system-records.ts';
+import { GenesisSchema, ledgerId } from '../shared/ledger/genesis.ts';
+import { ring } from '../shared/replica/alarm.ts';
+import { openReplica } from '../shared/replica/open.ts';
+import { receive } from '../shared/replica/receive.ts';
+import type { Replica } from '../shared/replica/replica.ts';
+import { ledgerService } from '../shared/replica/service.ts';
+import { contracts } from '../workloads/catalog.ts';
+import { openApiKeys } from './api-keys.ts';
+import { besides, loadJson, NodeConfigSchema } from './config.ts';
+import { custodyOf } from './custody.ts';
+import { httpPeers, peerHandler } from './http-peers.ts';
+import { openKeyFile, readPassphrase, signerFromKey } from './key-file.ts';
+import { listen } from './listen.ts';
+import { lmdbStores } from './lmdb/stores.ts';
+import { replicaLog } from './log.ts';
+import { peerTokenVerifier } from './peer-token.ts';
+import { timers } from './timers.ts';
+import { UserError } from './user-error.ts';
+
+export interface RunningNode {
+  readonly url: string;
+  readonly replica: Replica;
+  stop(): Promise<void>;
+}
+
+/** Starts the node that a configuration file describes. */
+export async function startNode(configFile: string, log: Logger): Promise<RunningNode> {
+  const config = loadJson(configFile, NodeConfigSchema, 'node configuration');
+  const at = (relative: string): string => besides(configFile, relative);
+  const genesis = loadJson(at(config.genesis), GenesisSchema, 'genesis document');
+  const ledger = ledgerId(genesis);
+  const { member } = config;
+  if (!genesis.members.some(({ id }) => id === member)) {
+    log.warn({ member }, 'this member is not in the genesis document; it must have joined later');
+  }
+  const passphrase = readPassphrase({
+    env: process.env,
+    ...(config.passphraseFile === undefined ? {} : { file: at(config.passphraseFile) }),
+  });
+  const nodeKey = openKeyFile(at(config.keys.node), passphrase);
+  const peerKey = openKeyFile(at(config.keys.peer), passphrase);
+  const identities = Object.entries(config.keys.identities).map(
+    ([name, file]) => [name, openKeyFile(at(file), passphrase)] as const,
+  );
+  const apiKeys = openApiKeys([at(config.apiKeys)]);
+
+  const stores = lmdbStores(at(config.data));
+  const store = storeIdentity(at(config.storeIdentity), await isNew(stores.heads));
+  const { now } = Date;
+  const peers = httpPeers({
+    member,
+    ledger,
+    key: peerKey,
+    endpointOf: (to) => config.peers[to],
+    now,
+    timeoutMs: 5000,
+  });
+  let replica: Replica | undefined;
+  const time = timers(() => {
+    if (replica) void ring(replica);
+  });
+  try {
+    replica = await openReplica({
+      genesis,
+      member,
+      catalog: contracts,
+      ports: { ...stores, signer: signerFromKey(nodeKey), peers, time },
+      store,
+      log: replicaLog(log),
+    });
+  } catch (error) {
+    await stores.close();
+    throw new UserError(`The node of ${member} can't start: ${(error as Error).message}`);
+  }
+  const opened = replica;
+  const service = ledgerService(opened, custodyOf(new Map(identities)));
+  const app = nodeApp({ service, keys: apiKeys, log });
+  const keyOf = await peerKeys(opened);
+  const verify = peerTokenVerifier({ ledger, audience: member, now, keyOf });
+  const handler = peerHandler({
+    verify,
+    receive: (from, message) => receive(opened, from, message),
+    onFault: (error) => log.error({ err: error }, 'peer-request-failed'),
+  });
+  app.post('/peer', (c) => handler(c.req.raw));
+
+  const stop = async (): Promise<void> => {
+    opened.stopped = true;
+    time.stop();
+    await server?.close();
+    // What is under way on the store ends before the store does.
+    await opened.lock.run(async () => {});
+    await peers.close();
+    await stores.close();
+  };
+  let server: Awaited<ReturnType<typeof listen>> | undefined;
+  try {
+    server = await listen((request) => app.fetch(request), config.listen);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  const { header } = opened.head;
+  log.info({ member, ledger, url: server.url, height: header.height }, 'node started');
+  return { url: server.url, replica: opened, stop };
+}
+
+const isNew = async (heads: { read(name: 'head'): Promise<unknown> }): Promise<boolean> =>
+  (await heads.read('head')) === undefined;
+
+/**
+ * The store's identity stands outside the data folder, so that a folder that was restored from a
+ * backup, or copied, is not taken for the one that signed last.
+ */
+function storeIdentity(file: string, storeIsNew: boolean): string {
+  if (existsSync(file) && !storeIsNew) return readFileSync(file, 'utf8').trim();
+  if (existsSync(file)) {
+    throw new UserError(
+      `The store identity ${file} exists, but the data folder is empty: a node that lost its data ` +
+        'may have voted before. Give the member a new node key, or restore the data.',
+    );
+  }
+  const identity = randomUUID();
+  mkdirSync(path.dirname(file), { recursive: true });
+  writeFileSync(file, `${identity}\n`, { mode: 0o600 });
+  return identity;
+}
+
+/** Peer keys of the members at the head, read again after each epoch's start and every so often. */
+async function peerKeys(replica: Replica): Promise<(member: string) => PublicJwk | undefined> {
+  let keys = new Map<string, PublicJwk>();
+  const refresh = async (): Promise<void> => {
+    const range = { from: SYSTEM_KEYS.members, to: 'governance/member0', limit: 4096 };
+    const entries = await replica.ports.state.scan(range, replica.head.header.height!);
+    const members = entries.map(({ value }) => decodeCbor(value) as unknown as MemberRecord);
+    keys = new Map(members.filter(({ active }) => active).map(({ id, peerKey }) => [id, peerKey]));
+  };
+  await refresh();
+  let { epoch } = replica.epoch.set;
+  replica.commitListeners.add(() => {
+    if (replica.epoch.set.epoch === epoch) return;
+    epoch = replica.epoch.set.epoch;
+    void refresh();
+  });
+  return (member) => keys.get(member);
+}
