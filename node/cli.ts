@@ -1,0 +1,50 @@
+#!/usr/bin/env node
+/** The command line. Every command has `--json`: one JSON document on standard output, nothing else. */
+import { Command } from 'commander';
+import { registerImport } from './cli/import.ts';
+import { registerNodeStart } from './cli/node-start.ts';
+import { registerKeys, registerReading, registerTransactions } from './cli/read.ts';
+import { registerStart } from './cli/start.ts';
+import { registerUp } from './cli/up.ts';
+import { registerVerify } from './cli/verify.ts';
+import { UserError } from './user-error.ts';
+
+const program = new Command('fuqi')
+  .description('A ledger for consortia whose members don’t trust each other. 符契')
+  .option('--json', 'one JSON document on standard output')
+  .option('--url <url>', 'the gateway (or FUQI_URL; default: the consortium on this machine)')
+  .option('--key <key>', 'an API key (or FUQI_API_KEY)')
+  .option('--as <member/identity>', 'the demo’s API key of this identity')
+  .option('--consortium <name>', 'its name', 'demo')
+  .option('--home <folder>', 'where consortia on this machine are kept', '.fuqi')
+  .showHelpAfterError();
+
+registerStart(program);
+registerUp(program);
+registerNodeStart(program);
+registerImport(program);
+registerTransactions(program);
+registerReading(program);
+registerVerify(program);
+registerKeys(program);
+// Global options may stand anywhere on the line.
+for (const command of program.commands) addGlobals(command);
+
+function addGlobals(command: Command): void {
+  for (const option of program.options) {
+    if (!command.options.some(({ long }) => long === option.long)) command.addOption(option);
+  }
+  for (const child of command.commands) addGlobals(child);
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  const isJson = process.argv.includes('--json');
+  const message = error instanceof Error ? error.message : String(error);
+  if (isJson) process.stdout.write(`${JSON.stringify({ error: message })}\n`);
+  else process.stderr.write(`${message}\n`);
+  // A stack helps nobody who can mend it by a setting; anything else is ours to mend.
+  if (!(error instanceof UserError) && process.env.FUQI_DEBUG) console.error(error);
+  process.exit(process.exitCode && process.exitCode !== 0 ? process.exitCode : 1);
+}

@@ -1,0 +1,54 @@
+/** `fuqi node start` and `fuqi gateway start`: one process each, in the foreground. */
+import { type Command, Option } from 'commander';
+import { startGateway } from '../gateway-server.ts';
+import { LOG_LEVELS, type LogLevel, openLog } from '../log.ts';
+import { startNode } from '../server.ts';
+import { untilStopped } from './command-context.ts';
+
+const logLevel = () =>
+  new Option('--log-level <level>', 'what is logged').choices(LOG_LEVELS).default('info');
+
+export function registerNodeStart(program: Command): void {
+  program
+    .command('node')
+    .description('one member’s node')
+    .command('start')
+    .description('start a node in the foreground; SIGTERM or Ctrl-C stops it')
+    .requiredOption('--config <file>', 'its configuration')
+    .addOption(logLevel())
+    .action(({ config, logLevel: level }: { config: string; logLevel: LogLevel }) =>
+      serveUntilStopped('node', level, (log) => startNode(config, log)),
+    );
+  program
+    .command('gateway')
+    .description('the gateway')
+    .command('start')
+    .description('start the gateway in the foreground')
+    .requiredOption('--config <file>', 'its configuration')
+    .addOption(logLevel())
+    .action(({ config, logLevel: level }: { config: string; logLevel: LogLevel }) =>
+      serveUntilStopped('gateway', level, async (log) => {
+        const { close } = await startGateway(config, log);
+        return { stop: close };
+      }),
+    );
+}
+
+async function serveUntilStopped(
+  name: string,
+  level: LogLevel,
+  start: (log: ReturnType<typeof openLog>) => Promise<{ stop(): Promise<void> }>,
+): Promise<void> {
+  const log = openLog(name, level);
+  process.on('unhandledRejection', (error) => {
+    // A store that failed in the background can't be trusted to have kept what it was given.
+    log.fatal({ err: error }, 'fault in the background: this process ends');
+    process.exit(70);
+  });
+  const stopped = untilStopped();
+  const { stop } = await start(log);
+  await stopped;
+  log.info('stopping');
+  await stop();
+  process.exit(0);
+}

@@ -1,0 +1,98 @@
+/** `fuqi verify`: checks a receipt or a state proof offline. */
+import { existsSync, readFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import { isDigest } from '../../shared/bytes/digest.ts';
+import { GenesisSchema, ledgerId } from '../../shared/ledger/genesis.ts';
+import { verifyReceipt } from '../../shared/proof/verify.ts';
+import { verifyStateProof } from '../../shared/proof/verify-state.ts';
+import { loadJson } from '../config.ts';
+import { UserError } from '../user-error.ts';
+import { type GlobalOptions, globalOptions, layoutOf, show } from './command-context.ts';
+
+const EXIT = { VALID: 0, INVALID: 1, ERROR: 2 } as const;
+
+/** Checks parsed JSON of either kind; what was proven is summed up for people and machines. */
+export function verifyProof(proof: unknown, ledger: string) {
+  if (!isDigest(ledger)) throw new UserError(`A ledger id is 64 hex digits, not "${ledger}".`);
+  const format = (proof as { format?: unknown } | null)?.format;
+  if (format === 'fuqi-state-1') {
+    const verdict = verifyStateProof(proof, ledger);
+    if (verdict.verdict !== 'VALID') return verdict;
+    const { key, value, block } = verdict;
+    const { height, time } = block.header;
+    const state = { key, present: value !== undefined, value: value ?? null };
+    return {
+      verdict: 'VALID' as const,
+      ...state,
+      height,
+      time,
+      block: block.id,
+      signers: block.signers,
+    };
+  }
+  const verdict = verifyReceipt(proof, ledger);
+  if (verdict.verdict !== 'VALID') return verdict;
+  const { transaction, result, block, index } = verdict;
+  const { contract, method } = transaction.body;
+  const { height, time } = block.header;
+  return {
+    verdict: 'VALID' as const,
+    transaction: transaction.id,
+    contract,
+    method,
+    status: result.status,
+    ...(result.status === 'committed'
+      ? { output: result.output }
+      : { rejection: result.rejection }),
+    height,
+    index,
+    time,
+    block: block.id,
+    signers: block.signers,
+  };
+}
+
+/** The ledger id to trust: given, or of a genesis document that one holds oneself. */
+function trustedLedger(
+  options: GlobalOptions,
+  given: { ledger?: string; genesis?: string },
+): string {
+  if (given.ledger !== undefined) return given.ledger;
+  const file = given.genesis ?? layoutOf(options).genesis;
+  if (given.genesis === undefined && !existsSync(file)) {
+    throw new UserError('Name the ledger that you trust: --ledger ID, or --genesis FILE.');
+  }
+  return ledgerId(loadJson(file, GenesisSchema, 'genesis document'));
+}
+
+export function registerVerify(program: Command): void {
+  program
+    .command('verify')
+    .description('check a receipt or a state proof offline; exit code 0 VALID, 1 INVALID, 2 ERROR')
+    .argument('<file>')
+    .option('--ledger <id>', 'the ledger id that you trust')
+    .option('--genesis <file>', 'a genesis document of your own, instead of its digest')
+    .action((file: string, given: { ledger?: string; genesis?: string }, command: Command) => {
+      const options = globalOptions(command);
+      const ledger = trustedLedger(options, given);
+      const verdict = verifyProof(readProof(file), ledger);
+      process.exitCode = EXIT[verdict.verdict];
+      const { verdict: word, ...rest } = verdict;
+      const rows = Object.entries(rest).map(([name, value]) => {
+        const shown = name === 'time' ? new Date(value as number).toISOString() : value;
+        return `  ${name.padEnd(12)} ${typeof shown === 'string' ? shown : JSON.stringify(shown)}`;
+      });
+      const notice =
+        given.ledger || given.genesis ? [] : [`  ledger       ${ledger} (this machine’s own)`];
+      show(options, { ledger, ...verdict }, [word, ...rows, ...notice].join('\n'));
+    });
+}
+
+function readProof(file: string): unknown {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    // What can't be read proves nothing, either way.
+    return { unreadable: (error as Error).message };
+  }
+}
