@@ -66,7 +66,7 @@ async function start(options: GlobalOptions, given: StartOptions): Promise<void>
     const count = await stopProcesses(layout);
     say(options, `Stopped ${count} processes.`);
   }
-  process.exit(process.exitCode ?? 0);
+  process.exit();
 }
 
 async function job(options: GlobalOptions, given: StartOptions, signal: AbortSignal) {
@@ -81,7 +81,11 @@ async function job(options: GlobalOptions, given: StartOptions, signal: AbortSig
   const { mapping } = given;
   const report = await runImport(options, { file, mapping, flow, concurrency: 32, signal });
   const target = targetOf(options);
-  const head = (await call(target, '/blocks/head')) as Record<string, unknown>;
+  const head = (await call(target, '/blocks/head')) as {
+    height: number;
+    id: string;
+    header: { stateRoot: string };
+  };
   const receipt = await saveReceipt(options);
   const { ledger } = (await call(target, '')) as { ledger: string };
   if (receipt.verdict !== 'VALID') process.exitCode = 1;
@@ -94,7 +98,7 @@ async function job(options: GlobalOptions, given: StartOptions, signal: AbortSig
     '',
     `ledger ${ledger}`,
     `stands at height ${head.height}, block ${head.id}`,
-    `state root ${head.stateRoot}`,
+    `state root ${head.header.stateRoot}`,
     `receipt ${receipt.file}: ${receipt.verdict}; check it yourself, offline:`,
     `  npx fuqi verify ${receipt.file} --ledger ${ledger}`,
     '',
