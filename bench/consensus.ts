@@ -21,14 +21,15 @@ const BASE = `/v1/consortia/${NAME}`;
 const PAYEE = 'member-1';
 const TICKS_PER_SECOND = 100;
 
-const { nodes, clients, txs, port } = new Command()
+const { nodes, clients, txs, port, keep } = new Command()
   .option('--nodes <number>', 'validators', '4')
   .option('--clients <list>', 'numbers of clients, one line each', '1,16,128,1024')
   .option('--txs <number>', 'transactions for each line', '4000')
   .option('--port <number>', 'the first port', '9180')
+  .option('--keep', 'keep the folder with the nodes’ logs')
   .option('--json', 'JSON lines (there is no other output)')
   .parse()
-  .opts<{ nodes: string; clients: string; txs: string; port: string }>();
+  .opts<{ nodes: string; clients: string; txs: string; port: string; keep?: boolean }>();
 
 const members = Array.from({ length: Number(nodes) }, (_, index) => `member-${index + 1}`);
 const description: LocalConsortium = {
@@ -65,7 +66,8 @@ try {
     print(await measure(load, count, Number(txs)));
 } finally {
   await stopProcesses(layout);
-  rmSync(root, { recursive: true, force: true });
+  if (keep) process.stderr.write(`${root}\n`);
+  else rmSync(root, { recursive: true, force: true });
 }
 
 interface Load {

@@ -10,7 +10,7 @@ export const openLog = (name: string, level: LogLevel): Logger =>
   pino({ name, level, base: { name } }, pino.destination({ dest: 2, sync: true }));
 
 /** Events that happen all the time where a member is away; an operator looks at them when searching. */
-const FREQUENT = new Set(['peer-failed', 'vote-refused', 'caught-up-to', 'timeout']);
+const FREQUENT = new Set(['peer-failed', 'vote-refused', 'caught-up-to']);
 
 /** The replica's log over a pino logger. */
 export const replicaLog =

@@ -106,7 +106,7 @@ async function moveHead(replica: Replica, head: ChainPoint): Promise<void> {
 function settle(replica: Replica, block: PendingBlock): void {
   const { writes, pages } = block.execution!;
   replica.final.advance(block.header.height!, writes, pages, block.ids);
-  release(replica, block.ids);
+  release(replica, block);
   expire(
     replica,
     replica.mempool.expired(block.header.time).map(({ id }) => id),

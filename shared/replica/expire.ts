@@ -1,24 +1,34 @@
 /** The end of pending transactions on this node: final ones are let go, others are given up. */
+import type { TransactionStatus } from '../api/ledger-service.ts';
 import type { Digest } from '../bytes/digest.ts';
-import type { Replica } from './replica.ts';
+import type { PendingBlock, Replica } from './replica.ts';
 
-/** Lets go of transactions that became final. */
-export const release = (replica: Replica, ids: Iterable<Digest>): void =>
-  end(replica, ids, 'final');
+/** Lets go of the transactions of a block that became final. */
+export function release(replica: Replica, block: PendingBlock): void {
+  const { results } = block.execution!;
+  const { time, height } = block.header;
+  const final = results.map((result, index): TransactionStatus => {
+    const { transaction: id, status } = result;
+    return { id, status, height: height!, index, time, result };
+  });
+  end(replica, final);
+}
 
 /** Gives up transactions that can't be committed any more, and remembers that for a while. */
 export function expire(replica: Replica, ids: Iterable<Digest>): void {
-  const list = [...ids];
-  for (const id of list) replica.expired.set(id, true);
-  end(replica, list, 'expired');
+  const expired = [...ids].map((id): TransactionStatus => ({ id, status: 'expired' }));
+  for (const { id } of expired) replica.expired.set(id, true);
+  end(replica, expired);
 }
 
-function end(replica: Replica, ids: Iterable<Digest>, outcome: 'final' | 'expired'): void {
+function end(replica: Replica, statuses: readonly TransactionStatus[]): void {
   const held: Digest[] = [];
-  for (const id of ids) {
+  for (const status of statuses) {
+    const { id } = status;
     if (replica.mempool.remove(id)) held.push(id);
     replica.outbox.delete(id);
-    for (const waiter of replica.waiters.get(id) ?? []) waiter(outcome);
+    // Those who wait get the result as it was executed: reading it back would cost a block each.
+    for (const waiter of replica.waiters.get(id) ?? []) waiter(status);
     replica.waiters.delete(id);
   }
   if (held.length === 0) return;

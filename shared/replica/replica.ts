@@ -4,6 +4,7 @@
  * How the parts move it: act (save, sign), chain (insert, commit), drive (lead), receive (answer),
  * alarm (wait), catch-up (follow).
  */
+import type { TransactionStatus } from '../api/ledger-service.ts';
 import type { Digest } from '../bytes/digest.ts';
 import type { SafetyRecord } from '../consensus/safety.ts';
 import type { TimeoutEntry, TimeoutTally } from '../consensus/tally.ts';
@@ -56,7 +57,7 @@ export interface PendingBlock extends ChainPoint {
 }
 
 /** Somebody in this process who waits for a transaction. */
-export type Waiter = (outcome: 'final' | 'expired') => void;
+export type Waiter = (outcome: TransactionStatus) => void;
 
 export interface Replica extends ReplicaOptions {
   readonly ledger: Digest;

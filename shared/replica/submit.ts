@@ -23,12 +23,13 @@ export async function submit(
   const admitted = await admit(replica, transaction);
   if (admitted instanceof Rejected) return admitted;
   if (admitted === 'final') return statusOf(replica, id);
-  const outcome = waitMs > 0 ? waitFor(replica, id, waitMs) : Promise.resolve('late' as const);
+  const outcome = waitMs > 0 ? waitFor(replica, id, waitMs) : undefined;
   if (admitted === 'admitted') {
     settleAlarm(replica, false);
     route(replica, [transaction]);
   }
-  if ((await outcome) !== 'late') return statusOf(replica, id);
+  const ended = await outcome;
+  if (ended) return ended;
   // The other end hears "pending" only after this is durable.
   await replica.ports.mempool.add([{ id, bytes: transaction.bytes }]);
   const status = await statusOf(replica, id);
@@ -36,18 +37,18 @@ export async function submit(
   return status;
 }
 
-/** Resolves when the transaction is final or expired, or after `waitMs`. */
+/** Resolves when the transaction is final or given up; undefined after `waitMs`. */
 function waitFor(
   replica: Replica,
   id: Digest,
   waitMs: number,
-): Promise<'final' | 'expired' | 'late'> {
+): Promise<TransactionStatus | undefined> {
   return new Promise((resolve) => {
     const waiters = replica.waiters.get(id) ?? new Set<Waiter>();
     const cancel = replica.ports.time.after(waitMs, () => {
       waiters.delete(waiter);
       if (waiters.size === 0 && replica.waiters.get(id) === waiters) replica.waiters.delete(id);
-      resolve('late');
+      resolve(undefined);
     });
     const waiter: Waiter = (outcome) => {
       cancel();
@@ -56,7 +57,7 @@ function waitFor(
     waiters.add(waiter);
     replica.waiters.set(id, waiters);
     // It may have become final between its admission and here.
-    if (replica.final.includes(id)) waiter('final');
+    if (replica.final.includes(id)) void statusOf(replica, id).then(waiter);
   });
 }
 
