@@ -91,9 +91,13 @@ function lives({ pid, started }: Holder, path: string): boolean {
   return started === null || started === startOf(pid);
 }
 
-/** A process's start time as Linux gives it (proc(5), /proc/PID/stat, field 22); null elsewhere. */
+/**
+ * A process's start time as Linux gives it (proc(5), /proc/PID/stat, field 22); null elsewhere, and
+ * for a process that ended but was not collected by its parent yet: its command line is empty.
+ */
 function startOf(pid: number): string | null {
   try {
+    if (readFileSync(`/proc/${pid}/cmdline`).length === 0) return null;
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // The second field is the command in brackets and may hold blanks.
     return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;

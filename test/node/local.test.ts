@@ -1,0 +1,206 @@
+/** A consortium of real processes on this machine, as its user sees it. */
+import assert from 'node:assert/strict';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import path from 'node:path';
+import { after, describe, it } from 'node:test';
+import { localLayout } from '../../node/local-layout.ts';
+import { restartProcess, running } from '../../node/local-processes.ts';
+import { fuqi, fuqiJson } from '../support/fuqi.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+import { until } from '../support/until.ts';
+
+const home = temporaryFolder();
+const PORT = 18_180;
+const own = ['--home', home];
+const layout = localLayout(home, 'demo');
+const example = path.resolve(import.meta.dirname, '../../examples/corner-shop-week.jsonl');
+const URL = `http://127.0.0.1:${PORT}`;
+const BASE = `${URL}/v1/consortia/demo`;
+
+after(() => fuqi('down', '--wipe', ...own));
+
+const keys = (): Record<string, string> => JSON.parse(readFileSync(layout.keyRing, 'utf8')).keys;
+
+/** A payment through the gateway, as the payment platform's key; answers the status code. */
+async function pay(reference: string): Promise<number> {
+  const response = await fetch(`${BASE}/payments`, {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${keys()['payment-platform/platform']}`,
+      'content-type': 'application/json',
+    },
+    body: JSON.stringify({ reference, payee: 'corner-shop', currency: 'CNY', amount: 100 }),
+  });
+  await response.text();
+  return response.status;
+}
+
+const hasPayment = async (reference: string): Promise<boolean> => {
+  const response = await fetch(`${BASE}/payments/${reference}`);
+  await response.text();
+  return response.ok;
+};
+
+const find = (name: string) => running(layout).find((one) => one.name === name);
+
+async function kill(name: string): Promise<void> {
+  process.kill(find(name)!.pid, 'SIGKILL');
+  await until(() => find(name) === undefined);
+}
+
+describe('a consortium on one machine', () => {
+  it('starts, imports its input through the whole flow, proves a receipt, and ends', async () => {
+    const input = path.join(home, 'week.jsonl');
+    writeFileSync(input, readFileSync(example));
+    const flow = ['start', '--once', '--input', input, '--flow', 'marked', '--port', `${PORT}`];
+    const first = await fuqiJson(...flow, ...own);
+    assert.equal(first.report.invoices, 60);
+    assert.equal(first.report.reversals, 5);
+    assert.equal(first.report.refused, 0);
+    assert.ok(first.report.reimbursed > 0);
+    assert.equal(first.receipt.verdict, 'VALID');
+    assert.deepEqual(running(layout), []);
+
+    const again = await fuqiJson(...flow, ...own);
+    assert.equal(again.ledger, first.ledger);
+    assert.equal(again.report.transactions, 0, 'nothing is written twice');
+    assert.ok(again.head.height >= first.head.height, 'it goes on from the stored chain');
+    assert.deepEqual(again.report.totalMinor, first.report.totalMinor);
+  });
+
+  it('checks a receipt offline, and one changed bit in it fails', async () => {
+    const { stdout } = await fuqi('verify', '--help');
+    assert.match(stdout, /offline/);
+    const [file] = readdirSync(layout.receipts);
+    const receipt = path.join(layout.receipts, file!);
+    const valid = await fuqi('verify', receipt, '--genesis', layout.genesis);
+    assert.equal(valid.code, 0, valid.stdout + valid.stderr);
+    assert.match(valid.stdout, /^VALID/);
+    const changed = JSON.parse(readFileSync(receipt, 'utf8'));
+    const { path: hashes } = changed.result.inclusion;
+    changed.result.inclusion = { ...changed.result.inclusion, path: [...hashes, 'ab'.repeat(32)] };
+    const tampered = path.join(home, 'tampered.json');
+    writeFileSync(tampered, JSON.stringify(changed));
+    assert.equal((await fuqi('verify', tampered, '--genesis', layout.genesis)).code, 1);
+    writeFileSync(tampered, '{"format":');
+    assert.equal((await fuqi('verify', tampered, '--genesis', layout.genesis)).code, 2);
+  });
+
+  it('serves in the background, shows its status, and refuses to start twice', async () => {
+    await fuqiJson('up', ...own);
+    const status = await fuqiJson('status', ...own);
+    assert.equal(status.status, 'ok');
+    assert.equal(status.members.length, 4);
+    assert.ok(status.nodes.every(({ lag }: { lag: number }) => lag <= 1));
+    const twice = await fuqi('up', ...own);
+    assert.equal(twice.code, 1);
+    assert.match(twice.stderr, /running already/);
+  });
+
+  for (const victim of ['tax-bureau', 'payment-platform', 'corner-shop', 'buyer-co']) {
+    // Payments go through the payment platform's own node, so its clients wait while it is down.
+    const isOwn = victim === 'payment-platform';
+    it(`loses and duplicates nothing when ${victim} is killed under load, and it catches up`, async () => {
+      const answered: string[] = [];
+      let stop = false;
+      const client = async (number: number): Promise<void> => {
+        for (let index = 0; !stop; index++) {
+          const reference = `${victim}-${number}-${index}`;
+          const status = await pay(reference).catch(() => 0);
+          if (status === 200) answered.push(reference);
+        }
+      };
+      const clients = Array.from({ length: 8 }, (_, number) => client(number));
+      try {
+        await until(() => answered.length > 20);
+        await kill(victim);
+        const atKill = answered.length;
+        if (isOwn) await restartProcess(layout, victim);
+        await until(() => answered.length > atKill + 40, 20_000);
+        if (!isOwn) await restartProcess(layout, victim);
+        const atReturn = answered.length;
+        await until(() => answered.length > atReturn + 20, 20_000);
+      } finally {
+        stop = true;
+        await Promise.all(clients);
+      }
+      for (const reference of answered) assert.ok(await hasPayment(reference), reference);
+      await until(async () => {
+        const { nodes } = await fuqiJson('status', ...own);
+        const back = nodes.find(({ member }: { member: string }) => member === victim);
+        return back.status === 'ok' && back.lag <= 1;
+      }, 20_000);
+    });
+  }
+
+  it('has every answered transaction after all nodes are killed right after the answer', async () => {
+    for (let round = 0; round < 3; round++) {
+      const references = Array.from({ length: 6 }, (_, index) => `crash-${round}-${index}`);
+      const statuses = await Promise.all(references.map(pay));
+      for (const { pid } of running(layout)) process.kill(pid, 'SIGKILL');
+      assert.deepEqual(statuses, Array(6).fill(200));
+      await until(() => running(layout).length === 0);
+      await fuqiJson('up', ...own);
+      for (const reference of references) {
+        await until(() => hasPayment(reference));
+        assert.equal(await pay(reference), 422, 'and it is there once');
+      }
+    }
+    assert.equal((await fuqiJson('down', ...own)).stopped, 5);
+  });
+});
+
+describe('a start that can’t be', () => {
+  it('says which port is in use, and leaves nothing running', async () => {
+    const server = createServer().listen(PORT + 2, '127.0.0.1');
+    await new Promise((resolve) => server.once('listening', resolve));
+    const { code, stderr } = await fuqi('start', '--once', ...own);
+    server.close();
+    assert.equal(code, 1);
+    assert.match(stderr, new RegExp(`Port ${PORT + 2} on 127\\.0\\.0\\.1 is in use`));
+    assert.deepEqual(running(layout), []);
+  });
+
+  it('says which folder can’t be written', async () => {
+    const file = path.join(home, 'a-file');
+    writeFileSync(file, '');
+    const { code, stderr } = await fuqi('up', '--home', path.join(file, 'below'));
+    assert.equal(code, 1);
+    assert.match(stderr, /a-file.*can't be written/);
+    assert.equal(
+      stderr
+        .trim()
+        .split('\n')
+        .filter((line) => !line.startsWith('Making')).length,
+      1,
+    );
+  });
+
+  it('names the file, the field and the value of a corrupt configuration', async () => {
+    const config = path.join(home, 'broken.json');
+    const good = JSON.parse(readFileSync(layout.member('buyer-co').config, 'utf8'));
+    writeFileSync(config, JSON.stringify({ ...good, listen: { host: '127.0.0.1', port: 'http' } }));
+    const wrong = await fuqi('node', 'start', '--config', config);
+    assert.equal(wrong.code, 1);
+    assert.match(wrong.stderr, /broken\.json is wrong at \/listen\/port: .*found "http"/);
+    writeFileSync(config, '{');
+    assert.match(
+      (await fuqi('node', 'start', '--config', config)).stderr,
+      /broken\.json is not JSON/,
+    );
+    assert.match(
+      (await fuqi('node', 'start', '--config', path.join(home, 'absent.json'))).stderr,
+      /absent\.json can't be read/,
+    );
+  });
+
+  it('refuses a data folder that was emptied: the node may have voted before', async () => {
+    const { config, data } = layout.member('buyer-co');
+    rmSync(data, { recursive: true });
+    mkdirSync(data);
+    const { code, stderr } = await fuqi('node', 'start', '--config', config);
+    assert.equal(code, 1);
+    assert.match(stderr, /the data folder is empty/);
+  });
+});
