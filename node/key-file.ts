@@ -13,7 +13,11 @@ import {
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { jwkThumbprint, type PublicJwk } from '../shared/bytes/crypto.ts';
 import { toBase64Url, utf8 } from '../shared/bytes/text.ts';
-import { TRANSACTION_TYPE, type TransactionBody } from '../shared/ledger/transaction.ts';
+import {
+  draftTransaction,
+  signedDraft,
+  type TransactionBody,
+} from '../shared/ledger/transaction.ts';
 import type { Signer } from '../shared/ports/signer.ts';
 
 const PASSPHRASE_VARIABLE = 'FUQI_PASSPHRASE';
@@ -117,7 +121,6 @@ export function readPassphrase(source: {
 
 // Exporting a key costs as much as signing with it, and keys are few.
 const publicKeys = new WeakMap<KeyObject, PublicJwk>();
-const transactionHeaders = new WeakMap<KeyObject, string>();
 
 /** The public half of a private P-256 key. */
 export function publicJwkOf(key: KeyObject): PublicJwk {
@@ -142,13 +145,8 @@ export const signerFromKey = (key: KeyObject): Signer => ({
 
 /** Signs a transaction: a compact JWS (RFC 7515 §7.1) whose key id is the key's thumbprint. */
 export function signTransaction(key: KeyObject, body: TransactionBody): string {
-  let header = transactionHeaders.get(key);
-  if (!header) {
-    const kid = jwkThumbprint(publicJwkOf(key));
-    header = toBase64Url(utf8(JSON.stringify({ alg: 'ES256', typ: TRANSACTION_TYPE, kid })));
-    transactionHeaders.set(key, header);
-  }
-  return signCompactJws(key, header, body);
+  const { input } = draftTransaction(jwkThumbprint(publicJwkOf(key)), body);
+  return signedDraft(input, signEs256(key, utf8(input)));
 }
 
 /** Signs a JSON payload under a protected header that is base64url already: a compact JWS. */

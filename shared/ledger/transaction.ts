@@ -13,7 +13,7 @@ import {
   parseJsonPart,
   signingInput,
 } from '../bytes/jws.ts';
-import { fromBase64Url, toBase64Url } from '../bytes/text.ts';
+import { fromBase64Url, toBase64Url, utf8 } from '../bytes/text.ts';
 import { LIMITS } from './limits.ts';
 import { Rejected, rejected } from './rejection.ts';
 
@@ -46,6 +46,24 @@ const BODY_FIELDS = ['ledger', 'contract', 'method', 'args', 'nonce', 'notAfter'
 
 /** The value of the JWS `typ` header of a transaction: no other signed text can pass for one. */
 export const TRANSACTION_TYPE = 'fuqi-tx+jws';
+
+/** A transaction before it is signed: its signing input (RFC 7515 §5.1) and its id. */
+export interface Draft {
+  readonly input: string;
+  readonly id: Digest;
+}
+
+/** Drafts a transaction of a key: what is to be signed, and the id that it will have. */
+export function draftTransaction(keyId: string, body: TransactionBody): Draft {
+  const header = { alg: 'ES256', typ: TRANSACTION_TYPE, kid: keyId };
+  const part = (value: object): string => toBase64Url(utf8(JSON.stringify(value)));
+  const input = `${part(header)}.${part(body)}`;
+  return { input, id: taggedDigest('fuqi/v1/transaction', utf8(input)) };
+}
+
+/** The compact JWS of a draft with its signature, 64 bytes r‖s. */
+export const signedDraft = (input: string, signature: Uint8Array): string =>
+  `${input}.${toBase64Url(signature)}`;
 
 /** Parses the text of a request: a compact JWS, or a general or flattened JSON one. */
 export function parseTransaction(text: string): Transaction | Rejected {

@@ -152,14 +152,15 @@ async function build(
     };
   }
   const ancestors = uncommitted(replica, parent.id);
-  const { blockBytes: bytesMax, blockTransactions: transactionsMax } = epoch.parameters;
-  const limits = { bytesMax, transactionsMax };
+  const limits = blockLimits(replica);
   const candidates = replica.mempool.select(limits, (id) =>
     ancestors.some(({ ids }) => ids.has(id)),
   );
   if (candidates.length === 0 && !unfinished) return undefined;
   const mode = { kind: 'build', ...limits } as const;
+  const started = replica.ports.time.now();
   const execution = await execute(replica, parent, place, mode, candidates);
+  notePace(replica, candidates.length, replica.ports.time.now() - started);
   if (execution instanceof Rejected) throw new Error('building a block never refuses one');
   for (const { transaction, rejected } of execution.dropped) {
     drop(replica, transaction.id, rejected.rejection.code);
@@ -173,6 +174,25 @@ async function build(
     tc,
   };
   return { pending: pendingBlock(block, execution) };
+}
+
+/** A block is built within this part of the base timeout: a larger one would look like a dead leader. */
+const BUILD_PART = 1 / 8;
+const TRANSACTIONS_MIN = 32;
+
+/** What the ledger allows, and what this leader can execute in good time at its present pace. */
+function blockLimits(replica: Replica): { bytesMax: number; transactionsMax: number } {
+  const { blockBytes, blockTransactions, baseTimeoutMs } = replica.epoch.parameters;
+  const inTime = Math.floor((baseTimeoutMs * BUILD_PART) / replica.msPerTransaction);
+  const transactionsMax = Math.min(blockTransactions, Math.max(TRANSACTIONS_MIN, inTime));
+  return { bytesMax: blockBytes, transactionsMax };
+}
+
+/** Learns the pace from blocks that are large enough to tell. */
+function notePace(replica: Replica, transactions: number, elapsedMs: number): void {
+  if (transactions < TRANSACTIONS_MIN / 2) return;
+  const measured = Math.max(0.01, elapsedMs / transactions);
+  replica.msPerTransaction = 0.7 * replica.msPerTransaction + 0.3 * measured;
 }
 
 /** A pending transaction that may not stand in a block leaves the mempool, unless it is only early. */

@@ -59,6 +59,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     driveAgain: false,
     advanceListeners: new Set(),
     ownTimeout: null,
+    msPerTransaction: 1,
     proposalsUnderWay: new Map(),
     catchingUp: null,
     outbox: new Map(),

@@ -91,6 +91,8 @@ export interface Replica extends ReplicaOptions {
   readonly advanceListeners: Set<() => void>;
   /** This node's last timeout of the epoch, as sent. */
   ownTimeout: TimeoutEntry | null;
+  /** How long this node takes to execute one transaction, as measured lately. */
+  msPerTransaction: number;
   /** Proposals under way to each member. */
   readonly proposalsUnderWay: Map<string, number>;
   catchingUp: Promise<void> | null;

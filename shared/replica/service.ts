@@ -24,10 +24,10 @@ import type { Block } from '../ledger/block.ts';
 import { LIMITS } from '../ledger/limits.ts';
 import { Rejected, rejected } from '../ledger/rejection.ts';
 import { decodeResult } from '../ledger/result.ts';
-import { decodeTransaction, parseTransaction, type Transaction } from '../ledger/transaction.ts';
+import { decodeTransaction } from '../ledger/transaction.ts';
 import type { Custody } from '../ports/custody.ts';
+import { submitCustodial } from './custodial.ts';
 import { finalBlock, finalResults } from './history.ts';
-import { notAfterCandidates } from './idempotent.ts';
 import { receiptOf, stateProofOf } from './prove.ts';
 import { answerQuery } from './query.ts';
 import type { Replica } from './replica.ts';
@@ -110,40 +110,8 @@ export function ledgerService(replica: Replica, custody: Custody): LedgerService
       );
     },
 
-    async submitCustodial(identity, call, waitMs) {
-      if (!custody.keyId(identity)) {
-        return rejected('unknown-key', 'This node keeps no key of that identity.', {
-          got: identity,
-        });
-      }
-      const { transactionWindowMs } = replica.epoch.parameters;
-      const { contract, method, args, nonce } = call;
-      const now = replica.ports.time.now();
-      const signed = (notAfter: number): Transaction | Rejected =>
-        parseTransaction(
-          custody.sign(identity, {
-            ledger: replica.ledger,
-            contract,
-            method,
-            args: args as { readonly [key: string]: Value },
-            notAfter,
-            ...(nonce === undefined ? {} : { nonce }),
-          }),
-        );
-      const times =
-        nonce === undefined
-          ? [now + Math.floor(transactionWindowMs / 2)]
-          : notAfterCandidates(now, transactionWindowMs);
-      const newest = signed(times[0]!);
-      if (newest instanceof Rejected) return newest;
-      for (const time of times.slice(1)) {
-        const earlier = signed(time);
-        if (earlier instanceof Rejected) return earlier;
-        const status = await service.transaction(earlier.id);
-        if (status) return status.status === 'pending' ? service.submit(earlier, waitMs) : status;
-      }
-      return service.submit(newest, waitMs);
-    },
+    submitCustodial: (identity, call, waitMs) =>
+      submitCustodial(replica, custody, service, identity, call, waitMs),
 
     async transaction(id) {
       return (await finalStatus(replica, id)) ?? pendingStatus(replica, id);

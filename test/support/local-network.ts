@@ -11,7 +11,11 @@ import { utf8 } from '../../shared/bytes/text.ts';
 import type { Catalog } from '../../shared/contract/catalog.ts';
 import { type Genesis, ledgerId } from '../../shared/ledger/genesis.ts';
 import { type ConsensusParameters, DEFAULT_PARAMETERS } from '../../shared/ledger/limits.ts';
-import { TRANSACTION_TYPE, type TransactionBody } from '../../shared/ledger/transaction.ts';
+import {
+  draftTransaction,
+  signedDraft,
+  type TransactionBody,
+} from '../../shared/ledger/transaction.ts';
 import type { Custody } from '../../shared/ports/custody.ts';
 import { ring } from '../../shared/replica/alarm.ts';
 import { openReplica } from '../../shared/replica/open.ts';
@@ -38,10 +42,8 @@ const es256 = (key: TestKey, bytes: Uint8Array): Uint8Array =>
 
 /** Signs a transaction body as a compact JWS. */
 export function signBody(key: TestKey, body: TransactionBody): string {
-  const header = { alg: 'ES256', typ: TRANSACTION_TYPE, kid: key.keyId };
-  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
-  const input = `${part(header)}.${part(body)}`;
-  return `${input}.${Buffer.from(es256(key, utf8(input))).toString('base64url')}`;
+  const { input } = draftTransaction(key.keyId, body);
+  return signedDraft(input, es256(key, utf8(input)));
 }
 
 /** An identity to be written into genesis: `member/name` with its roles. */
@@ -219,8 +221,8 @@ export class LocalNetwork {
     const key = (name: string): TestKey | undefined => this.keys.get(`${member}/${name}`);
     return {
       keyId: (name) => key(name)?.keyId,
-      sign: (name, body) =>
-        signBody(key(name)!, { nonce: randomBytes(16).toString('base64url'), ...body }),
+      sign: (name, input) => es256(key(name)!, input),
+      nonce: () => randomBytes(16).toString('base64url'),
     };
   }
 

@@ -1,0 +1,71 @@
+/**
+ * Custodial calls: the node signs for the tenant's identity. A call with a nonce of its caller's counts
+ * once, without a table: its notAfter lies on a grid, so the same call made again is the same
+ * transaction, and one that was made a few grid steps ago is found by its id, which needs no signature.
+ */
+import type { TransactionStatus } from '../api/ledger-service.ts';
+import type { Value } from '../bytes/cbor.ts';
+import { utf8 } from '../bytes/text.ts';
+import { Rejected, rejected } from '../ledger/rejection.ts';
+import { draftTransaction, parseTransaction, signedDraft } from '../ledger/transaction.ts';
+import type { Custody } from '../ports/custody.ts';
+import { notAfterCandidates } from './idempotent.ts';
+import type { Replica } from './replica.ts';
+
+export interface CustodialCall {
+  readonly contract: string;
+  readonly method: string;
+  readonly args: Value;
+  readonly nonce?: string;
+}
+
+interface Ledger {
+  submit(
+    transaction: Exclude<ReturnType<typeof parseTransaction>, Rejected>,
+    waitMs: number,
+  ): Promise<TransactionStatus | Rejected>;
+  transaction(id: string): Promise<TransactionStatus | undefined>;
+}
+
+/** Signs and submits a call, or answers what became of the same call when it was made before. */
+export async function submitCustodial(
+  replica: Replica,
+  custody: Custody,
+  ledger: Ledger,
+  identity: string,
+  { contract, method, args, nonce }: CustodialCall,
+  waitMs: number,
+): Promise<TransactionStatus | Rejected> {
+  const keyId = custody.keyId(identity);
+  if (!keyId) {
+    return rejected('unknown-key', 'This node keeps no key of that identity.', { got: identity });
+  }
+  const { transactionWindowMs } = replica.epoch.parameters;
+  const now = replica.ports.time.now();
+  const draft = (notAfter: number) =>
+    draftTransaction(keyId, {
+      ledger: replica.ledger,
+      contract,
+      method,
+      args: args as { readonly [key: string]: Value },
+      nonce: nonce ?? custody.nonce(),
+      notAfter,
+    });
+  const [newest = now, ...earlier] =
+    nonce === undefined
+      ? [now + Math.floor(transactionWindowMs / 2)]
+      : notAfterCandidates(now, transactionWindowMs);
+  for (const time of earlier) {
+    const status = await ledger.transaction(draft(time).id);
+    if (status?.status === 'pending') return signAndSubmit(time);
+    if (status && status.status !== 'expired') return status;
+  }
+  return signAndSubmit(newest);
+
+  async function signAndSubmit(notAfter: number): Promise<TransactionStatus | Rejected> {
+    const { input } = draft(notAfter);
+    const jws = signedDraft(input, custody.sign(identity, utf8(input)));
+    const transaction = parseTransaction(jws);
+    return transaction instanceof Rejected ? transaction : ledger.submit(transaction, waitMs);
+  }
+}
