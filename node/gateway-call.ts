@@ -59,7 +59,8 @@ function describeProblem(status: number, text: string): string {
     if (pointer) parts.push(`  at ${pointer}`);
     if (got !== undefined) parts.push(`  found ${JSON.stringify(got)}`);
     if (expected !== undefined) parts.push(`  expected ${JSON.stringify(expected)}`);
-    for (const one of errors ?? []) parts.push(`  ${one.pointer}: ${one.message ?? one.detail}`);
+    for (const one of errors ?? [])
+      parts.push(`  ${[one.pointer, one.message ?? one.detail].filter(Boolean).join(': ')}`);
     return parts.join('\n');
   } catch {
     return `The answer was ${status}: ${text.slice(0, 200)}`;
