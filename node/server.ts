@@ -9,7 +9,12 @@ import type { Logger } from 'pino';
 import { nodeApp } from '../shared/api/app.ts';
 import { decodeCbor } from '../shared/bytes/cbor.ts';
 import type { PublicJwk } from '../shared/bytes/crypto.ts';
-import { type MemberRecord, SYSTEM_KEYS } from '../shared/contract/system-records.ts';
+import {
+  type ContractRecord,
+  effectiveContract,
+  type MemberRecord,
+  SYSTEM_KEYS,
+} from '../shared/contract/system-records.ts';
 import { GenesisSchema, ledgerId } from '../shared/ledger/genesis.ts';
 import { ring } from '../shared/replica/alarm.ts';
 import { openReplica } from '../shared/replica/open.ts';
@@ -112,9 +117,23 @@ export async function startNode(configFile: string, log: Logger): Promise<Runnin
     await stop();
     throw error;
   }
+  await warnOfMissingCode(opened, log);
   const { header } = opened.head;
   log.info({ member, ledger, url: server.url, height: header.height }, 'node started');
   return { url: server.url, replica: opened, stop };
+}
+
+/** A node that lacks approved code runs, but can't execute that contract's transactions nor vote for them. */
+async function warnOfMissingCode(replica: Replica, log: Logger): Promise<void> {
+  const range = { from: SYSTEM_KEYS.contracts, to: 'governance/contract0', limit: 1024 };
+  const { height } = replica.head.header;
+  for (const { key, value } of await replica.ports.state.scan(range, height!)) {
+    const record = decodeCbor(value) as unknown as ContractRecord;
+    const code = effectiveContract(record, replica.epoch.set.epoch);
+    const contract = key.slice(SYSTEM_KEYS.contracts.length);
+    if (!code || replica.catalog.find(contract, code.version, code.codeHash)) continue;
+    log.error({ contract, ...code }, 'this node lacks the approved code of an active contract');
+  }
 }
 
 const isNew = async (heads: { read(name: 'head'): Promise<unknown> }): Promise<boolean> =>

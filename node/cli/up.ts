@@ -2,6 +2,9 @@
 import { existsSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import type { Command } from 'commander';
+import { GenesisSchema } from '../../shared/ledger/genesis.ts';
+import { contracts } from '../../workloads/catalog.ts';
+import { loadJson } from '../config.ts';
 import { call } from '../gateway-call.ts';
 import { DEFAULT_PORT } from '../local-layout.ts';
 import { type LocalProcess, running, startProcesses, stopProcesses } from '../local-processes.ts';
@@ -26,6 +29,7 @@ export async function bringUp(options: GlobalOptions, port: number): Promise<Loc
   if (isNew)
     say(options, `Making the consortium ${description.name}: keys, genesis, configurations.`);
   const layout = provision(path.resolve(options.home), description, port);
+  warnOfOtherCode(options, layout.genesis);
   const processes = await startProcesses(layout, description, ({ name, url, pid }) =>
     say(options, `  ${name.padEnd(18)} ${url}  (process ${pid})`),
   );
@@ -38,6 +42,21 @@ export async function bringUp(options: GlobalOptions, port: number): Promise<Loc
     throw error;
   }
   return processes;
+}
+
+/** A consortium that was made with other contract code than this build's can't run those contracts here. */
+function warnOfOtherCode(options: GlobalOptions, genesisFile: string): void {
+  const genesis = loadJson(genesisFile, GenesisSchema, 'genesis document');
+  const missing = genesis.contracts.filter(
+    ({ name, version, codeHash }) => !contracts.find(name, version, codeHash),
+  );
+  if (missing.length === 0) return;
+  const names = missing.map(({ name, version }) => `${name} ${version}`).join(', ');
+  say(
+    options,
+    `This consortium began with other code of ${names} than this build has. Unless its members ` +
+      'activated the new code since, begin anew: npx fuqi down --wipe',
+  );
 }
 
 /** Reads a port number of the command line. */
