@@ -17,12 +17,13 @@ import { itemName } from './items.ts';
 import { type Replica, uncommitted } from './replica.ts';
 import { adoptStanding, standingOf } from './tell.ts';
 
-/** Catches up from one member. One at a time: a second call waits for the first and returns. */
+/** Catches up from one member. One at a time for each: a member that hangs must not hold up the others. */
 export function catchUp(replica: Replica, from: string): Promise<void> {
-  replica.catchingUp ??= follow(replica, from).finally(() => {
-    replica.catchingUp = null;
-  });
-  return replica.catchingUp;
+  const underWay = replica.catchingUp.get(from);
+  if (underWay) return underWay;
+  const following = follow(replica, from).finally(() => replica.catchingUp.delete(from));
+  replica.catchingUp.set(from, following);
+  return following;
 }
 
 async function follow(replica: Replica, from: string): Promise<void> {

@@ -61,7 +61,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     ownTimeout: null,
     msPerTransaction: 1,
     proposalsUnderWay: new Map(),
-    catchingUp: null,
+    catchingUp: new Map(),
     outbox: new Map(),
     forwardingTo: null,
     missing: new Set(),

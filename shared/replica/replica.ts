@@ -95,7 +95,8 @@ export interface Replica extends ReplicaOptions {
   msPerTransaction: number;
   /** Proposals under way to each member. */
   readonly proposalsUnderWay: Map<string, number>;
-  catchingUp: Promise<void> | null;
+  /** Catch-ups under way, by the member that is asked. */
+  readonly catchingUp: Map<string, Promise<void>>;
   /** Transactions to bring to the leader, and the leader that a batch is under way to. */
   readonly outbox: Map<Digest, Uint8Array>;
   forwardingTo: string | null;
