@@ -157,6 +157,11 @@ export class LocalNetwork {
     this.#stores.set(member, stores);
   }
 
+  /** A member's public consensus key. */
+  nodeKey(member: string): PublicJwk {
+    return this.#nodeKeys.get(member)!.jwk;
+  }
+
   /** A signature by a member's consensus key, for tests of hostile members. */
   signAs(member: string, digest: Uint8Array): Uint8Array {
     return es256(this.#nodeKeys.get(member)!, digest);
@@ -233,13 +238,22 @@ export class LocalNetwork {
     method: string,
     args: TransactionBody['args'],
   ): string {
-    return signBody(this.keys.get(identity)!, {
-      ledger: this.ledger,
-      contract,
-      method,
-      args,
-      nonce: randomBytes(12).toString('base64url'),
+    const nonce = randomBytes(12).toString('base64url');
+    return this.signedAt(identity, contract, method, args, {
+      nonce,
       notAfter: Date.now() + 60_000,
     });
+  }
+
+  /** The same with a nonce and an end of one's choice. */
+  signedAt(
+    identity: string,
+    contract: string,
+    method: string,
+    args: TransactionBody['args'],
+    bounds: Pick<TransactionBody, 'nonce' | 'notAfter'>,
+  ): string {
+    const { ledger } = this;
+    return signBody(this.keys.get(identity)!, { ledger, contract, method, args, ...bounds });
   }
 }
