@@ -2,7 +2,6 @@
  * Real replicas on memory stores under one scheduler: a network that drops, delays, repeats and cuts;
  * nodes that crash at any port call and start again from what was durable.
  */
-import { randomBytes } from 'node:crypto';
 import { memoryStores } from '../../node/memory/stores.ts';
 import type { NodeStores } from '../../node/node-stores.ts';
 import type { Transaction } from '../../shared/ledger/transaction.ts';
@@ -12,7 +11,7 @@ import { receive } from '../../shared/replica/receive.ts';
 import type { Ports, Replica } from '../../shared/replica/replica.ts';
 import { submit } from '../../shared/replica/submit.ts';
 import { counterCatalog } from '../support/counter-contract.ts';
-import { LocalNetwork } from '../support/local-network.ts';
+import { LocalNetwork, testKeyFrom } from '../support/local-network.ts';
 import { Invariants } from './invariants.ts';
 import { Scheduler } from './scheduler.ts';
 
@@ -42,6 +41,7 @@ export class Cluster {
   faults: Faults = NO_FAULTS;
   crashes = 0;
   violation: Error | undefined;
+  #nonce = 1;
   readonly #nodes = new Map<string, Node>();
   readonly #stores = new Map<string, NodeStores>();
   /** Members that hear only their own side, while a partition lasts. */
@@ -52,6 +52,8 @@ export class Cluster {
     this.keys = new LocalNetwork({
       members: this.members,
       catalog: counterCatalog,
+      keyOf: testKeyFrom,
+      time: 1_700_000_000_000,
       parameters: { tenureRounds: 4, baseTimeoutMs: 300, timeoutMsMax: 2000 },
     });
     this.scheduler = new Scheduler(seed, this.keys.genesis.time + 1000);
@@ -253,7 +255,7 @@ export class Cluster {
       'raise',
       { name, by: 1 },
       {
-        nonce: randomBytes(9).toString('base64url'),
+        nonce: `n${this.#nonce++}`,
         notAfter: this.scheduler.now + windowMs,
       },
     );

@@ -10,6 +10,7 @@ import { Cluster, NO_FAULTS } from './cluster.ts';
 const BAD_MS = 12_000;
 /** After the network healed, everything accepted ends within this time: the liveness bound. */
 const GOOD_MS = 30_000;
+const LAST_MS = 10_000;
 const TRANSACTIONS = 40;
 
 export interface RunSummary {
@@ -55,7 +56,12 @@ export async function simulate(seed: number, replicas: number): Promise<RunSumma
   await scheduler.runUntil(from + BAD_MS);
   cluster.faults = NO_FAULTS;
   cluster.partition(undefined);
+  // An idle network sends nothing, so who missed the last message learns of it with the next one.
   await scheduler.runUntil(from + BAD_MS + GOOD_MS);
+  const last = parseTransaction(cluster.transaction(cluster.members[0]!, 'last', 60_000));
+  assert.ok(!(last instanceof Rejected));
+  void cluster.submit(cluster.members[0]!, last, 0);
+  await scheduler.runUntil(from + BAD_MS + GOOD_MS + LAST_MS);
   if (cluster.violation) throw cluster.violation;
   return reckon(cluster, seed, acknowledged, accepted);
 }

@@ -2,7 +2,15 @@
  * Four real replicas in one process: real execution, real contracts, memory stores, direct calls
  * instead of sockets. Links can be cut, nodes stopped and reopened from what is durable.
  */
-import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
+import {
+  createECDH,
+  createHash,
+  createPrivateKey,
+  generateKeyPairSync,
+  type KeyObject,
+  randomBytes,
+  sign,
+} from 'node:crypto';
 import { memoryStores } from '../../node/memory/stores.ts';
 import type { NodeStores } from '../../node/node-stores.ts';
 import { timers } from '../../node/timers.ts';
@@ -37,6 +45,21 @@ export function testKey(): TestKey {
   return { privateKey, jwk, keyId: jwkThumbprint(jwk) };
 }
 
+/** The P-256 key that a text gives: the same each time, for runs that are a function of their seed. */
+export function testKeyFrom(text: string): TestKey {
+  const ecdh = createECDH('prime256v1');
+  // SHA-256 lies below the group's order but for a chance of 2^-32.
+  ecdh.setPrivateKey(createHash('sha256').update(text).digest());
+  const point = ecdh.getPublicKey();
+  const [x, y] = [point.subarray(1, 33), point.subarray(33)].map((part) =>
+    part.toString('base64url'),
+  ) as [string, string];
+  const jwk: PublicJwk = { kty: 'EC', crv: 'P-256', x, y };
+  const d = ecdh.getPrivateKey().toString('base64url');
+  const privateKey = createPrivateKey({ key: { ...jwk, d }, format: 'jwk' });
+  return { privateKey, jwk, keyId: jwkThumbprint(jwk) };
+}
+
 const es256 = (key: TestKey, bytes: Uint8Array): Uint8Array =>
   sign('sha256', bytes, { key: key.privateKey, dsaEncoding: 'ieee-p1363' });
 
@@ -59,6 +82,10 @@ export interface NetworkOptions {
   readonly identities?: readonly TestIdentity[];
   /** Contract roles of each member; default: all of its identities' roles. */
   readonly parameters?: Partial<ConsensusParameters>;
+  /** Where keys come from; fresh ones unless told. */
+  readonly keyOf?: (label: string) => TestKey;
+  /** Time of block 0; a second ago unless told. */
+  readonly time?: number;
   readonly log?: (member: string, ...event: Parameters<Log>) => void;
 }
 
@@ -87,15 +114,17 @@ export class LocalNetwork {
   constructor(options: NetworkOptions) {
     this.#options = options;
     const identities = options.identities ?? [];
+    const newKey = options.keyOf ?? testKey;
     for (const member of options.members) {
-      this.#nodeKeys.set(member, testKey());
-      this.keys.set(`${member}/admin`, testKey());
+      this.#nodeKeys.set(member, newKey(`${member} node`));
+      this.keys.set(`${member}/admin`, newKey(`${member}/admin`));
     }
-    for (const { member, name } of identities) this.keys.set(`${member}/${name}`, testKey());
+    for (const { member, name } of identities)
+      this.keys.set(`${member}/${name}`, newKey(`${member}/${name}`));
     this.genesis = {
       format: 'fuqi-genesis-1',
       consortium: 'demo',
-      time: Date.now() - 1000,
+      time: options.time ?? Date.now() - 1000,
       visibility: 'public',
       parameters: {
         ...DEFAULT_PARAMETERS,
@@ -111,7 +140,7 @@ export class LocalNetwork {
           hosting: 'private' as const,
           validator: true,
           nodeKey: this.#nodeKeys.get(id)!.jwk,
-          peerKey: testKey().jwk,
+          peerKey: newKey(`${id} peer`).jwk,
           roles: [...new Set(own.flatMap(({ roles }) => roles))].filter((role) => role !== 'admin'),
           identities: [
             { name: 'admin', key: this.keys.get(`${id}/admin`)!.jwk, roles: ['admin'] },
