@@ -1,7 +1,7 @@
 /**
- * Waiting: a node that holds something uncommitted has one alarm. The first ring asks for newer
- * certificates and tells the others of its transactions, later rings time the leader out. An idle
- * node has no alarm.
+ * Waiting: a node that holds something uncommitted has one alarm. Each ring asks for newer
+ * certificates and tells the others of its transactions; from the second on it also times the leader
+ * out. An idle node has no alarm.
  */
 import { currentRound, decideTimeout } from '../consensus/safety.ts';
 import type { TimeoutEntry } from '../consensus/tally.ts';
@@ -58,8 +58,8 @@ export async function ring(replica: Replica): Promise<void> {
   replica.rings++;
   arm(replica);
   try {
-    if (first) await askAndTell(replica);
-    else await timeOut(replica);
+    // Told at every ring: whoever did not hear it before would never join in timing the leader out.
+    await Promise.all([askAndTell(replica), first ? undefined : timeOut(replica)]);
   } catch (error) {
     replica.log('ring-failed', { error: String(error) });
   }

@@ -13,6 +13,7 @@ import type { ChainPoint } from '../execution/execute-block.ts';
 import { encodePage } from '../execution/state-tree.ts';
 import { encodeHeader } from '../ledger/block.ts';
 import { encodeQc } from '../ledger/certificate.ts';
+import type { Transaction } from '../ledger/transaction.ts';
 import type { StateBatch } from '../ports/state-store.ts';
 import { save } from './act.ts';
 import { settleAlarm } from './alarm.ts';
@@ -45,7 +46,7 @@ export async function commit(
   await moveHead(replica, { id, header, tree, history, next });
   for (const block of final) settle(replica, block);
   if (newest.next) await startEpoch(replica, newest);
-  prune(replica);
+  await prune(replica);
   for (const block of final) {
     for (const listener of replica.commitListeners) listener(block.header.height!);
   }
@@ -127,8 +128,9 @@ async function startEpoch(replica: Replica, last: ChainPoint): Promise<void> {
 }
 
 /** Drops blocks that don't descend from the head; what of them is not final goes back to the mempool. */
-function prune(replica: Replica): void {
+async function prune(replica: Replica): Promise<void> {
   const kept = new Map<Digest, PendingBlock>();
+  const abandoned: Transaction[] = [];
   // Parents are inserted before their children, and a Map keeps the order of insertion.
   for (const [id, block] of replica.pending) {
     const { parent, epoch } = block.header;
@@ -137,9 +139,11 @@ function prune(replica: Replica): void {
       kept.set(id, block);
       continue;
     }
-    for (const transaction of block.execution?.transactions ?? []) {
-      if (!replica.final.includes(transaction.id)) replica.mempool.add(transaction);
-    }
+    abandoned.push(...(block.execution?.transactions ?? []));
   }
   replica.pending = kept;
+  for (const transaction of abandoned) {
+    // One that became final before this node's last start is known to the store only.
+    if (!(await replica.final.isKnown(transaction.id))) replica.mempool.add(transaction);
+  }
 }
