@@ -21,6 +21,7 @@ import { openReplica } from '../shared/replica/open.ts';
 import { receive } from '../shared/replica/receive.ts';
 import type { Replica } from '../shared/replica/replica.ts';
 import { ledgerService } from '../shared/replica/service.ts';
+import { tellStanding } from '../shared/replica/tell.ts';
 import { contracts } from '../workloads/catalog.ts';
 import { openApiKeys } from './api-keys.ts';
 import { besides, loadJson, NodeConfigSchema } from './config.ts';
@@ -118,6 +119,8 @@ export async function startNode(configFile: string, log: Logger): Promise<Runnin
     throw error;
   }
   await warnOfMissingCode(opened, log);
+  // An idle ledger sends nothing, so who was away asks what it missed.
+  void tellStanding(opened);
   const { header } = opened.head;
   log.info({ member, ledger, url: server.url, height: header.height }, 'node started');
   return { url: server.url, replica: opened, stop };

@@ -18,7 +18,6 @@ import { expire } from './expire.ts';
 import { route } from './forward.ts';
 import {
   needsCommit,
-  otherMembers,
   otherValidators,
   ownIndex,
   type PendingBlock,
@@ -26,7 +25,7 @@ import {
   type Replica,
   uncommitted,
 } from './replica.ts';
-import { ask, askAll } from './tell.ts';
+import { ask, tellStanding } from './tell.ts';
 
 /** A peer that is slow to answer gets no more than this many proposals at once; it catches up later. */
 const PROPOSALS_UNDER_WAY_MAX = 4;
@@ -57,7 +56,8 @@ async function drive(replica: Replica): Promise<void> {
     const proposal = await replica.lock.run(() => propose(replica));
     if (typeof proposal === 'string') {
       if (!certified) return;
-      tellCertificate(replica);
+      // The last certificate of a burst, or of a tenure, goes to all; a member that hangs holds nobody up.
+      void tellStanding(replica);
       // At a tenure's end the pending transactions go to the next leader.
       if (proposal === 'not-leader') route(replica, replica.mempool);
       return;
@@ -67,12 +67,6 @@ async function drive(replica: Replica): Promise<void> {
     certified = qc;
     await replica.lock.run(() => adoptCertificates(replica, qc, null));
   }
-}
-
-/** The last certificate of a burst, or of a tenure, goes to all. A member that hangs holds nobody up. */
-function tellCertificate(replica: Replica): void {
-  const saying = { kind: 'tidings', transactions: [], waiting: false } as const;
-  void askAll(replica, otherMembers(replica), saying);
 }
 
 /** Why nothing was proposed. */

@@ -10,7 +10,7 @@ import {
 } from '../consensus/message.ts';
 import { catchUp } from './catch-up.ts';
 import { adoptCertificates, checkQc, checkTc } from './chain.ts';
-import { pointOf, type Replica } from './replica.ts';
+import { otherMembers, pointOf, type Replica } from './replica.ts';
 
 /** A request without the standing, which is added when it is sent. */
 export type Saying = Request extends infer R
@@ -59,6 +59,10 @@ export async function askAll(
   });
   await Promise.all(asked);
 }
+
+/** Brings this node's standing to all other members and learns theirs: after a burst, and on start. */
+export const tellStanding = (replica: Replica): Promise<void> =>
+  askAll(replica, otherMembers(replica), { kind: 'tidings', transactions: [], waiting: false });
 
 /** Encodes a reply with this node's standing. */
 export const replyWith = (

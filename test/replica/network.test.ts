@@ -148,6 +148,18 @@ describe('a network of four replicas', () => {
     }
   });
 
+  it('lets a node that returns to an idle network catch up at once', async () => {
+    await open();
+    network.stop('gamma');
+    for (let index = 0; index < 3; index++) {
+      const answer = network.service('alpha').submit(raise('alpha', { name: 'a', by: 1 }), 15_000);
+      await committed(answer);
+    }
+    await until(() => network.node('alpha').replica.driving === null);
+    await network.start('gamma');
+    await until(() => new Set(heights()).size === 1);
+  });
+
   it('keeps every answered transaction when all nodes crash right after the answer', async () => {
     await open();
     for (let round = 1; round <= 5; round++) {

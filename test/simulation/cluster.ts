@@ -10,6 +10,7 @@ import { openReplica } from '../../shared/replica/open.ts';
 import { receive } from '../../shared/replica/receive.ts';
 import type { Ports, Replica } from '../../shared/replica/replica.ts';
 import { submit } from '../../shared/replica/submit.ts';
+import { tellStanding } from '../../shared/replica/tell.ts';
 import { counterCatalog } from '../support/counter-contract.ts';
 import { LocalNetwork, testKeyFrom } from '../support/local-network.ts';
 import { Invariants } from './invariants.ts';
@@ -110,6 +111,7 @@ export class Cluster {
       opened.then((replica) => {
         if (node.life !== life) return;
         node.replica = replica;
+        void this.#noting(tellStanding(replica));
         replica.commitListeners.add(() => this.#check(() => this.invariants.committed(replica)));
       }),
     );

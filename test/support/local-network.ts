@@ -30,6 +30,7 @@ import { openReplica } from '../../shared/replica/open.ts';
 import { receive } from '../../shared/replica/receive.ts';
 import type { Log, Ports, Replica } from '../../shared/replica/replica.ts';
 import { ledgerService } from '../../shared/replica/service.ts';
+import { tellStanding } from '../../shared/replica/tell.ts';
 
 export interface TestKey {
   readonly privateKey: KeyObject;
@@ -218,6 +219,7 @@ export class LocalNetwork {
     replica = await openReplica({ genesis, member, catalog, ports, store: member, log });
     const node = { member, replica, service: ledgerService(replica, this.#custody(member)) };
     this.nodes.set(member, node);
+    void tellStanding(replica);
     return node;
   }
 
