@@ -69,23 +69,39 @@ export function registerVerify(program: Command): void {
   program
     .command('verify')
     .description('check a receipt or a state proof offline; exit code 0 VALID, 1 INVALID, 2 ERROR')
-    .argument('<file>')
+    .argument('<files...>')
     .option('--ledger <id>', 'the ledger id that you trust')
     .option('--genesis <file>', 'a genesis document of your own, instead of its digest')
-    .action((file: string, given: { ledger?: string; genesis?: string }, command: Command) => {
+    .action((files: string[], given: { ledger?: string; genesis?: string }, command: Command) => {
       const options = globalOptions(command);
       const ledger = trustedLedger(options, given);
-      const verdict = verifyProof(readProof(file), ledger);
-      process.exitCode = EXIT[verdict.verdict];
-      const { verdict: word, ...rest } = verdict;
-      const rows = Object.entries(rest).map(([name, value]) => {
-        const shown = name === 'time' ? new Date(value as number).toISOString() : value;
-        return `  ${name.padEnd(12)} ${typeof shown === 'string' ? shown : JSON.stringify(shown)}`;
-      });
-      const notice =
-        given.ledger || given.genesis ? [] : [`  ledger       ${ledger} (this machine’s own)`];
-      show(options, { ledger, ...verdict }, [word, ...rows, ...notice].join('\n'));
+      const checked = files.map((file) => ({
+        file,
+        ledger,
+        ...verifyProof(readProof(file), ledger),
+      }));
+      process.exitCode = Math.max(...checked.map(({ verdict }) => EXIT[verdict]));
+      const notice = given.ledger || given.genesis ? [] : [`ledger ${ledger} (this machine’s own)`];
+      const texts = [...checked.map(verdictText), ...notice];
+      show(options, checked.length === 1 ? checked[0] : checked, texts.join('\n'));
     });
+}
+
+function verdictText({
+  file,
+  ledger: _,
+  verdict,
+  ...rest
+}: {
+  file: string;
+  ledger: string;
+  verdict: string;
+}) {
+  const rows = Object.entries(rest).map(([name, value]) => {
+    const shown = name === 'time' ? new Date(value as number).toISOString() : value;
+    return `  ${name.padEnd(12)} ${typeof shown === 'string' ? shown : JSON.stringify(shown)}`;
+  });
+  return [`${verdict}  ${file}`, ...rows].join('\n');
 }
 
 function readProof(file: string): unknown {

@@ -3,6 +3,7 @@
  * highest certificates, so that rounds are entered by certificates only.
  */
 import { type Cbor, decodeLoosely, encodeCbor } from '../bytes/cbor.ts';
+import { byteString, list, natural } from '../bytes/cbor-shape.ts';
 import {
   decodeQc,
   decodeTc,
@@ -123,7 +124,12 @@ export function decodeRequest(bytes: Uint8Array): Request {
     case 'timeout':
       return { kind, standing, timeout: decodeTimeout(a) };
     case 'tidings':
-      return { kind, standing, transactions: list(a).map(byteString), waiting: b === true };
+      return {
+        kind,
+        standing,
+        transactions: list(a).map((item) => byteString(item)),
+        waiting: b === true,
+      };
     case 'blocks':
       return { kind, standing, after: natural(a) };
     default:
@@ -155,21 +161,4 @@ export function decodeReply(bytes: Uint8Array): Reply {
     ),
     refusal: refusal ?? null,
   };
-}
-
-function list(item: Cbor | undefined, length?: number): readonly Cbor[] {
-  if (!Array.isArray(item) || (length !== undefined && item.length !== length)) {
-    throw new Error('not a list of the right length');
-  }
-  return item;
-}
-
-function natural(item: Cbor | undefined): number {
-  if (typeof item !== 'number' || item < 0) throw new Error('not a natural number');
-  return item;
-}
-
-function byteString(item: Cbor | undefined): Uint8Array {
-  if (!(item instanceof Uint8Array)) throw new Error('not bytes');
-  return item;
 }

@@ -3,6 +3,7 @@
  * (32 bytes) is the message that a node's key signs with ES256.
  */
 import { type Cbor, encodeCbor } from '../bytes/cbor.ts';
+import { byteString, list, natural } from '../bytes/cbor-shape.ts';
 import { type Digest, taggedDigest } from '../bytes/digest.ts';
 import { fromHex, toHex } from '../bytes/text.ts';
 
@@ -92,13 +93,13 @@ export const encodeTc = (tc: TimeoutCertificate): Cbor => [
 
 /** Reverses `encodeQc`; throws an Error on any other structure. */
 export function decodeQc(item: Cbor): QuorumCertificate {
-  const [epoch, round, block, list] = tuple(item, 4, 'quorum certificate');
+  const [epoch, round, block, entries] = list(item, 4);
   return {
     epoch: natural(epoch),
     round: natural(round),
     block: toHex(byteString(block, 32)) as Digest,
-    signatures: array(list).map((entry) => {
-      const [validator, signature] = tuple(entry, 2, 'signature');
+    signatures: list(entries).map((entry) => {
+      const [validator, signature] = list(entry, 2);
       return { validator: natural(validator), signature: byteString(signature, 64) };
     }),
   };
@@ -106,12 +107,12 @@ export function decodeQc(item: Cbor): QuorumCertificate {
 
 /** Reverses `encodeTc`; throws an Error on any other structure. */
 export function decodeTc(item: Cbor): TimeoutCertificate {
-  const [epoch, round, list] = tuple(item, 3, 'timeout certificate');
+  const [epoch, round, entries] = list(item, 3);
   return {
     epoch: natural(epoch),
     round: natural(round),
-    timeouts: array(list).map((entry) => {
-      const [validator, highQcRound, signature] = tuple(entry, 3, 'timeout');
+    timeouts: list(entries).map((entry) => {
+      const [validator, highQcRound, signature] = list(entry, 3);
       return {
         validator: natural(validator),
         highQcRound: natural(highQcRound),
@@ -119,26 +120,4 @@ export function decodeTc(item: Cbor): TimeoutCertificate {
       };
     }),
   };
-}
-
-function tuple(item: Cbor | undefined, length: number, what: string): readonly Cbor[] {
-  if (!Array.isArray(item) || item.length !== length) throw new Error(`not a ${what}`);
-  return item;
-}
-
-function array(item: Cbor | undefined): readonly Cbor[] {
-  if (!Array.isArray(item)) throw new Error('not a list');
-  return item;
-}
-
-function natural(item: Cbor | undefined): number {
-  if (typeof item !== 'number' || item < 0) throw new Error('not a natural number');
-  return item;
-}
-
-function byteString(item: Cbor | undefined, length: number): Uint8Array {
-  if (!(item instanceof Uint8Array) || item.length !== length) {
-    throw new Error(`not ${length} bytes`);
-  }
-  return item;
 }
