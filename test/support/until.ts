@@ -1,7 +1,7 @@
 /** Waits for a condition that other processes or timers bring about; fails loudly when it never comes. */
 export async function until(
   condition: () => boolean | Promise<boolean>,
-  withinMs = 10_000,
+  withinMs = 20_000,
 ): Promise<void> {
   const deadline = Date.now() + withinMs;
   while (!(await condition())) {
