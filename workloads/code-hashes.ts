@@ -2,5 +2,5 @@
 export const CODE_HASHES = {
   governance: '0218e9d8fdd11ae9d29b8715278b837f5c6ae784c7d1a6e72a34cb968ed46560',
   identity: 'ba09dc3036f922d9f02d645330a474f082604bb85a81226cfdab54c1b13d000c',
-  invoice: '10712e7c3c976b673a48d2475600f0f0bc9d19bfa4457495d6b14ed9045bc1f2',
+  invoice: 'c97795eb832c74a49e00a93d88ac7f7bc38e8352d7dcb3239b28caddd71822f6',
 } as const;

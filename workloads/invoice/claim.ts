@@ -69,14 +69,17 @@ export const claim = transaction({
 });
 
 export const approve = transaction({
-  summary: 'Finance approves an open claim.',
+  summary: 'Finance approves an open claim of someone else.',
   roles: ['finance'],
   http: 'POST /invoices/{number}/approve',
-  rejects: ['unknown-invoice', 'not-yours', 'not-claimed'],
+  rejects: ['unknown-invoice', 'not-yours', 'not-claimed', 'own-claim'],
   input: NumberOnlySchema,
   output: NumberOnlySchema,
   apply(context, { number }) {
     const { invoice, claim } = claimed(context, number, ['claimed']);
+    if (claim.employee === context.caller.name) {
+      context.reject('own-claim', `Whoever claimed ${number} can't approve it: four eyes.`);
+    }
     move(context, invoice, 'approved', { ...claim, state: 'approved' });
     context.emit('approved', { number, seller: invoice.seller, member: claim.member });
     return { number };

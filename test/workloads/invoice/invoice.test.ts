@@ -256,6 +256,16 @@ describe('reimbursement', () => {
     assert.equal(refusal(market.call('seller', 'reverse', reversal)), 'in-claim');
   });
 
+  it('is not approved by whoever claimed it, also where one identity has both roles', () => {
+    const market = new Market().open();
+    const of = { number: market.issued(simple) };
+    const roles = ['invoice.employee', 'invoice.finance'];
+    const both = { member: 'works', name: 'dora', keyId: 'dora', roles };
+    output(market.ledger.call(both, 'invoice', 'claim', of));
+    assert.equal(refusal(market.ledger.call(both, 'invoice', 'approve', of)), 'own-claim');
+    output(market.call('finance', 'approve', of));
+  });
+
   it('uses a bank payment for one claim', () => {
     const market = new Market().open();
     const [a, b] = [market.issued(simple), market.issued(simple)];
