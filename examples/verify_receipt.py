@@ -29,6 +29,18 @@ def require(condition, reason):
     if not condition:
         raise Invalid(reason)
 
+def members(value, *names):
+    """The values of exactly these members (§8: others are refused)."""
+    require(isinstance(value, dict), f'not an object with {", ".join(names)}')
+    wrong = ', '.join(sorted(value.keys() ^ set(names)))
+    require(not wrong, f'members that are missing or unknown: {wrong}')
+    return [value[name] for name in names]
+
+def listed(value):
+    # Python would walk over a text or an object as well.
+    require(isinstance(value, list), 'not a list')
+    return value
+
 # --- Bytes and texts (§1) -------------------------------------------------------------------------
 
 def unhex(text):
@@ -137,11 +149,11 @@ def merkle_root(leaves):
 
 def included(leaf, inclusion, root):
     """RFC 9162 §2.1.3.2, with its names."""
-    fn, size = whole(inclusion['index']), whole(inclusion['size'])
-    if fn >= size:
+    index, size, path = members(inclusion, 'index', 'size', 'path')
+    if whole(index) >= whole(size):
         return False
-    sn, r = size - 1, sha256(b'\0', leaf)
-    for p in map(unhex, inclusion['path']):
+    fn, sn, r = index, size - 1, sha256(b'\0', leaf)
+    for p in map(unhex, listed(path)):
         if sn == 0:
             return False
         if fn & 1 or fn == sn:
@@ -169,19 +181,19 @@ def state_root(leaves, depth=0):
 def state_proof_root(key, value, siblings, other):
     """§6: the root that a proof of presence (bytes) or absence (None) leads to."""
     path = sha256(key.encode('utf-8'))
-    require(len(siblings) <= 256, 'more siblings than a path has bits')
+    require(len(listed(siblings)) <= 256, 'more siblings than a path has bits')
     if value is not None:
         require(other is None, 'a proof of presence names another leaf')
         node = state_leaf(path, sha256(value))
     elif other is None:
         node = ZERO
     else:
-        there = unhex(other['path'])
+        there, value_hash = map(unhex, members(other, 'path', 'valueHash'))
         require(there != path, 'the other leaf is the key itself')
         # Only then does that leaf stand where the key would have to stand.
         shared = bits(path)[: len(siblings)]
         require(bits(there).startswith(shared), 'the other leaf is not on the path of the key')
-        node = state_leaf(there, unhex(other['valueHash']))
+        node = state_leaf(there, value_hash)
     for sibling, side in reversed(list(zip(map(unhex, siblings), bits(path)))):
         pair = (node, sibling) if side == '0' else (sibling, node)
         node = tagged('state-node', *pair)
@@ -275,10 +287,10 @@ def read_header(text, ledger):
 
 def check_finality(proof, ledger, current):
     """§8 step 3: the header that the proof makes final."""
-    texts = [proof['header'], *proof['descendants']]
+    first, descendants, certificate = members(proof, 'header', 'descendants', 'certificate')
     # A header with only its own certificate is not final: without a descendant nothing is proved.
-    require(len(texts) > 1, 'a finality proof without descendants')
-    chain = [read_header(text, ledger) for text in texts]
+    require(listed(descendants), 'a finality proof without descendants')
+    chain = [read_header(text, ledger) for text in [first, *descendants]]
     for header, _ in chain:
         require(header['epoch'] == current.epoch, 'a header of another epoch')
         require(header['validatorsHash'] == current.hash, 'a header of other validators')
@@ -289,45 +301,45 @@ def check_finality(proof, ledger, current):
     require(adjacent, 'the last two rounds do not follow each other')
     require(chain[0][0]['height'] is not None, 'a block without a height is never final')
 
-    certificate = proof['certificate']
-    about = (certificate['epoch'], certificate['round'], unhex(certificate['block']))
+    epoch, round_, block, votes = members(certificate, 'epoch', 'round', 'block', 'signatures')
+    about = (epoch, round_, unhex(block))
     require(about == (current.epoch, last['round'], last_id), 'a certificate of another block')
-    votes = certificate['signatures']
-    indexes = [whole(vote['validator']) for vote in votes]
+    votes = [members(vote, 'validator', 'signature') for vote in listed(votes)]
     # §7: ascending, so no validator counts twice.
+    indexes = [whole(index) for index, _ in votes]
     require(indexes == sorted(set(indexes)), 'validators that do not ascend')
     require(len(votes) >= current.quorum, 'a certificate without a quorum')
     digest = tagged('vote', cbor([ledger, *about]))
-    for index, vote in zip(indexes, votes):
+    for index, signature in votes:
         require(index < len(current.keys), 'a vote of no validator')
-        good = good_signature(current.keys[index], digest, unb64(vote['signature']))
+        good = good_signature(current.keys[index], digest, unb64(signature))
         require(good, f'the signature of validator {index} is not good')
     return chain[0][0]
 
-def check_anchor(document, ledger):
+def check_anchor(anchor, ledger):
     """§8 steps 1 to 4: the header of the block that the document is about."""
-    anchor = document['anchor']
-    require(unhex(document['ledger']) == ledger, 'a document of another ledger')
-    genesis = anchor['genesis']
+    require(isinstance(anchor, dict), 'no anchor')
+    names = ('finality', 'genesis', 'handovers', *(['earlier'] if 'earlier' in anchor else []))
+    proof, genesis, handovers, *earlier = members(anchor, *names)
     require(tagged('genesis', cbor(genesis)) == ledger, 'the genesis of another ledger')
     current = genesis_validators(genesis)
-    for handover in anchor['handovers']:
-        final = check_finality(handover['finality'], ledger, current)
-        given = handover['validators']
-        entries = [[v['member'], v['x'], v['y']] for v in given['validators']]
-        following = Validators(given['epoch'], given['tenureRounds'], entries)
+    for handover in listed(handovers):
+        finality, given = members(handover, 'finality', 'validators')
+        final = check_finality(finality, ledger, current)
+        epoch, tenure_rounds, entries = members(given, 'epoch', 'tenureRounds', 'validators')
+        entries = [members(entry, 'member', 'x', 'y') for entry in listed(entries)]
+        following = Validators(epoch, tenure_rounds, entries)
         require(final['nextValidatorsHash'] == following.hash, 'a hand-over to other validators')
         require(following.epoch == current.epoch + 1, 'a hand-over that skips an epoch')
         current = following
-    final = check_finality(anchor['finality'], ledger, current)
-    earlier = anchor.get('earlier')
-    if earlier is None:
+    final = check_finality(proof, ledger, current)
+    if not earlier:
         return final
-    header, block_id = read_header(earlier['header'], ledger)
-    inclusion = earlier['inclusion']
-    place = (whole(inclusion['index']), whole(inclusion['size']))
-    require(place == (header['height'], final['height']), 'an earlier block at a wrong place')
+    text, inclusion = members(earlier[0], 'header', 'inclusion')
+    header, block_id = read_header(text, ledger)
     require(included(block_id, inclusion, final['historyRoot']), 'a block that is not in history')
+    place = (inclusion['index'], inclusion['size'])
+    require(place == (header['height'], final['height']), 'an earlier block at a wrong place')
     return header
 
 # --- Receipts and state proofs (§3, §4, §8) -------------------------------------------------------
@@ -336,10 +348,10 @@ def transaction_id(protected, payload):
     # §3: no signature enters it.
     return tagged('transaction', f'{protected}.{payload}'.encode('ascii'))
 
-def transaction_cbor(jws):
-    pairs = [[s['protected'], unb64(s['signature'])] for s in jws['signatures']]
+def transaction_cbor(payload, signatures):
+    pairs = [[protected, unb64(signature)] for protected, signature in signatures]
     require(pairs and all(len(pair[1]) == 64 for pair in pairs), 'not signed as ES256')
-    return cbor([jws['payload'], pairs])
+    return cbor([payload, pairs])
 
 def read_result(encoded):
     """§4 as a map, and the transaction's id."""
@@ -353,33 +365,42 @@ def read_result(encoded):
     return transaction, {'status': 'rejected', 'rejection': rest[0]}
 
 def check_receipt(document, ledger):
-    header = check_anchor(document, ledger)
-    jws, given = document['transaction']['jws'], document['transaction']['inclusion']
+    _, named, transaction, outcome, anchor = members(
+        document, 'format', 'ledger', 'transaction', 'result', 'anchor')
+    require(unhex(named) == ledger, 'a receipt of another ledger')
+    header = check_anchor(anchor, ledger)
     # §8 step 5. The callers' signatures are under transactionsRoot: a quorum has checked them
     # against the keys in the state, which a receipt does not carry.
-    in_block = included(transaction_cbor(jws), given, header['transactionsRoot'])
+    given_id, jws, place = members(transaction, 'id', 'jws', 'inclusion')
+    payload, signatures = members(jws, 'payload', 'signatures')
+    signatures = [members(each, 'protected', 'signature') for each in listed(signatures)]
+    in_block = included(transaction_cbor(payload, signatures), place, header['transactionsRoot'])
     require(in_block, 'a transaction that is not in the block')
-    identity = transaction_id(jws['signatures'][0]['protected'], jws['payload'])
-    require(unhex(document['transaction']['id']) == identity, 'another transaction id')
-    payload = parse_json(unb64(jws['payload']).decode('utf-8'))
-    require(unhex(payload['ledger']) == ledger, 'a transaction of another ledger')
+    identity = transaction_id(signatures[0][0], payload)
+    require(unhex(given_id) == identity, 'another transaction id')
+    asked = parse_json(unb64(payload).decode('utf-8'))
+    require(unhex(asked['ledger']) == ledger, 'a transaction of another ledger')
     # §8 step 6.
-    encoded, place = unb64(document['result']['encoded']), document['result']['inclusion']
-    same = all(place[key] == given[key] for key in ('index', 'size'))
+    encoded, result_place = members(outcome, 'encoded', 'inclusion')
+    encoded = unb64(encoded)
+    in_block = included(encoded, result_place, header['resultsRoot'])
+    require(in_block, 'a result that is not in the block')
+    same = all(result_place[key] == place[key] for key in ('index', 'size'))
     require(same, 'a result at another place than its transaction')
-    require(included(encoded, place, header['resultsRoot']), 'a result that is not in the block')
     about, result = read_result(encoded)
     require(about == identity, 'the result of another transaction')
     return {'height': header['height'], 'transaction': identity.hex(), 'result': result}
 
 def check_state_proof(document, ledger):
-    header = check_anchor(document, ledger)
-    value = None if document['value'] is None else unb64(document['value'])
-    root = state_proof_root(document['key'], value, document['siblings'], document['other'])
+    _, named, key, value, siblings, other, anchor = members(
+        document, 'format', 'ledger', 'key', 'value', 'siblings', 'other', 'anchor')
+    require(unhex(named) == ledger, 'a state proof of another ledger')
+    header = check_anchor(anchor, ledger)
+    encoded = None if value is None else unb64(value)
+    root = state_proof_root(key, encoded, siblings, other)
     require(root == header['stateRoot'], 'a proof of another state')
-    present = value is not None
-    decoded = uncbor(value) if present else None
-    return {'height': header['height'], 'present': present, 'value': decoded}
+    decoded = None if encoded is None else uncbor(encoded)
+    return {'height': header['height'], 'present': encoded is not None, 'value': decoded}
 
 CHECKS = {'fuqi-receipt-1': check_receipt, 'fuqi-state-1': check_state_proof}
 
@@ -456,9 +477,9 @@ def vector_checks(vectors):
 
     given = vectors['transaction']
     protected, payload, signature = given['compact'].split('.')
-    jws = {'payload': payload, 'signatures': [{'protected': protected, 'signature': signature}]}
+    encoded = transaction_cbor(payload, [[protected, signature]])
     yield 'transaction id', transaction_id(protected, payload).hex(), given['id']
-    yield 'transaction', transaction_cbor(jws).hex(), given['encoded']
+    yield 'transaction', encoded.hex(), given['encoded']
     for each in vectors['results']:
         about, result = read_result(bytes.fromhex(each['encoded']))
         yield 'result decoded', {'transaction': about.hex(), **result}, each['result']
@@ -482,8 +503,20 @@ def vector_checks(vectors):
         for name, each in vectors[kind].items():
             yield f'{kind}.{name}', verify(each, ledger)['verdict'], 'VALID'
             yield f'{kind}.{name}, other ledger', verify(each, ZERO)['verdict'], 'INVALID'
+            yield f'{kind}.{name}, more', verify({**each, 'x': 1}, ledger)['verdict'], 'INVALID'
             for place in flips(each):
                 yield f'{kind}.{name}, flipped {place}', verify(each, ledger)['verdict'], 'INVALID'
+    # No vector has `earlier`, but one follows from two: the history of height 3 are block 0, the
+    # burst's block (height 1) and its descendant.
+    old, anchor = vectors['receipts']['burst'], vectors['receipts']['refused']['anchor']
+    finality = old['anchor']['finality']
+    after = sha256(b'\0', read_header(finality['descendants'][0], ledger)[1])
+    path = [sha256(b'\0', unhex(genesis['block0'])).hex(), after.hex()]
+    for index, verdict in ((1, 'VALID'), (0, 'INVALID')):
+        inclusion = {'index': index, 'size': 3, 'path': path}
+        earlier = {'header': finality['header'], 'inclusion': inclusion}
+        moved = {**old, 'anchor': {**anchor, 'earlier': earlier}}
+        yield f'earlier block at {index}', verify(moved, ledger)['verdict'], verdict
 
 # --- The command line -----------------------------------------------------------------------------
 

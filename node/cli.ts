@@ -37,6 +37,13 @@ function addGlobals(command: Command): void {
   for (const child of command.commands) addGlobals(child);
 }
 
+// A reader that has seen enough (`| head`) or a terminal that was closed is no fault of a command.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
+  });
+}
+
 try {
   await program.parseAsync();
 } catch (error) {

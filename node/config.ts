@@ -68,12 +68,14 @@ export function loadJson<S extends z.ZodType>(file: string, schema: S, what: str
   const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0]!;
-  const found = issue.path.reduce<unknown>(
+  // An unknown key is reported of its object.
+  const at = issue.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0]!] : issue.path;
+  const found = at.reduce<unknown>(
     (value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key],
     json,
   );
   throw new UserError(
-    `The ${what} ${file} is wrong at /${issue.path.map(String).join('/')}: ${issue.message}` +
+    `The ${what} ${file} is wrong at /${at.map(String).join('/')}: ${issue.message}` +
       `${found === undefined ? '' : ` (found ${JSON.stringify(found)?.slice(0, 80)})`}.`,
   );
 }

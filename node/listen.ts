@@ -45,7 +45,7 @@ export async function listen(
 function refusal(error: NodeJS.ErrnoException, host: string, port: number): Error {
   if (error.code === 'EADDRINUSE') {
     return new UserError(
-      `Port ${port} on ${host} is in use: stop what uses it, or choose another with --port.`,
+      `Port ${port} on ${host} is in use: stop what uses it, or choose another port.`,
     );
   }
   if (error.code === 'EACCES' || error.code === 'EADDRNOTAVAIL') {

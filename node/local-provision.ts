@@ -3,7 +3,7 @@
  * API keys. Writes them to a folder beside and renames it into place, so that there is all or nothing.
  */
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Genesis, GenesisSchema } from '../shared/ledger/genesis.ts';
 import { DEFAULT_PARAMETERS } from '../shared/ledger/limits.ts';
@@ -31,6 +31,7 @@ export function provision(root: string, description: LocalConsortium, port: numb
   try {
     mkdirSync(draft, { recursive: true });
     write(localLayout(draft, description.name), description, port);
+    makeWay(layout, draft);
     renameSync(localLayout(draft, description.name).folder, layout.folder);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
@@ -40,6 +41,18 @@ export function provision(root: string, description: LocalConsortium, port: numb
     rmSync(draft, { recursive: true, force: true });
   }
   return layout;
+}
+
+/** A folder that holds nothing but the description was prepared by its user; it is in the draft too. */
+function makeWay({ folder, description }: LocalLayout, draft: string): void {
+  if (!existsSync(folder)) return;
+  const other = readdirSync(folder).find((name) => path.join(folder, name) !== description);
+  if (other !== undefined) {
+    throw new UserError(
+      `The folder ${folder} holds ${other}, but no genesis document: restore that, or remove the folder.`,
+    );
+  }
+  renameSync(folder, path.join(draft, 'prepared'));
 }
 
 function write(layout: LocalLayout, description: LocalConsortium, port: number): void {

@@ -2,17 +2,12 @@
  * One member's node as a process: store, keys, replica, `POST /peer` for the other nodes and the API
  * for clients. Must not start half: whatever is wrong is said in one sentence before it listens.
  */
-import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
 import type { Logger } from 'pino';
 import { nodeApp } from '../shared/api/app.ts';
 import { decodeCbor } from '../shared/bytes/cbor.ts';
-import type { PublicJwk } from '../shared/bytes/crypto.ts';
 import {
   type ContractRecord,
   effectiveContract,
-  type MemberRecord,
   SYSTEM_KEYS,
 } from '../shared/contract/system-records.ts';
 import { GenesisSchema, ledgerId } from '../shared/ledger/genesis.ts';
@@ -27,11 +22,13 @@ import { openApiKeys } from './api-keys.ts';
 import { besides, loadJson, NodeConfigSchema } from './config.ts';
 import { custodyOf } from './custody.ts';
 import { httpPeers, peerHandler } from './http-peers.ts';
-import { openKeyFile, readPassphrase, signerFromKey } from './key-file.ts';
+import { openKeyFile, publicJwkOf, readPassphrase, signerFromKey } from './key-file.ts';
+import { peerKeys, warnOfOtherKeys } from './ledger-members.ts';
 import { listen } from './listen.ts';
 import { lmdbStores } from './lmdb/stores.ts';
 import { replicaLog } from './log.ts';
 import { peerTokenVerifier } from './peer-token.ts';
+import { openStoreIdentity } from './store-identity.ts';
 import { timers } from './timers.ts';
 import { UserError } from './user-error.ts';
 
@@ -48,9 +45,6 @@ export async function startNode(configFile: string, log: Logger): Promise<Runnin
   const genesis = loadJson(at(config.genesis), GenesisSchema, 'genesis document');
   const ledger = ledgerId(genesis);
   const { member } = config;
-  if (!genesis.members.some(({ id }) => id === member)) {
-    log.warn({ member }, 'this member is not in the genesis document; it must have joined later');
-  }
   const passphrase = readPassphrase({
     env: process.env,
     ...(config.passphraseFile === undefined ? {} : { file: at(config.passphraseFile) }),
@@ -63,7 +57,7 @@ export async function startNode(configFile: string, log: Logger): Promise<Runnin
   const apiKeys = openApiKeys([at(config.apiKeys)]);
 
   const stores = lmdbStores(at(config.data));
-  const store = storeIdentity(at(config.storeIdentity), await isNew(stores.heads));
+  let replica: Replica | undefined;
   const { now } = Date;
   const peers = httpPeers({
     member,
@@ -73,21 +67,26 @@ export async function startNode(configFile: string, log: Logger): Promise<Runnin
     now,
     timeoutMs: 5000,
   });
-  let replica: Replica | undefined;
   const time = timers(() => {
     if (replica) void ring(replica);
   });
   try {
+    const storeIsNew = (await stores.heads.read('head')) === undefined;
+    const { identity, settle } = openStoreIdentity(at(config.storeIdentity), { storeIsNew });
     replica = await openReplica({
       genesis,
       member,
       catalog: contracts,
       ports: { ...stores, signer: signerFromKey(nodeKey), peers, time },
-      store,
+      store: identity,
       log: replicaLog(log),
     });
+    // Nothing is signed before somebody sends a transaction or a message.
+    settle();
   } catch (error) {
+    time.stop();
     await stores.close();
+    if (error instanceof UserError) throw error;
     throw new UserError(`The node of ${member} can't start: ${(error as Error).message}`);
   }
   const opened = replica;
@@ -119,6 +118,7 @@ export async function startNode(configFile: string, log: Logger): Promise<Runnin
     throw error;
   }
   await warnOfMissingCode(opened, log);
+  await warnOfOtherKeys(opened, { node: publicJwkOf(nodeKey), peer: publicJwkOf(peerKey) }, log);
   // An idle ledger sends nothing, so who was away asks what it missed.
   void tellStanding(opened);
   const { header } = opened.head;
@@ -137,44 +137,4 @@ async function warnOfMissingCode(replica: Replica, log: Logger): Promise<void> {
     if (!code || replica.catalog.find(contract, code.version, code.codeHash)) continue;
     log.error({ contract, ...code }, 'this node lacks the approved code of an active contract');
   }
-}
-
-const isNew = async (heads: { read(name: 'head'): Promise<unknown> }): Promise<boolean> =>
-  (await heads.read('head')) === undefined;
-
-/**
- * The store's identity stands outside the data folder, so that a folder that was restored from a
- * backup, or copied, is not taken for the one that signed last.
- */
-function storeIdentity(file: string, storeIsNew: boolean): string {
-  if (existsSync(file) && !storeIsNew) return readFileSync(file, 'utf8').trim();
-  if (existsSync(file)) {
-    throw new UserError(
-      `The store identity ${file} exists, but the data folder is empty: a node that lost its data ` +
-        'may have voted before. Give the member a new node key, or restore the data.',
-    );
-  }
-  const identity = randomUUID();
-  mkdirSync(path.dirname(file), { recursive: true });
-  writeFileSync(file, `${identity}\n`, { mode: 0o600 });
-  return identity;
-}
-
-/** Peer keys of the members at the head, read again after each epoch's start and every so often. */
-async function peerKeys(replica: Replica): Promise<(member: string) => PublicJwk | undefined> {
-  let keys = new Map<string, PublicJwk>();
-  const refresh = async (): Promise<void> => {
-    const range = { from: SYSTEM_KEYS.members, to: 'governance/member0', limit: 4096 };
-    const entries = await replica.ports.state.scan(range, replica.head.header.height!);
-    const members = entries.map(({ value }) => decodeCbor(value) as unknown as MemberRecord);
-    keys = new Map(members.filter(({ active }) => active).map(({ id, peerKey }) => [id, peerKey]));
-  };
-  await refresh();
-  let { epoch } = replica.epoch.set;
-  replica.commitListeners.add(() => {
-    if (replica.epoch.set.epoch === epoch) return;
-    epoch = replica.epoch.set.epoch;
-    void refresh();
-  });
-  return (member) => keys.get(member);
 }

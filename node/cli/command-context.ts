@@ -8,6 +8,7 @@ import {
   KeyRingSchema,
   type LocalConsortium,
   LocalConsortiumSchema,
+  type LocalLayout,
   localLayout,
 } from '../local-layout.ts';
 import { UserError } from '../user-error.ts';
@@ -32,9 +33,14 @@ export function globalOptions(command: Command): GlobalOptions {
   return merged as unknown as GlobalOptions;
 }
 
-/** The files of the local consortium that the options name. */
-export const layoutOf = ({ home, consortium }: GlobalOptions) =>
-  localLayout(path.resolve(home), consortium);
+/** The files of the local consortium that the options name. A name must not lead out of its folder. */
+export function layoutOf({ home, consortium }: GlobalOptions): LocalLayout {
+  if (LocalConsortiumSchema.shape.name.safeParse(consortium).success)
+    return localLayout(path.resolve(home), consortium);
+  throw new UserError(
+    `--consortium takes a name of lower-case letters, digits and dashes, not "${consortium}".`,
+  );
+}
 
 /** The key ring of the local consortium; undefined where none is on this machine. */
 export function keyRingOf(options: GlobalOptions) {
@@ -79,15 +85,20 @@ export const say = (options: GlobalOptions, text: string): void => {
   if (!options.json) process.stderr.write(`${text}\n`);
 };
 
-/** Resolves on the first SIGINT or SIGTERM. */
-export const untilStopped = (): Promise<void> =>
+const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/**
+ * Resolves on the first signal to stop (SIGHUP: the terminal was closed). A second one ends the
+ * process at once, but not where it is `patient`: then what it started would stay behind.
+ */
+export const untilStopped = ({ patient }: { readonly patient: boolean }): Promise<void> =>
   new Promise((resolve) => {
     // Signals alone don't keep a process alive.
     const alive = setInterval(() => {}, 60_000);
-    for (const name of ['SIGINT', 'SIGTERM'] as const) {
-      process.once(name, () => {
-        clearInterval(alive);
-        resolve();
-      });
-    }
+    const stop = (): void => {
+      clearInterval(alive);
+      if (!patient) for (const name of STOP_SIGNALS) process.off(name, stop);
+      resolve();
+    };
+    for (const name of STOP_SIGNALS) process.on(name, stop);
   });

@@ -45,7 +45,7 @@ async function serveUntilStopped(
     log.fatal({ err: error }, 'fault in the background: this process ends');
     process.exit(70);
   });
-  const stopped = untilStopped();
+  const stopped = untilStopped({ patient: false });
   const { stop } = await start(log);
   await stopped;
   log.info('stopping');

@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import type { Value } from '../../shared/bytes/cbor.ts';
 import { jwkThumbprint } from '../../shared/bytes/crypto.ts';
 import type { Digest } from '../../shared/bytes/digest.ts';
+import { IdentityNameSchema, MemberIdSchema } from '../../shared/ledger/genesis.ts';
 import { createApiKey } from '../api-keys.ts';
 import { call } from '../gateway-call.ts';
 import {
@@ -19,9 +20,21 @@ import { globalOptions, layoutOf, show, targetOf } from './command-context.ts';
 
 const pretty = (value: unknown): string => JSON.stringify(value, null, 2);
 
-function jsonOption(text: string, name: string): { readonly [key: string]: Value } {
+const isMember = (text: string): boolean => MemberIdSchema.safeParse(text).success;
+const isIdentity = (text: string): boolean => IdentityNameSchema.safeParse(text).success;
+
+function readText(file: string, name: string): string {
   try {
-    const value = JSON.parse(text.startsWith('@') ? readFileSync(text.slice(1), 'utf8') : text);
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new UserError(`The file of ${name} can't be read: ${(error as Error).message}`);
+  }
+}
+
+function jsonOption(text: string, name: string): { readonly [key: string]: Value } {
+  const json = text.startsWith('@') ? readText(text.slice(1), name) : text;
+  try {
+    const value = JSON.parse(json);
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
   } catch (error) {
     throw new UserError(`${name} is not JSON: ${(error as Error).message}`);
@@ -129,9 +142,11 @@ export function registerTransactions(program: Command): void {
     .option('--wait <seconds>', 'wait so long for finality', '20')
     .action(async (given: SubmitOptions, command: Command) => {
       const options = globalOptions(command);
+      if (!/^[0-9]{1,2}$/.test(given.wait))
+        throw new UserError(`--wait takes whole seconds, not "${given.wait}".`);
       const target = targetOf(options);
       const body =
-        given.jws === undefined ? await sign(given, target) : readFileSync(given.jws, 'utf8');
+        given.jws === undefined ? await sign(given, target) : readText(given.jws, '--jws');
       const status = await call(target, '/transactions', {
         body,
         type: body.trimStart().startsWith('{') ? 'application/jose+json' : 'application/jose',
@@ -185,7 +200,9 @@ export function registerKeys(program: Command): void {
     .action((given: { out?: string; passphraseFile?: string; api?: string }, command: Command) => {
       const options = globalOptions(command);
       if (given.api !== undefined) {
-        const [member = '', identity = ''] = given.api.split('/');
+        const [member = '', identity = '', more] = given.api.split('/');
+        if (!isMember(member) || !isIdentity(identity) || more !== undefined)
+          throw new UserError(`--api takes MEMBER/IDENTITY, not "${given.api}".`);
         const file = layoutOf(options).member(member).apiKeys;
         if (!existsSync(file)) throw new UserError(`There is no member ${member} on this machine.`);
         const key = createApiKey(file, { member, identity, now: new Date() });

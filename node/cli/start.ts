@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Command } from 'commander';
-import { call } from '../gateway-call.ts';
+import { call, type Target } from '../gateway-call.ts';
 import { DEFAULT_PORT } from '../local-layout.ts';
 import { stopProcesses } from '../local-processes.ts';
 import { UserError } from '../user-error.ts';
@@ -47,7 +47,8 @@ export function registerStart(program: Command): void {
 }
 
 async function start(options: GlobalOptions, given: StartOptions): Promise<void> {
-  const stopped = untilStopped();
+  // npm hands a Ctrl-C on, so that it comes twice.
+  const stopped = untilStopped({ patient: true });
   const abort = new AbortController();
   void stopped.then(() => abort.abort());
   const layout = layoutOf(options);
@@ -80,6 +81,11 @@ async function job(options: GlobalOptions, given: StartOptions, signal: AbortSig
   );
   const { mapping } = given;
   const report = await runImport(options, { file, mapping, flow, concurrency: 32, signal });
+  if (report.isInterrupted) {
+    process.exitCode = 130;
+    const text = `\n${reportText(report)}\n\nInterrupted: the next start goes on from here.`;
+    return { json: { report }, text };
+  }
   const target = targetOf(options);
   const head = (await call(target, '/blocks/head')) as {
     height: number;
@@ -91,7 +97,8 @@ async function job(options: GlobalOptions, given: StartOptions, signal: AbortSig
   if (receipt.verdict !== 'VALID') process.exitCode = 1;
   const ring = keyRingOf(options)!;
   const base = `${ring.url}/v1/consortia/${ring.consortium}`;
-  const keyLine = `KEY=$(node -p "JSON.parse(require('fs').readFileSync('${layoutOf(options).keyRing}')).keys['corner-shop/seller']")`;
+  const seller = Object.keys(ring.keys).find((name) => name.endsWith('/seller'));
+  const keyLine = `KEY=$(node -p "JSON.parse(require('fs').readFileSync('${layoutOf(options).keyRing}')).keys['${seller}']")`;
   const text = [
     '',
     reportText(report),
@@ -120,15 +127,27 @@ function copyOfExample(options: GlobalOptions): string {
   return path.relative(process.cwd(), copy);
 }
 
-/** The receipt of the newest transaction, saved and checked. */
+/** The newest committed transaction. Blocks hold refused ones too, with the reason. */
+async function newestCommitted(target: Target): Promise<string> {
+  for (let cursor = ''; ; ) {
+    const page = (await call(target, `/blocks?limit=50${cursor}`)) as {
+      blocks: { transactions: string[] }[];
+      next: string | null;
+    };
+    for (const id of page.blocks.flatMap(({ transactions }) => transactions.toReversed())) {
+      const { status } = (await call(target, `/transactions/${id}`)) as { status: string };
+      if (status === 'committed') return id;
+    }
+    if (page.next === null)
+      throw new UserError('No transaction is on the ledger, so there is no receipt.');
+    cursor = `&cursor=${encodeURIComponent(page.next)}`;
+  }
+}
+
+/** The receipt of the newest committed transaction, saved and checked. */
 async function saveReceipt(options: GlobalOptions): Promise<{ file: string; verdict: string }> {
   const target = targetOf(options);
-  const page = (await call(target, '/blocks?limit=20')) as {
-    blocks: { transactions: string[] }[];
-  };
-  const id = page.blocks.flatMap(({ transactions }) => transactions)[0];
-  if (id === undefined)
-    throw new UserError('No transaction is on the ledger, so there is no receipt.');
+  const id = await newestCommitted(target);
   const receipt = await call(target, `/transactions/${id}/receipt`);
   const { receipts } = layoutOf(options);
   mkdirSync(receipts, { recursive: true });

@@ -6,7 +6,7 @@ import { GenesisSchema } from '../../shared/ledger/genesis.ts';
 import { contracts } from '../../workloads/catalog.ts';
 import { loadJson } from '../config.ts';
 import { call } from '../gateway-call.ts';
-import { DEFAULT_PORT } from '../local-layout.ts';
+import { DEFAULT_PORT, type LocalLayout } from '../local-layout.ts';
 import { type LocalProcess, running, startProcesses, stopProcesses } from '../local-processes.ts';
 import { provision } from '../local-provision.ts';
 import { setUpInvoicing } from '../local-setup.ts';
@@ -59,6 +59,15 @@ function warnOfOtherCode(options: GlobalOptions, genesisFile: string): void {
   );
 }
 
+/** Removes a consortium's folder, and never one that holds anything else. */
+function wipeFolder({ folder, genesis, description }: LocalLayout): void {
+  if (!existsSync(folder)) return;
+  if (!existsSync(genesis) && !existsSync(description)) {
+    throw new UserError(`The folder ${folder} holds no consortium, so it is left alone.`);
+  }
+  rmSync(folder, { recursive: true });
+}
+
 /** Reads a port number of the command line. */
 export function portOf(text: string): number {
   const port = Number(text);
@@ -93,7 +102,7 @@ export function registerUp(program: Command): void {
       const options = globalOptions(command);
       const layout = layoutOf(options);
       const stopped = await stopProcesses(layout);
-      if (wipe) rmSync(layout.folder, { recursive: true, force: true });
+      if (wipe) wipeFolder(layout);
       const text = `Stopped ${stopped} processes${wipe ? ' and removed all data' : ''}.`;
       show(options, { stopped, wiped: wipe === true }, text);
     });

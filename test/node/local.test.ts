@@ -1,12 +1,14 @@
 /** A consortium of real processes on this machine, as its user sees it. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { after, describe, it } from 'node:test';
 import { localLayout } from '../../node/local-layout.ts';
 import { restartProcess, running } from '../../node/local-processes.ts';
-import { fuqi, fuqiJson } from '../support/fuqi.ts';
+import { CLI, fuqi, fuqiJson } from '../support/fuqi.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 
@@ -67,6 +69,38 @@ describe('a consortium on one machine', () => {
     assert.equal(again.report.transactions, 0, 'nothing is written twice');
     assert.ok(again.head.height >= first.head.height, 'it goes on from the stored chain');
     assert.deepEqual(again.report.totalMinor, first.report.totalMinor);
+    const proven = await fuqiJson('verify', again.receipt.file, '--ledger', again.ledger);
+    assert.equal(proven.status, 'committed', 'its receipt is of something that was done');
+  });
+
+  it('serves until Ctrl-C, which may come twice, and leaves nothing running', async () => {
+    const child = spawn(process.execPath, [CLI, 'start', ...own]);
+    let said = '';
+    child.stderr.on('data', (chunk) => {
+      said += chunk;
+    });
+    await until(() => said.includes('Serving.'));
+    assert.equal(running(layout).length, 5);
+    // npm hands the terminal's signal on to a process that got it already.
+    child.kill('SIGINT');
+    child.kill('SIGINT');
+    const [code] = await once(child, 'close');
+    assert.equal(code, 0);
+    assert.match(said, /Stopped 5 processes/);
+    assert.deepEqual(running(layout), []);
+  });
+
+  it('stops in order when it is interrupted before its job is done', async () => {
+    const child = spawn(process.execPath, [CLI, 'start', ...own]);
+    let said = '';
+    child.stderr.on('data', (chunk) => {
+      said += chunk;
+    });
+    await until(() => said.includes('gateway'));
+    child.kill('SIGINT');
+    const [code] = await once(child, 'close');
+    assert.equal(code, 130);
+    assert.deepEqual(running(layout), []);
   });
 
   it('checks a receipt offline, and one changed bit in it fails', async () => {

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import path from 'node:path';
 
-const CLI = path.resolve(import.meta.dirname, '../../node/cli.ts');
+export const CLI = path.resolve(import.meta.dirname, '../../node/cli.ts');
 
 export interface Ended {
   readonly code: number | null;

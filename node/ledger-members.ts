@@ -1,0 +1,60 @@
+/** What a node's process reads about members from its ledger: the keys of the others, and its own. */
+import type { Logger } from 'pino';
+import { decodeCbor } from '../shared/bytes/cbor.ts';
+import { jwkThumbprint, type PublicJwk } from '../shared/bytes/crypto.ts';
+import { type MemberRecord, SYSTEM_KEYS } from '../shared/contract/system-records.ts';
+import type { Replica } from '../shared/replica/replica.ts';
+
+const RANGE = { from: SYSTEM_KEYS.members, to: 'governance/member0', limit: 4096 };
+
+async function memberRecords({ ports, head }: Replica): Promise<MemberRecord[]> {
+  const entries = await ports.state.scan(RANGE, head.header.height!);
+  return entries.map(({ value }) => decodeCbor(value) as unknown as MemberRecord);
+}
+
+/** Peer keys of the active members at the head; read again when an epoch starts, which is when they change. */
+export async function peerKeys(
+  replica: Replica,
+): Promise<(member: string) => PublicJwk | undefined> {
+  let keys = new Map<string, PublicJwk>();
+  const refresh = async (): Promise<void> => {
+    const active = (await memberRecords(replica)).filter((record) => record.active);
+    keys = new Map(active.map(({ id, peerKey }) => [id, peerKey]));
+  };
+  await refresh();
+  let { epoch } = replica.epoch.set;
+  replica.commitListeners.add(() => {
+    if (replica.epoch.set.epoch === epoch) return;
+    epoch = replica.epoch.set.epoch;
+    refresh().catch((error: unknown) => replica.log('peer-keys-failed', { error: String(error) }));
+  });
+  return (member) => keys.get(member);
+}
+
+/**
+ * Warns where a node has other keys than the ledger says. It still starts: a node that is behind, or
+ * was given a new key, learns of the change only by following the others.
+ */
+export async function warnOfOtherKeys(
+  replica: Replica,
+  own: { readonly node: PublicJwk; readonly peer: PublicJwk },
+  log: Logger,
+): Promise<void> {
+  const { member } = replica;
+  const record = (await memberRecords(replica)).find(({ id }) => id === member);
+  if (!record?.active) {
+    log.warn({ member }, 'this member is not on the ledger, as far as this node has followed it');
+    return;
+  }
+  for (const [name, key, expected] of [
+    ['node', own.node, record.nodeKey],
+    ['peer', own.peer, record.peerKey],
+  ] as const) {
+    const [found, wanted] = [jwkThumbprint(key), jwkThumbprint(expected)];
+    if (found === wanted) continue;
+    log.warn(
+      { member, found, expected: wanted },
+      `the ${name} key of this node is not the member’s on the ledger: the others won’t accept it`,
+    );
+  }
+}
