@@ -50,7 +50,6 @@ export function checkQc(replica: Replica, qc: QuorumCertificate): VerifiedQc | u
 /** Checks a timeout certificate of the current epoch. */
 export function checkTc(replica: Replica, tc: TimeoutCertificate): VerifiedTc | undefined {
   const { highTc } = replica.record;
-  // Only what is higher than the known one is worth its signatures' checks.
   if (highTc && tc.epoch === highTc.epoch && tc.round === highTc.round) return highTc;
   return verifyTc(replica.epoch.set, tc);
 }
@@ -61,17 +60,20 @@ export function checkTc(replica: Replica, tc: TimeoutCertificate): VerifiedTc | 
  */
 export async function insert(
   replica: Replica,
-  block: Block,
+  received: Block,
 ): Promise<{ block: PendingBlock; qc: VerifiedQc; tc: VerifiedTc | null } | Refused> {
-  const { header } = block;
+  const { header } = received;
   const { set } = replica.epoch;
   if (header.ledger !== replica.ledger) return new Refused('another ledger');
   if (header.epoch !== set.epoch)
     return new Refused(`epoch ${header.epoch}, expected ${set.epoch}`);
-  const qc = checkQc(replica, block.qc);
+  const qc = checkQc(replica, received.qc);
   if (!qc) return new Refused('a quorum certificate that does not check');
-  const tc = block.tc ? checkTc(replica, block.tc) : null;
+  const tc = received.tc ? checkTc(replica, received.tc) : null;
   if (tc === undefined) return new Refused('a timeout certificate that does not check');
+  // What is kept and passed on are the checked certificates: one that was recognised by its round and
+  // block was not read any further, and may have come with junk for signatures.
+  const block: Block = { ...received, qc, tc };
   const misplaced = checkPlace(replica, block);
   if (misplaced) return new Refused(misplaced);
   const known = replica.pending.get(block.id);

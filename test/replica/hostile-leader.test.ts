@@ -143,4 +143,48 @@ describe('a hostile leader', () => {
       });
     });
   }
+
+  it('can’t plant a junk certificate in a block that a later node has to catch up with', async () => {
+    network = await LocalNetwork.open({ members: MEMBERS, catalog: counterCatalog });
+    network.stop('delta');
+    const submit = async (): Promise<void> => {
+      const raised = { name: 'a', by: 1 };
+      const transaction = parseTransaction(
+        network.signed('alpha/admin', 'counter', 'raise', raised),
+      );
+      assert.ok(!(transaction instanceof Rejected));
+      const status = await network.service('beta').submit(transaction, 10_000);
+      assert.ok(!(status instanceof Rejected));
+      assert.equal(status.status, 'committed');
+    };
+    await submit();
+    // After a burst everybody has its last certificate, so the next proposal need not prove it.
+    const roundOf = (member: string) => network.node(member).replica.record.highQc.round;
+    await until(() => ['beta', 'gamma'].every((member) => roundOf(member) === roundOf('alpha')));
+    let planted = 0;
+    network.intercept = (from, _to, message) => {
+      if (from !== LEADER) return message;
+      const request = decodeRequest(message);
+      if (request.kind !== 'proposal') return message;
+      const block = decodeBlock(request.block);
+      if (block.transactions.length === 0) return message;
+      planted++;
+      const signatures = block.qc.signatures.map((entry) => ({
+        ...entry,
+        signature: new Uint8Array(64).fill(1),
+      }));
+      const junk = encodeBlock({ ...block, qc: { ...block.qc, signatures } });
+      return encodeRequest({ ...request, block: junk });
+    };
+    await submit();
+    assert.ok(planted > 0);
+    network.cut('alpha', 'delta');
+    await network.start('delta');
+    await until(async () => {
+      const answer = await network
+        .service('delta')
+        .query('counter', 'read', { name: 'a' }, undefined);
+      return !(answer instanceof Rejected) && JSON.stringify(answer.output) === '{"value":2}';
+    }, 5000);
+  });
 });
