@@ -5,7 +5,7 @@
  */
 import type { KeyObject } from 'node:crypto';
 import { Agent, request } from 'undici';
-import { refuseMediaType } from '../shared/api/body.ts';
+import { readUpTo, refuseMediaType } from '../shared/api/body.ts';
 import { problem } from '../shared/api/problem.ts';
 import type { Digest } from '../shared/bytes/digest.ts';
 import { decodeRequest } from '../shared/consensus/message.ts';
@@ -124,14 +124,7 @@ async function readMessage(
   bytesMax: number,
 ): Promise<Uint8Array | undefined> {
   if (Number(request.headers.get('content-length') ?? 0) > bytesMax) return undefined;
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of request.body ?? []) {
-    length += chunk.length;
-    if (length > bytesMax) return undefined;
-    chunks.push(chunk);
-  }
-  return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+  return readUpTo(request, bytesMax);
 }
 
 /** Whether bytes are a request; asked only after one failed, to tell whose fault it was. */

@@ -3,9 +3,10 @@ import type { Logger } from 'pino';
 import { decodeCbor } from '../shared/bytes/cbor.ts';
 import { jwkThumbprint, type PublicJwk } from '../shared/bytes/crypto.ts';
 import { type MemberRecord, SYSTEM_KEYS } from '../shared/contract/system-records.ts';
+import { prefixRange } from '../shared/execution/view.ts';
 import type { Replica } from '../shared/replica/replica.ts';
 
-const RANGE = { from: SYSTEM_KEYS.members, to: 'governance/member0', limit: 4096 };
+const RANGE = prefixRange(SYSTEM_KEYS.members, 4096);
 
 async function memberRecords({ ports, head }: Replica): Promise<MemberRecord[]> {
   const entries = await ports.state.scan(RANGE, head.header.height!);

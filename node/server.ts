@@ -10,6 +10,7 @@ import {
   effectiveContract,
   SYSTEM_KEYS,
 } from '../shared/contract/system-records.ts';
+import { prefixRange } from '../shared/execution/view.ts';
 import { GenesisSchema, ledgerId } from '../shared/ledger/genesis.ts';
 import { ring } from '../shared/replica/alarm.ts';
 import { openReplica } from '../shared/replica/open.ts';
@@ -128,7 +129,7 @@ export async function startNode(configFile: string, log: Logger): Promise<Runnin
 
 /** A node that lacks approved code runs, but can't execute that contract's transactions nor vote for them. */
 async function warnOfMissingCode(replica: Replica, log: Logger): Promise<void> {
-  const range = { from: SYSTEM_KEYS.contracts, to: 'governance/contract0', limit: 1024 };
+  const range = prefixRange(SYSTEM_KEYS.contracts, 1024);
   const { height } = replica.head.header;
   for (const { key, value } of await replica.ports.state.scan(range, height!)) {
     const record = decodeCbor(value) as unknown as ContractRecord;

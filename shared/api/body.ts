@@ -45,7 +45,10 @@ const readWhole = async (request: Request): Promise<Uint8Array> =>
   new Uint8Array(await request.arrayBuffer());
 
 /** Undefined where the body goes on after `bytesMax`. */
-async function readUpTo(request: Request, bytesMax: number): Promise<Uint8Array | undefined> {
+export async function readUpTo(
+  request: Request,
+  bytesMax: number,
+): Promise<Uint8Array | undefined> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of request.body ?? []) {
@@ -53,7 +56,7 @@ async function readUpTo(request: Request, bytesMax: number): Promise<Uint8Array 
     if (length > bytesMax) return undefined;
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks);
+  return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
 }
 
 /** The body as a JSON object; an empty body is an empty object. */

@@ -9,7 +9,7 @@ import type { Contract } from '../contract/define.ts';
 import type { Header } from '../ledger/block.ts';
 import type { Genesis } from '../ledger/genesis.ts';
 import type { Receipt, StateProof } from '../ledger/receipt.ts';
-import type { Rejected, Rejection } from '../ledger/rejection.ts';
+import type { Rejected } from '../ledger/rejection.ts';
 import type { TransactionResult } from '../ledger/result.ts';
 import type { Transaction } from '../ledger/transaction.ts';
 
@@ -137,9 +137,3 @@ export interface LedgerService {
   members(): Promise<readonly MemberInfo[]>;
   consensus(): Promise<ConsensusStatus>;
 }
-
-/** Whether a submission was refused by the contract (in a block) rather than before. */
-export const rejectionOf = (status: TransactionStatus): Rejection | undefined =>
-  status.status === 'rejected' && status.result.status === 'rejected'
-    ? status.result.rejection
-    : undefined;

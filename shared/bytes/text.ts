@@ -40,6 +40,9 @@ export function fromUtf8(bytes: Uint8Array): string | undefined {
   }
 }
 
+/** Order of the UTF-8 bytes, which differs from that of UTF-16 units beyond the basic plane. */
+export const compareUtf8 = (a: string, b: string): number => Buffer.compare(utf8(a), utf8(b));
+
 /** Byte-wise equality. */
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && Buffer.compare(a, b) === 0;

@@ -75,18 +75,12 @@ export class TimeoutTally {
     return this.#rounds.get(round)?.size ?? 0;
   }
 
-  /** The validators whose timeout of a round is known. */
-  signers(round: number): readonly number[] {
-    return [...(this.#rounds.get(round)?.keys() ?? [])];
-  }
-
   /** The certificate of a round, once a quorum timed it out. */
   certificate(round: number): VerifiedTc | undefined {
     const entries = [...(this.#rounds.get(round)?.values() ?? [])];
     const quorum = quorumSize(this.#set.validators.length);
     if (entries.length < quorum) return undefined;
-    // Any quorum makes a valid certificate; the lowest QC rounds are the easiest to build on, but
-    // only signers count, not preferences: take them as they came.
+    // Any quorum makes a valid certificate: they are taken as they came.
     const timeouts = entries
       .slice(0, quorum)
       .map(({ validator, highQcRound, signature }) => ({ validator, highQcRound, signature }))

@@ -6,7 +6,7 @@
 import type { z } from 'zod';
 import { toValue, type Value } from '../bytes/cbor.ts';
 import type { Digest } from '../bytes/digest.ts';
-import { utf8 } from '../bytes/text.ts';
+import { compareUtf8, utf8 } from '../bytes/text.ts';
 import { LIMITS } from '../ledger/limits.ts';
 import type { ContractEvent } from '../ledger/result.ts';
 import {
@@ -142,8 +142,6 @@ function checkedKey(contract: string, record: string, key: string): string {
   }
   return full;
 }
-
-const compareUtf8 = (a: string, b: string): number => Buffer.compare(utf8(a), utf8(b));
 
 /** The first text, in the order of UTF-8 bytes, after all that start with `prefix`. */
 function afterPrefix(prefix: string): string {

@@ -13,7 +13,7 @@ import { Rejected, rejected } from '../ledger/rejection.ts';
 import type { TransactionResult } from '../ledger/result.ts';
 import type { Transaction } from '../ledger/transaction.ts';
 import { type BlockFacts, runTransaction } from './run-transaction.ts';
-import { type Base, type Layer, Miss, type Misses, View } from './view.ts';
+import { type Base, type Layer, Miss, type Misses, prefixRange, View } from './view.ts';
 
 /** An epoch: who certifies its blocks under which parameters. */
 export interface Epoch {
@@ -49,7 +49,6 @@ export type ExecutionMode =
   | { readonly kind: 'check' };
 
 export const RECENT_PREFIX = 'ledger/recent/';
-const RECENT_END = 'ledger/recent0';
 /** Expired entries that one block forgets, at the most. */
 const FORGET_MAX = 8;
 /** Members ever, removed ones included, that the next validator set is drawn from. */
@@ -172,8 +171,7 @@ export class BlockExecution {
    */
   #rememberIds(view: View, writes: Map<string, Uint8Array | null>): void {
     const { height, time, windowMs } = this.#facts;
-    const range = { from: RECENT_PREFIX, to: RECENT_END, limit: FORGET_MAX };
-    for (const { key, value } of view.scan(range)) {
+    for (const { key, value } of view.scan(prefixRange(RECENT_PREFIX, FORGET_MAX))) {
       const [until] = decodeLoosely(value) as [number];
       if (until < time) writes.set(key, null);
     }
@@ -189,7 +187,7 @@ export class BlockExecution {
     const record = decodeLoosely(written) as unknown as EpochRecord;
     if (record.next !== epoch + 1) return null;
     const members = view
-      .scan({ from: SYSTEM_KEYS.members, to: 'governance/member0', limit: MEMBERS_MAX })
+      .scan(prefixRange(SYSTEM_KEYS.members, MEMBERS_MAX))
       .map(({ value }) => decodeLoosely(value) as unknown as MemberRecord);
     const stored = view.get(SYSTEM_KEYS.parameters);
     if (!stored) throw new Error('the ledger has no parameters');

@@ -6,6 +6,7 @@
 import { decodeLoosely, encodeCbor, toValue, type Value } from '../bytes/cbor.ts';
 import type { Digest } from '../bytes/digest.ts';
 import { utf8 } from '../bytes/text.ts';
+import { argumentIssues } from '../contract/argument-issues.ts';
 import { bindContext, ContractRejection, freezeDeep } from '../contract/bind.ts';
 import type { Catalog } from '../contract/catalog.ts';
 import type { Caller, StateAccess } from '../contract/context.ts';
@@ -157,13 +158,7 @@ function parseInput(transaction: Transaction, definition: TransactionDefinition)
   const parsed = definition.input.safeParse(transaction.body.args);
   const input: ParsedInput = parsed.success
     ? { value: freezeDeep(parsed.data) }
-    : {
-        // Codes, not prose: texts may differ between versions of the schema library.
-        issues: parsed.error.issues.map((issue) => ({
-          pointer: `/${issue.path.map(String).join('/')}`,
-          message: issue.code,
-        })),
-      };
+    : { issues: argumentIssues(parsed.error, 'code') };
   parsedInputs.set(transaction, { definition, input });
   return input;
 }

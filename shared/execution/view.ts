@@ -4,7 +4,7 @@
  * fetched by the caller in one batch, who then runs again. Pure and synchronous.
  */
 import type { Digest } from '../bytes/digest.ts';
-import { utf8 } from '../bytes/text.ts';
+import { compareUtf8 } from '../bytes/text.ts';
 import type { ScanRange, StateEntry } from '../ports/state-store.ts';
 import type { Page } from './state-tree.ts';
 
@@ -96,17 +96,20 @@ export class View {
     }
     const entries = base.filter(({ key }) => !written.has(key));
     for (const [key, value] of written) if (value !== null) entries.push({ key, value });
-    return entries.sort((a, b) => compareKeys(a.key, b.key)).slice(0, range.limit);
+    return entries.sort((a, b) => compareUtf8(a.key, b.key)).slice(0, range.limit);
   }
 }
 
-/** Order of UTF-8 bytes, which differs from that of UTF-16 units beyond the basic plane. */
-export function compareKeys(a: string, b: string): number {
-  return Buffer.compare(utf8(a), utf8(b));
-}
+/** The range of all keys that begin with a prefix, which ends with a slash. */
+export const prefixRange = (prefix: string, limit: number): ScanRange => ({
+  from: prefix,
+  // The character after the slash.
+  to: `${prefix.slice(0, -1)}0`,
+  limit,
+});
 
 const inRange = (key: string, { from, to }: ScanRange): boolean =>
-  compareKeys(from, key) <= 0 && compareKeys(key, to) < 0;
+  compareUtf8(from, key) <= 0 && compareUtf8(key, to) < 0;
 
 function commonPrefix(a: string, b: string): string {
   let length = 0;

@@ -3,7 +3,7 @@
  * Certificates travel beside the header: no signature enters an id.
  */
 import { type Cbor, decodeCbor, decodeLoosely, encodeCbor } from '../bytes/cbor.ts';
-import { type Digest, taggedDigest, ZERO_DIGEST } from '../bytes/digest.ts';
+import { type Digest, taggedDigest } from '../bytes/digest.ts';
 import { fromHex, toHex } from '../bytes/text.ts';
 import {
   decodeQc,
@@ -146,5 +146,3 @@ export function decodeBlock(bytes: Uint8Array): Block {
     tc: tc === null ? null : decodeTc(tc as Cbor),
   };
 }
-
-export { ZERO_DIGEST };

@@ -3,17 +3,13 @@
  * other block. It trusts only certificates; a peer that lies wastes its own answer.
  */
 
-import { decodeLoosely } from '../bytes/cbor.ts';
-import type { Digest } from '../bytes/digest.ts';
-import { toHex } from '../bytes/text.ts';
 import type { CatchUpStep } from '../consensus/message.ts';
 import { decodeReply, encodeRequest } from '../consensus/message.ts';
 import { decodeBlock, encodeBlock } from '../ledger/block.ts';
-import { decodeQc } from '../ledger/certificate.ts';
 import { LIMITS } from '../ledger/limits.ts';
 import { settleAlarm } from './alarm.ts';
 import { adoptCertificates, checkQc, insert, Refused } from './chain.ts';
-import { itemName } from './items.ts';
+import { finalBlockBytes, finalityItem } from './history.ts';
 import { type Replica, uncommitted } from './replica.ts';
 import { adoptStanding, standingOf } from './tell.ts';
 
@@ -81,7 +77,7 @@ export async function stepsAfter(replica: Replica, after: number): Promise<Catch
   const { highQc } = replica.record;
   const tail = uncommitted(replica, highQc.block).reverse();
   for (let height = after + 1; height <= head; height++) {
-    const block = await blockAt(replica, height);
+    const block = await finalBlockBytes(replica, height);
     if (!add(block)) return steps;
     if (decodeBlock(block).header.nextValidatorsHash === null) continue;
     for (const step of await closingSteps(replica, height)) steps.push(step);
@@ -90,17 +86,8 @@ export async function stepsAfter(replica: Replica, after: number): Promise<Catch
   return steps;
 }
 
-async function blockAt(replica: Replica, height: number): Promise<Uint8Array> {
-  const [id] = await replica.ports.state.items([itemName.blockAt(height)]);
-  const block = id && (await replica.ports.blocks.get(toHex(id) as Digest));
-  if (!block) throw new Error(`the store lacks the final block ${height}`);
-  return block;
-}
-
 async function closingSteps(replica: Replica, height: number): Promise<CatchUpStep[]> {
-  const [bytes] = await replica.ports.state.items([itemName.finality(height)]);
-  if (!bytes) throw new Error(`the store lacks the finality proof of block ${height}`);
-  const qc = decodeQc((decodeLoosely(bytes) as [never, never])[1]);
+  const { qc } = await finalityItem(replica, height);
   const steps: CatchUpStep[] = [{ qc }];
   for (let id = qc.block; ; ) {
     const encoded = await replica.ports.blocks.get(id);

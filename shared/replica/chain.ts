@@ -2,6 +2,8 @@
  * The chain above the head: inserts certified-parent blocks after executing them, adopts
  * certificates, and commits. Everything here runs under the replica's lock.
  */
+
+import { equalBytes } from '../bytes/text.ts';
 import { adopt, currentRound } from '../consensus/safety.ts';
 import {
   leaderOf,
@@ -11,7 +13,7 @@ import {
   verifyQc,
   verifyTc,
 } from '../consensus/validators.ts';
-import { closingHeader } from '../execution/execute-block.ts';
+import { type ChainPoint, closingHeader } from '../execution/execute-block.ts';
 import { type Block, blockId, encodeBlock, type Header } from '../ledger/block.ts';
 import {
   highestQcRound,
@@ -103,7 +105,7 @@ function checkPlace(replica: Replica, { header, qc, tc }: Block): string | undef
 
 async function executeOn(
   replica: Replica,
-  parent: NonNullable<ReturnType<typeof pointOf>>,
+  parent: ChainPoint,
   block: Block,
 ): Promise<PendingBlock | Refused> {
   const { header } = block;
@@ -118,8 +120,7 @@ async function executeOn(
     if (blockId(expected) !== block.id || block.transactions.length > 0) {
       return new Refused('a block after its epoch’s last one that is not empty');
     }
-    const { id, tree, history, next } = { ...parent, id: block.id };
-    return { id, header, tree, history, next, block, execution: null, ids: new Set() };
+    return closingBlock(block, parent);
   }
   const transactions = decodeAll(replica, block.transactions);
   if (transactions instanceof Refused) return transactions;
@@ -145,6 +146,13 @@ export function pendingBlock(
   return { id: block.id, header, tree, history, next, block, execution, ids };
 }
 
+/** A block that closes its epoch: the state and the history are its parent's. */
+export function closingBlock(block: Block, parent: ChainPoint): PendingBlock {
+  const { tree, history, next } = parent;
+  const { id, header } = block;
+  return { id, header, tree, history, next, block, execution: null, ids: new Set() };
+}
+
 function decodeAll(replica: Replica, encoded: readonly Uint8Array[]): Transaction[] | Refused {
   const { blockTransactions, blockBytes } = replica.epoch.parameters;
   const bytes = encoded.reduce((sum, item) => sum + item.length, 0);
@@ -157,7 +165,7 @@ function decodeAll(replica: Replica, encoded: readonly Uint8Array[]): Transactio
     if (decoded instanceof Rejected) return new Refused('a transaction that can’t be decoded');
     // The object in the mempool has its signature checked already, if the bytes are the same.
     const known = replica.mempool.get(decoded.id);
-    const same = known && Buffer.compare(known.bytes, item) === 0;
+    const same = known && equalBytes(known.bytes, item);
     transactions.push(same ? known : decoded);
   }
   return transactions;

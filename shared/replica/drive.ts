@@ -6,13 +6,13 @@
 import type { Digest } from '../bytes/digest.ts';
 import { currentRound, decideProposal } from '../consensus/safety.ts';
 import { VoteTally } from '../consensus/tally.ts';
-import { leaderOf, type VerifiedQc } from '../consensus/validators.ts';
+import { leaderOf, type VerifiedQc, type VerifiedTc } from '../consensus/validators.ts';
 import { closingHeader } from '../execution/execute-block.ts';
 import { type Block, blockId, encodeBlock } from '../ledger/block.ts';
 import { Rejected, type RejectionCode } from '../ledger/rejection.ts';
 import { act } from './act.ts';
 import { settleAlarm } from './alarm.ts';
-import { adoptCertificates, pendingBlock } from './chain.ts';
+import { adoptCertificates, closingBlock, pendingBlock } from './chain.ts';
 import { execute } from './execute.ts';
 import { expire } from './expire.ts';
 import { route } from './forward.ts';
@@ -81,9 +81,8 @@ async function propose(replica: Replica): Promise<Proposal | Idle> {
   if (!parent) return 'blocked';
   if (record.votedRound >= round) return repropose(replica, round);
   const tc = record.highQc.round === round - 1 ? null : record.highTc;
-  const built = await build(replica, round);
-  if (!built) return 'nothing-to-do';
-  const { pending } = built;
+  const pending = await build(replica, round, tc);
+  if (!pending) return 'nothing-to-do';
   await replica.ports.blocks.put(pending.id, encodeBlock(pending.block));
   const request = {
     epoch: epoch.set.epoch,
@@ -120,30 +119,18 @@ async function repropose(replica: Replica, round: number): Promise<Proposal | Id
 async function build(
   replica: Replica,
   round: number,
-): Promise<{ readonly pending: PendingBlock } | undefined> {
+  tc: VerifiedTc | null,
+): Promise<PendingBlock | undefined> {
   const { record, epoch } = replica;
   const { highQc } = record;
   const parent = pointOf(replica, highQc.block)!;
-  const tc = highQc.round === round - 1 ? null : record.highTc;
   const time = Math.max(replica.ports.time.now(), parent.header.time);
   const place = { round, parentRound: highQc.round, author: replica.member, time };
   const unfinished = needsCommit(replica, parent.id);
   if (parent.next && parent.header.epoch === epoch.set.epoch) {
     const header = closingHeader(parent, epoch, place);
     const block: Block = { id: blockId(header), header, transactions: [], qc: highQc, tc };
-    const { tree, history, next } = parent;
-    return {
-      pending: {
-        id: block.id,
-        header,
-        tree,
-        history,
-        next,
-        block,
-        execution: null,
-        ids: new Set(),
-      },
-    };
+    return closingBlock(block, parent);
   }
   const ancestors = uncommitted(replica, parent.id);
   const limits = blockLimits(replica);
@@ -167,7 +154,7 @@ async function build(
     qc: highQc,
     tc,
   };
-  return { pending: pendingBlock(block, execution) };
+  return pendingBlock(block, execution);
 }
 
 /** A block is built within this part of the base timeout: a larger one would look like a dead leader. */

@@ -1,18 +1,34 @@
 /** Reads of final blocks and what they left behind. They need no lock: all of it is immutable. */
-import { decodeLoosely } from '../bytes/cbor.ts';
+import { type Cbor, decodeLoosely } from '../bytes/cbor.ts';
 import type { Digest } from '../bytes/digest.ts';
 import { toHex } from '../bytes/text.ts';
 import { type Block, decodeBlock } from '../ledger/block.ts';
+import { decodeQc, type QuorumCertificate } from '../ledger/certificate.ts';
 import { decodeResult, type TransactionResult } from '../ledger/result.ts';
 import { itemName } from './items.ts';
 import type { Replica } from './replica.ts';
 
 /** The final block at a height from 1 to the head's; block 0 has no body. */
-export async function finalBlock(replica: Replica, height: number): Promise<Block> {
+export const finalBlock = async (replica: Replica, height: number): Promise<Block> =>
+  decodeBlock(await finalBlockBytes(replica, height));
+
+/** The same as it is stored and travels. */
+export async function finalBlockBytes(replica: Replica, height: number): Promise<Uint8Array> {
   const [id] = await replica.ports.state.items([itemName.blockAt(height)]);
   const bytes = id && (await replica.ports.blocks.get(toHex(id) as Digest));
   if (!bytes) throw new Error(`the store lacks the final block ${height}`);
-  return decodeBlock(bytes);
+  return bytes;
+}
+
+/** Why a final block is final: the headers from its child on, and the certificate of the last. */
+export async function finalityItem(
+  replica: Replica,
+  height: number,
+): Promise<{ readonly descendants: readonly Uint8Array[]; readonly qc: QuorumCertificate }> {
+  const [bytes] = await replica.ports.state.items([itemName.finality(height)]);
+  if (!bytes) throw new Error(`the store lacks the finality proof of block ${height}`);
+  const [descendants, qc] = decodeLoosely(bytes) as [Uint8Array[], Cbor];
+  return { descendants, qc: decodeQc(qc) };
 }
 
 /** Encoded results of final blocks by height; an empty list for a block without transactions. */

@@ -12,7 +12,6 @@ import { TimeoutTally } from '../consensus/tally.ts';
 import { genesisBlock } from '../execution/genesis-block.ts';
 import { encodePage } from '../execution/state-tree.ts';
 import { type Block, decodeBlock } from '../ledger/block.ts';
-import { decodeQc } from '../ledger/certificate.ts';
 import { ledgerId } from '../ledger/genesis.ts';
 import { Rejected } from '../ledger/rejection.ts';
 import { decodeTransaction } from '../ledger/transaction.ts';
@@ -22,6 +21,7 @@ import { adoptCertificates, checkQc, commitHighest, insert, Refused } from './ch
 import { FinalState } from './final-state.ts';
 import { GenerationalCache } from './generational-cache.ts';
 import { decodeEpoch, decodeHead, encodeEpoch, encodeHead, type StoredHead } from './head.ts';
+import { finalityItem } from './history.ts';
 import { itemName } from './items.ts';
 import { Lock } from './lock.ts';
 import type { Replica, ReplicaOptions } from './replica.ts';
@@ -134,11 +134,13 @@ async function readRecord(
 async function restorePending(replica: Replica): Promise<void> {
   const { statement, highQc } = replica.record;
   const height = replica.head.header.height!;
-  const [finality] = await replica.ports.state.items([itemName.finality(height)]);
-  const proof = finality && decodeQc((decodeLoosely(finality) as [never, never])[1]);
-  if (proof) await insertChain(replica, proof.block);
-  const checked = proof && checkQc(replica, proof);
-  if (checked) await adoptCertificates(replica, checked, null);
+  // Block 0 needs no proof.
+  if (height > 0) {
+    const { qc } = await finalityItem(replica, height);
+    await insertChain(replica, qc.block);
+    const checked = checkQc(replica, qc);
+    if (checked) await adoptCertificates(replica, checked, null);
+  }
   await insertChain(replica, highQc.block);
   if (statement?.kind === 'vote') await insertChain(replica, statement.block);
   await commitHighest(replica);

@@ -1,13 +1,13 @@
 /** Makes receipts and state proofs from what final blocks left behind. */
-import { type Cbor, decodeLoosely } from '../bytes/cbor.ts';
+import { decodeLoosely } from '../bytes/cbor.ts';
 import type { Digest } from '../bytes/digest.ts';
 import { inclusionPath, leafHash } from '../bytes/merkle.ts';
 import { toBase64Url, toHex } from '../bytes/text.ts';
 import type { ValidatorSet } from '../consensus/validators.ts';
 import { proveKey, type TreeRoot } from '../execution/state-tree.ts';
 import { Misses } from '../execution/view.ts';
-import { decodeBlock, encodeHeader } from '../ledger/block.ts';
-import { decodeQc, type QuorumCertificate } from '../ledger/certificate.ts';
+import { decodeBlock, encodeHeader, type Header } from '../ledger/block.ts';
+import type { QuorumCertificate } from '../ledger/certificate.ts';
 import type {
   Anchor,
   CertificateJson,
@@ -20,7 +20,7 @@ import type {
 import { Rejected } from '../ledger/rejection.ts';
 import { decodeTransaction, transactionToJson } from '../ledger/transaction.ts';
 import { decodeEpoch } from './head.ts';
-import { finalBlock, finalResults, placeOf } from './history.ts';
+import { finalBlock, finalityItem, finalResults, placeOf } from './history.ts';
 import { itemName } from './items.ts';
 import type { Replica } from './replica.ts';
 
@@ -44,7 +44,7 @@ export async function receiptOf(replica: Replica, id: Digest): Promise<Receipt |
     ledger: replica.ledger,
     transaction: { id, jws: transactionToJson(transaction), inclusion: proof(block.transactions) },
     result: { encoded: toBase64Url(results![index]!), inclusion: proof(results!) },
-    anchor: await anchorOf(replica, height),
+    anchor: await anchorOf(replica, block.header),
   };
 }
 
@@ -70,7 +70,7 @@ export async function stateProofOf(
         value: value ? toBase64Url(value) : null,
         siblings: proven.siblings,
         other: proven.other,
-        anchor: await anchorOf(replica, height),
+        anchor: await anchorOf(replica, (await finalBlock(replica, height)).header),
       };
     }
     const misses = new Misses();
@@ -88,10 +88,9 @@ async function treeAt(replica: Replica, height: number): Promise<TreeRoot> {
   return { hash: toHex(hash) as Digest, version };
 }
 
-async function anchorOf(replica: Replica, height: number): Promise<Anchor> {
-  const finality = await finalityOf(replica, height);
+async function anchorOf(replica: Replica, header: Header): Promise<Anchor> {
+  const finality = await finalityOf(replica, header);
   const handovers: EpochHandover[] = [];
-  const { header } = await finalBlock(replica, height);
   for (let epoch = 2; epoch <= header.epoch; epoch++) {
     handovers.push(await handoverTo(replica, epoch));
   }
@@ -104,21 +103,16 @@ async function handoverTo(replica: Replica, number: number): Promise<EpochHandov
   const { start, epoch } = decodeEpoch(bytes);
   const last = await replica.ports.blocks.get(start);
   if (!last) throw new Error(`the store lacks block ${start}`);
-  const { height } = decodeBlock(last).header;
-  return { finality: await finalityOf(replica, height!), validators: validatorsToJson(epoch.set) };
+  const finality = await finalityOf(replica, decodeBlock(last).header);
+  return { finality, validators: validatorsToJson(epoch.set) };
 }
 
-async function finalityOf(replica: Replica, height: number): Promise<FinalityProof> {
-  const [block, [item]] = await Promise.all([
-    finalBlock(replica, height),
-    replica.ports.state.items([itemName.finality(height)]),
-  ]);
-  if (!item) throw new Error(`the store lacks the finality proof of block ${height}`);
-  const [descendants, qc] = decodeLoosely(item) as [Uint8Array[], Cbor];
+async function finalityOf(replica: Replica, header: Header): Promise<FinalityProof> {
+  const { descendants, qc } = await finalityItem(replica, header.height!);
   return {
-    header: toBase64Url(encodeHeader(block.header)),
+    header: toBase64Url(encodeHeader(header)),
     descendants: descendants.map(toBase64Url),
-    certificate: certificateToJson(decodeQc(qc)),
+    certificate: certificateToJson(qc),
   };
 }
 

@@ -1,5 +1,6 @@
 /** Reads of the state at one final height: plain values, and contracts' queries. */
 import { decodeLoosely, toValue, type Value } from '../bytes/cbor.ts';
+import { argumentIssues } from '../contract/argument-issues.ts';
 import { bindQueryContext, ContractRejection, freezeDeep } from '../contract/bind.ts';
 import type { Caller, StateAccess } from '../contract/context.ts';
 import type { Contract, QueryDefinition } from '../contract/define.ts';
@@ -77,10 +78,7 @@ export async function answerQuery(
   const parsed = definition.input.safeParse(input);
   if (!parsed.success) {
     return rejected('invalid-arguments', 'The arguments do not fit the query.', {
-      issues: parsed.error.issues.map((issue) => ({
-        pointer: `/${issue.path.map(String).join('/')}`,
-        message: issue.message,
-      })),
+      issues: argumentIssues(parsed.error, 'text'),
     });
   }
   const frozen = freezeDeep(parsed.data);

@@ -10,6 +10,7 @@ import type {
 import { decodeLoosely, type Value } from '../bytes/cbor.ts';
 import { currentRound } from '../consensus/safety.ts';
 import { leaderOf } from '../consensus/validators.ts';
+import { argumentIssues } from '../contract/argument-issues.ts';
 import type { Contract } from '../contract/define.ts';
 import {
   type ContractRecord,
@@ -20,6 +21,7 @@ import {
 } from '../contract/system-records.ts';
 import { genesisBlock } from '../execution/genesis-block.ts';
 import { callerOf } from '../execution/run-transaction.ts';
+import { prefixRange } from '../execution/view.ts';
 import type { Block } from '../ledger/block.ts';
 import { LIMITS } from '../ledger/limits.ts';
 import { Rejected, rejected } from '../ledger/rejection.ts';
@@ -49,8 +51,7 @@ export function ledgerService(replica: Replica, custody: Custody): LedgerService
   };
 
   const scan = async (prefix: string): Promise<Value[]> => {
-    const range = { from: prefix, to: `${prefix.slice(0, -1)}0`, limit: SCAN_MAX };
-    const entries = await replica.ports.state.scan(range, headHeight());
+    const entries = await replica.ports.state.scan(prefixRange(prefix, SCAN_MAX), headHeight());
     return entries.map(({ value }) => decodeLoosely(value) as Value);
   };
 
@@ -90,10 +91,7 @@ export function ledgerService(replica: Replica, custody: Custody): LedgerService
     const parsed = definition.input.safeParse(args);
     if (parsed.success) return undefined;
     return rejected('invalid-arguments', 'The arguments do not fit the method.', {
-      issues: parsed.error.issues.map((issue) => ({
-        pointer: `/${issue.path.map(String).join('/')}`,
-        message: issue.message,
-      })),
+      issues: argumentIssues(parsed.error, 'text'),
     });
   };
 
@@ -135,13 +133,10 @@ export function ledgerService(replica: Replica, custody: Custody): LedgerService
       const height = at ?? headHeight();
       const late = checkHeight(height, headHeight());
       if (late) return late;
-      if (withProof && height > 0) {
-        const proof = await stateProofOf(replica, key, height);
-        const [value] = await replica.ports.state.get([key], height);
-        return { height, value: value && (decodeLoosely(value) as Value), proof };
-      }
-      const [value] = await replica.ports.state.get([key], height);
-      return { height, value: value && (decodeLoosely(value) as Value) };
+      const [bytes] = await replica.ports.state.get([key], height);
+      const value = bytes && (decodeLoosely(bytes) as Value);
+      if (!withProof || height === 0) return { height, value };
+      return { height, value, proof: await stateProofOf(replica, key, height) };
     },
 
     async query(contractName, name, input, caller, at) {
