@@ -9,7 +9,7 @@
 import { decodeRecord, encodeRecord } from '../consensus/record.ts';
 import { adopt, type Decision, type SafetyRecord } from '../consensus/safety.ts';
 import { type Statement, statementDigest } from '../ledger/certificate.ts';
-import type { Replica } from './replica.ts';
+import { pointOf, type Replica, Superseded } from './replica.ts';
 
 /** A signed statement, or why none was signed. */
 export type Signed =
@@ -49,6 +49,11 @@ export async function save(replica: Replica, next: SafetyRecord): Promise<boolea
   const stored = await heads.read('safety');
   if (!stored) throw new Error('the safety record has disappeared from its store');
   const known = replica.record;
-  replica.record = adopt(decodeRecord(stored.bytes), known.highQc, known.highTc);
+  const newer = adopt(decodeRecord(stored.bytes), known.highQc, known.highTc);
+  // A block that only the other invocation has is as much as a newer head.
+  if (newer.epoch !== known.epoch || !pointOf(replica, newer.highQc.block)) {
+    throw new Superseded(replica);
+  }
+  replica.record = newer;
   return false;
 }

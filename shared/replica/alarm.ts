@@ -7,11 +7,12 @@ import { currentRound, decideTimeout } from '../consensus/safety.ts';
 import type { TimeoutEntry } from '../consensus/tally.ts';
 import { tenureEnd } from '../consensus/validators.ts';
 import { LIMITS } from '../ledger/limits.ts';
+import type { Waited } from '../ports/time.ts';
 import { act } from './act.ts';
 import { adoptCertificates } from './chain.ts';
 import { startDrive } from './drive.ts';
 import { expire } from './expire.ts';
-import { otherValidators, ownIndex, type Replica } from './replica.ts';
+import { inBackground, otherValidators, ownIndex, type Replica } from './replica.ts';
 import { askAll } from './tell.ts';
 
 const hasWork = (replica: Replica): boolean => {
@@ -28,7 +29,7 @@ export function settleAlarm(replica: Replica, committedFull: boolean): void {
   if (replica.stopped || !hasWork(replica)) {
     replica.rings = 0;
     replica.alarmAt = null;
-    time.alarm(null);
+    time.alarm(null, waitedOf(replica));
     return;
   }
   if (committedFull) replica.rings = 0;
@@ -40,8 +41,13 @@ function arm(replica: Replica): void {
   // The cap is seconds, not hours: uncapped back-off has stopped networks for hours.
   const delay = Math.min(baseTimeoutMs * 2 ** Math.max(0, replica.rings - 1), timeoutMsMax);
   replica.alarmAt = replica.ports.time.now() + delay;
-  replica.ports.time.alarm(replica.alarmAt);
+  replica.ports.time.alarm(replica.alarmAt, waitedOf(replica));
 }
+
+const waitedOf = (replica: Replica): Waited => ({
+  rings: replica.rings,
+  height: replica.head.header.height!,
+});
 
 /** Another node waits too: being told counts as the first ring. */
 export function told(replica: Replica): void {
@@ -49,9 +55,13 @@ export function told(replica: Replica): void {
   settleAlarm(replica, false);
 }
 
-/** The alarm rings. Never throws. */
-export async function ring(replica: Replica): Promise<void> {
+/** The alarm rings; `waited` is what it was set with, where this replica did not set it. Never throws. */
+export async function ring(replica: Replica, waited?: Waited): Promise<void> {
   replica.alarmAt = null;
+  // A commit since then has begun the waiting anew.
+  if (waited && waited.height >= replica.head.header.height!) {
+    replica.rings = Math.max(replica.rings, waited.rings);
+  }
   dropUncommittable(replica);
   if (replica.stopped || !hasWork(replica)) return settleAlarm(replica, false);
   const first = replica.rings === 0;
@@ -118,7 +128,7 @@ export async function countTimeout(replica: Replica, entry: TimeoutEntry): Promi
   if (replica.record.highTc === tc) {
     replica.log('timeout-certificate', { round: tc.round });
     // Outside the lock: the others and the next leader learn of it.
-    void askAndTell(replica);
+    inBackground(replica, askAndTell(replica));
     startDrive(replica);
   }
   return true;

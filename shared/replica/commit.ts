@@ -18,9 +18,9 @@ import type { StateBatch } from '../ports/state-store.ts';
 import { save } from './act.ts';
 import { settleAlarm } from './alarm.ts';
 import { expire, release } from './expire.ts';
-import { encodeEpoch, encodeHead } from './head.ts';
+import { decodeHead, encodeEpoch, encodeHead } from './head.ts';
 import { itemName } from './items.ts';
-import { type PendingBlock, type Replica, uncommitted } from './replica.ts';
+import { type PendingBlock, type Replica, Superseded, uncommitted } from './replica.ts';
 
 /**
  * Commits the block `last` and its ancestors above the head. `certified` is the descendant whose
@@ -93,14 +93,22 @@ function batchOf(
 }
 
 async function moveHead(replica: Replica, head: ChainPoint): Promise<void> {
-  const version = replica.headVersion + 1;
+  const { heads } = replica.ports;
   const bytes = encodeHead(head);
-  const moved = await replica.ports.heads.swap('head', replica.headVersion, { version, bytes });
-  if (!moved) {
-    // Another invocation of this node committed; what it wrote is what we wrote. Start from it.
-    throw new Error('the head was moved by another invocation of this node');
+  for (;;) {
+    const version = replica.headVersion + 1;
+    if (await heads.swap('head', replica.headVersion, { version, bytes })) {
+      replica.headVersion = version;
+      break;
+    }
+    // After a lost reply, or by another invocation of this node: what it wrote is what we wrote.
+    const stored = await heads.read('head');
+    if (!stored) throw new Error('the head record has disappeared from its store');
+    const { id } = decodeHead(stored.bytes);
+    if (id !== head.id && !replica.pending.has(id)) throw new Superseded(replica);
+    replica.headVersion = stored.version;
+    if (id === head.id) break;
   }
-  replica.headVersion = version;
   replica.head = head;
 }
 

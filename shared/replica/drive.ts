@@ -17,6 +17,7 @@ import { execute } from './execute.ts';
 import { expire } from './expire.ts';
 import { route } from './forward.ts';
 import {
+  inBackground,
   needsCommit,
   otherValidators,
   ownIndex,
@@ -47,6 +48,7 @@ export function startDrive(replica: Replica): void {
       replica.driveAgain = false;
       startDrive(replica);
     });
+  inBackground(replica, replica.driving);
 }
 
 async function drive(replica: Replica): Promise<void> {
@@ -57,7 +59,7 @@ async function drive(replica: Replica): Promise<void> {
     if (typeof proposal === 'string') {
       if (!certified) return;
       // The last certificate of a burst, or of a tenure, goes to all; a member that hangs holds nobody up.
-      void tellStanding(replica);
+      inBackground(replica, tellStanding(replica));
       // At a tenure's end the pending transactions go to the next leader.
       if (proposal === 'not-leader') route(replica, replica.mempool);
       return;

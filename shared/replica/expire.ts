@@ -1,7 +1,7 @@
 /** The end of pending transactions on this node: final ones are let go, others are given up. */
 import type { TransactionStatus } from '../api/ledger-service.ts';
 import type { Digest } from '../bytes/digest.ts';
-import type { PendingBlock, Replica } from './replica.ts';
+import { inBackground, type PendingBlock, type Replica } from './replica.ts';
 
 /** Lets go of the transactions of a block that became final. */
 export function release(replica: Replica, block: PendingBlock): void {
@@ -32,8 +32,9 @@ function end(replica: Replica, statuses: readonly TransactionStatus[]): void {
     replica.waiters.delete(id);
   }
   if (held.length === 0) return;
-  replica.ports.mempool.remove(held).catch((error: unknown) => {
+  const removed = replica.ports.mempool.remove(held).catch((error: unknown) => {
     // What comes back after a restart is found final, or expired, and removed again.
     replica.log('mempool-remove-failed', { error: String(error) });
   });
+  inBackground(replica, removed);
 }

@@ -5,7 +5,7 @@ import { leaderOf } from '../consensus/validators.ts';
 import { LIMITS } from '../ledger/limits.ts';
 import type { Transaction } from '../ledger/transaction.ts';
 import { startDrive } from './drive.ts';
-import type { Replica } from './replica.ts';
+import { inBackground, type Replica } from './replica.ts';
 import { ask } from './tell.ts';
 
 const leaderNow = (replica: Replica): string =>
@@ -26,7 +26,7 @@ function forward(replica: Replica): void {
   const leader = leaderNow(replica);
   if (replica.forwardingTo === leader || replica.outbox.size === 0 || replica.stopped) return;
   replica.forwardingTo = leader;
-  void forwardAll(replica, leader);
+  inBackground(replica, forwardAll(replica, leader));
 }
 
 async function forwardAll(replica: Replica, leader: string): Promise<void> {

@@ -64,6 +64,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     catchingUp: new Map(),
     outbox: new Map(),
     forwardingTo: null,
+    background: new Set(),
     missing: new Set(),
     stopped: false,
   };

@@ -105,9 +105,17 @@ async function receiveTimeout(
     await replica.lock.run(async () => {
       await countTimeout(replica, request.timeout);
       await joinTimeout(replica);
+      // The reply brings it: separate invocations share no memory, so timeouts are counted by asking.
+      if (hasTimedOut(replica, request.timeout.round)) await signTimeout(replica);
     });
   }
   return replyWith(replica);
+}
+
+function hasTimedOut({ record, epoch }: Replica, round: number): boolean {
+  const { statement } = record;
+  const current = tenureEnd(epoch.set, currentRound(record));
+  return statement?.kind === 'timeout' && statement.round === round && round === current;
 }
 
 /** f+1 timeouts of one's own tenure hold one by a correct node: join before the own alarm. */
@@ -131,8 +139,11 @@ async function receiveTidings(
     // A refusal is the sender's business: its own node answers its client.
     if ((await admit(replica, transaction)) === 'admitted') admitted.push(transaction);
   }
-  if (request.waiting) told(replica);
-  else settleAlarm(replica, false);
+  if (request.waiting) {
+    // Whoever waits needs this node to wait with it, also where this node's memory ends now.
+    await replica.ports.mempool.add(admitted.map(({ id, bytes }) => ({ id, bytes })));
+    told(replica);
+  } else settleAlarm(replica, false);
   route(replica, admitted);
   return replyWith(replica);
 }

@@ -100,9 +100,34 @@ export interface Replica extends ReplicaOptions {
   /** Transactions to bring to the leader, and the leader that a batch is under way to. */
   readonly outbox: Map<Digest, Uint8Array>;
   forwardingTo: string | null;
+  /** What goes on without its caller: a host that ends with its request waits for it. */
+  readonly background: Set<Promise<unknown>>;
   /** Members that did not answer when last asked. */
   missing: Set<string>;
   stopped: boolean;
+}
+
+/** Another invocation of this node moved its store on: open a new replica. Nothing is lost by it. */
+export class Superseded extends Error {
+  constructor(replica: Replica) {
+    super('another invocation of this node moved its store on');
+    replica.stopped = true;
+  }
+}
+
+/** Lets something go on without its caller. It must not throw. */
+export function inBackground(replica: Replica, work: Promise<unknown>): void {
+  const { background } = replica;
+  background.add(work);
+  void work.finally(() => background.delete(work));
+}
+
+/** Resolves when nothing goes on any more: a host that lives for one request ends then. */
+export async function quiet(replica: Replica): Promise<void> {
+  while (replica.background.size > 0) await Promise.all(replica.background);
+  // What waits for the lock still.
+  await replica.lock.run(async () => {});
+  if (replica.background.size > 0) await quiet(replica);
 }
 
 /** This node's index in the epoch's validator set; −1 where it is none. */

@@ -2,8 +2,6 @@
 import type {
   BlockSummary,
   ConsensusStatus,
-  EventCursor,
-  LedgerEvent,
   LedgerService,
   MemberInfo,
 } from '../api/ledger-service.ts';
@@ -25,19 +23,17 @@ import { prefixRange } from '../execution/view.ts';
 import type { Block } from '../ledger/block.ts';
 import { LIMITS } from '../ledger/limits.ts';
 import { Rejected, rejected } from '../ledger/rejection.ts';
-import { decodeResult } from '../ledger/result.ts';
 import { decodeTransaction } from '../ledger/transaction.ts';
 import type { Custody } from '../ports/custody.ts';
 import { submitCustodial } from './custodial.ts';
-import { finalBlock, finalResults } from './history.ts';
+import { eventsAfter } from './events.ts';
+import { finalBlock } from './history.ts';
 import { receiptOf, stateProofOf } from './prove.ts';
 import { answerQuery } from './query.ts';
 import type { Replica } from './replica.ts';
 import { finalStatus, pendingStatus, submit } from './submit.ts';
 
 const SCAN_MAX = 4096;
-/** Results of this many heights are read at once when looking for events. */
-const EVENT_HEIGHTS = 64;
 
 /** Builds the service of a node. */
 export function ledgerService(replica: Replica, custody: Custody): LedgerService {
@@ -218,49 +214,6 @@ function summaryOf({ id, header, transactions }: Block): BlockSummary {
     return transaction.id;
   });
   return { id, header, transactions: ids };
-}
-
-async function eventsAfter(
-  replica: Replica,
-  after: EventCursor,
-  limit: number,
-): Promise<LedgerEvent[]> {
-  const events: LedgerEvent[] = [];
-  const head = replica.head.header.height!;
-  for (let from = Math.max(1, after.height); from <= head; from += EVENT_HEIGHTS) {
-    const count = Math.min(EVENT_HEIGHTS, head - from + 1);
-    const heights = Array.from({ length: count }, (_, index) => from + index);
-    const results = await finalResults(replica, heights);
-    for (const [index, height] of heights.entries()) {
-      if (results[index]!.length === 0) continue;
-      const { header } = await finalBlock(replica, height);
-      for (const event of eventsOf(height, header.time, results[index]!)) {
-        if (!isAfter(event, after)) continue;
-        if (events.length >= limit) return events;
-        events.push(event);
-      }
-    }
-  }
-  return events;
-}
-
-function* eventsOf(height: number, time: number, results: Uint8Array[]): Generator<LedgerEvent> {
-  for (const [transactionIndex, encoded] of results.entries()) {
-    const result = decodeResult(encoded);
-    if (result.status !== 'committed') continue;
-    for (const [eventIndex, { type, data }] of result.events.entries()) {
-      const { transaction } = result;
-      yield { height, transactionIndex, eventIndex, transaction, time, type, data };
-    }
-  }
-}
-
-function isAfter(event: LedgerEvent, after: EventCursor): boolean {
-  if (event.height !== after.height) return event.height > after.height;
-  if (event.transactionIndex !== after.transactionIndex) {
-    return event.transactionIndex > after.transactionIndex;
-  }
-  return event.eventIndex > after.eventIndex;
 }
 
 function consensusStatus(replica: Replica): ConsensusStatus {

@@ -3,66 +3,97 @@ import assert from 'node:assert/strict';
 import { toHex } from '../../shared/bytes/text.ts';
 import { decodeRecord } from '../../shared/consensus/record.ts';
 import type { SafetyRecord } from '../../shared/consensus/safety.ts';
-import { statementDigest } from '../../shared/ledger/certificate.ts';
+import { type Statement, statementDigest } from '../../shared/ledger/certificate.ts';
 import type { Replica } from '../../shared/replica/replica.ts';
+import type { Watch } from './faulty-ports.ts';
 
+/** What has to hold over all nodes that follow the rules. */
 export class Invariants {
-  readonly #blocks = new Map<number, string>();
-  readonly #roots = new Map<number, string>();
-  readonly #records = new Map<string, SafetyRecord>();
-  readonly #votes = new Map<string, string>();
-  readonly #timeouts = new Map<string, number>();
+  readonly #final = new Map<number, { id: string; stateRoot: string; time: number }>();
 
-  /** I1, I5: no two final blocks of one height, and one state root a height. */
-  committed(replica: Replica): void {
+  /** I1, I5: no two final blocks of one height, one state root a height; block time is bounded. */
+  committed(replica: Replica, latest: number): void {
     const { header, id } = replica.head;
+    const { stateRoot, time } = header;
     const height = header.height!;
-    assert.equal(this.#blocks.get(height) ?? id, id, `I1: two final blocks at height ${height}`);
-    this.#blocks.set(height, id);
-    const root = this.#roots.get(height) ?? header.stateRoot;
-    assert.equal(root, header.stateRoot, `I5: two state roots at height ${height}`);
-    this.#roots.set(height, root);
+    const known = this.#final.get(height) ?? { id, stateRoot, time };
+    this.#final.set(height, known);
+    assert.equal(id, known.id, `I1: two final blocks at height ${height}`);
+    assert.equal(stateRoot, known.stateRoot, `I5: two state roots at height ${height}`);
+    assert.ok(time <= latest, `a final block’s time is ${time - latest} ms too late`);
+    const parentTime = this.#final.get(height - 1)?.time ?? 0;
+    assert.ok(time >= parentTime, 'a final block’s time is before its parent’s');
+  }
+}
+
+/** What has to hold for one node over all its lives. */
+export class NodeWatch implements Watch {
+  readonly #label: string;
+  readonly #failed: (error: Error) => void;
+  #record: SafetyRecord | undefined;
+  /** Statements that were durable once, by digest. */
+  readonly #durable = new Set<string>();
+  readonly #votes = new Map<string, string>();
+  readonly #timedOut = new Map<number, number>();
+
+  constructor(label: string, failed: (error: Error) => void) {
+    this.#label = label;
+    this.#failed = failed;
+  }
+
+  /** The highest round that this node voted in, over all epochs. */
+  get rounds(): number {
+    return this.#votes.size;
   }
 
   /** I3: nothing in a stored safety record lowers, by (epoch, round). */
-  saved(member: string, bytes: Uint8Array): void {
-    const next = decodeRecord(bytes);
-    const before = this.#records.get(member);
-    this.#records.set(member, next);
-    if (!before) return;
-    assert.ok(next.epoch >= before.epoch, 'I3: the epoch lowered');
-    if (next.epoch > before.epoch) return;
-    assert.ok(next.votedRound >= before.votedRound, 'I3: votedRound lowered');
-    assert.ok(next.highQc.round >= before.highQc.round, 'I3: the highest QC lowered');
-    assert.ok(
-      (next.highTc?.round ?? 0) >= (before.highTc?.round ?? 0),
-      'I3: the highest TC lowered',
-    );
+  saved(bytes: Uint8Array): void {
+    this.#check(() => {
+      const next = decodeRecord(bytes);
+      const before = this.#record;
+      this.#record = next;
+      if (next.statement) this.#stated(next.statement);
+      if (!before) return;
+      assert.ok(next.epoch >= before.epoch, 'I3: the epoch lowered');
+      if (next.epoch > before.epoch) return;
+      assert.ok(next.votedRound >= before.votedRound, 'I3: votedRound lowered');
+      assert.ok(next.highQc.round >= before.highQc.round, 'I3: the highest QC lowered');
+      const [tc, tcBefore] = [next.highTc?.round ?? 0, before.highTc?.round ?? 0];
+      assert.ok(tc >= tcBefore, 'I3: the highest TC lowered');
+    });
   }
 
-  /** I2, I4: what is signed is the statement of the stored record; one vote a round, none timed out. */
-  signed(member: string, digest: Uint8Array): void {
-    const statement = this.#records.get(member)?.statement;
-    assert.ok(statement, 'I4: a signature without a record');
-    const expected = toHex(statementDigest(statement));
-    assert.equal(
-      toHex(digest),
-      expected,
-      'I4: a signature for another statement than the stored one',
-    );
-    const epoch = `${member} ${statement.epoch}`;
+  /** I4: a signature exists only for a statement that is durable. */
+  signed(digest: Uint8Array): void {
+    this.#check(() => {
+      assert.ok(this.#durable.has(toHex(digest)), 'I4: a signature for no durable statement');
+    });
+  }
+
+  /** I2: at the most one vote a round, and none at or below a round that was timed out. */
+  #stated(statement: Statement): void {
+    const digest = toHex(statementDigest(statement));
+    if (this.#durable.has(digest)) return;
+    this.#durable.add(digest);
+    const { epoch, round } = statement;
+    const timedOut = this.#timedOut.get(epoch) ?? 0;
     if (statement.kind === 'timeout') {
-      this.#timeouts.set(epoch, Math.max(statement.round, this.#timeouts.get(epoch) ?? 0));
+      assert.ok(round > timedOut, `I2: two timeouts of epoch ${epoch}, round ${round}`);
+      this.#timedOut.set(epoch, round);
       return;
     }
-    const round = `${epoch} ${statement.round}`;
-    const vote = this.#votes.get(round) ?? statement.block;
-    assert.equal(vote, statement.block, `I2: two votes of ${round}`);
-    const isNew = !this.#votes.has(round);
-    this.#votes.set(round, statement.block);
-    if (isNew) {
-      const timedOut = this.#timeouts.get(epoch) ?? 0;
-      assert.ok(statement.round > timedOut, `I2: a vote of ${round}, timed out up to ${timedOut}`);
+    const place = `epoch ${epoch}, round ${round}`;
+    const vote = this.#votes.get(place) ?? statement.block;
+    this.#votes.set(place, vote);
+    assert.equal(vote, statement.block, `I2: two votes of ${place}`);
+    assert.ok(round > timedOut, `I2: a vote of ${place}, timed out up to ${timedOut}`);
+  }
+
+  #check(assertion: () => void): void {
+    try {
+      assertion();
+    } catch (error) {
+      this.#failed(new Error(`${this.#label}: ${(error as Error).message}`));
     }
   }
 }

@@ -1,32 +1,65 @@
-/** `npm run simulate -- --seed S` replays one seed; `--seeds N --from S --replicas n` sweeps. */
+/**
+ * `npm run simulate -- --seed S` replays one seed with a readable trace; `--seeds N --from S
+ * --replicas 1..10 --json` sweeps and prints one summary line.
+ */
 import { Command } from 'commander';
 import { simulate } from './run.ts';
 
 const options = new Command()
-  .option('--seed <number>', 'one seed')
+  .option('--seed <number>', 'one seed, with its trace')
   .option('--seeds <number>', 'how many', '100')
   .option('--from <number>', 'the first', '1')
-  .option('--replicas <number>', 'validators', '4')
+  .option('--replicas <range>', 'validators: a number, or a range such as 1..10', '4')
+  .option('--minutes <number>', 'go on for this long instead')
+  .option('--json', 'nothing but the summary line')
   .parse()
-  .opts<{ seed?: string; seeds: string; from: string; replicas: string }>();
+  .opts<{
+    seed?: string;
+    seeds: string;
+    from: string;
+    replicas: string;
+    minutes?: string;
+    json?: true;
+  }>();
 
-const from = Number(options.seed ?? options.from);
-const count = options.seed === undefined ? Number(options.seeds) : 1;
-const sums = { seeds: 0, blocks: 0, crashes: 0, acknowledged: 0, violations: 0 };
-let firstFailing: number | undefined;
-for (let seed = from; seed < from + count; seed++) {
-  try {
-    const run = await simulate(seed, Number(options.replicas));
-    sums.blocks += run.height;
-    sums.crashes += run.crashes;
-    sums.acknowledged += run.acknowledged;
-  } catch (error) {
-    sums.violations++;
-    firstFailing ??= seed;
-    process.stderr.write(`seed ${seed}: ${(error as Error).message}\n`);
-    if (count === 1) throw error;
+const [low, high = low] = options.replicas.split('..').map(Number) as [number, number?];
+if (options.seed !== undefined) {
+  const run = await simulate(Number(options.seed), low, (line) =>
+    process.stdout.write(`${line}\n`),
+  );
+  process.stdout.write(`${JSON.stringify(run)}\n`);
+} else {
+  const sums = { seeds: 0, rounds: 0, commits: 0, acknowledged: 0, messages: 0, violations: 0 };
+  const faults: Record<string, number> = {};
+  let firstFailing: string | null = null;
+  const started = Date.now();
+  const first = Number(options.from);
+  const until = started + Number(options.minutes ?? 0) * 60_000;
+  const goesOn = (count: number): boolean =>
+    options.minutes === undefined ? count < Number(options.seeds) : Date.now() < until;
+  for (let count = 0; goesOn(count); count++) {
+    const seed = first + count;
+    const replicas = low + (count % (high - low + 1));
+    try {
+      const run = await simulate(seed, replicas);
+      for (const key of ['rounds', 'commits', 'acknowledged', 'messages'] as const) {
+        sums[key] += run[key];
+      }
+      for (const [kind, number] of Object.entries(run.faults)) {
+        faults[kind] = (faults[kind] ?? 0) + number;
+      }
+    } catch (error) {
+      sums.violations++;
+      firstFailing ??= `--seed ${seed} --replicas ${replicas}`;
+      if (!options.json) {
+        process.stderr.write(
+          `--seed ${seed} --replicas ${replicas}: ${(error as Error).message}\n`,
+        );
+      }
+    }
+    sums.seeds++;
   }
-  sums.seeds++;
+  const seconds = Math.round((Date.now() - started) / 1000);
+  process.stdout.write(`${JSON.stringify({ ...sums, faults, firstFailing, seconds })}\n`);
+  process.exitCode = sums.violations > 0 ? 1 : 0;
 }
-process.stdout.write(`${JSON.stringify({ ...sums, firstFailing: firstFailing ?? null })}\n`);
-process.exitCode = sums.violations > 0 ? 1 : 0;

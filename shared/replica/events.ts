@@ -1,0 +1,52 @@
+/** Events of the final history, in order: height, transaction, event. */
+import type { EventCursor, LedgerEvent } from '../api/ledger-service.ts';
+import { decodeResult } from '../ledger/result.ts';
+import { finalBlock, finalResults } from './history.ts';
+import type { Replica } from './replica.ts';
+
+/** Results of this many heights are read at once. */
+const EVENT_HEIGHTS = 64;
+
+/** At most `limit` events after a cursor that are final on this node; fewer where there are no more. */
+export async function eventsAfter(
+  replica: Replica,
+  after: EventCursor,
+  limit: number,
+): Promise<LedgerEvent[]> {
+  const events: LedgerEvent[] = [];
+  const head = replica.head.header.height!;
+  for (let from = Math.max(1, after.height); from <= head; from += EVENT_HEIGHTS) {
+    const count = Math.min(EVENT_HEIGHTS, head - from + 1);
+    const heights = Array.from({ length: count }, (_, index) => from + index);
+    const results = await finalResults(replica, heights);
+    for (const [index, height] of heights.entries()) {
+      if (results[index]!.length === 0) continue;
+      const { header } = await finalBlock(replica, height);
+      for (const event of eventsOf(height, header.time, results[index]!)) {
+        if (!isAfter(event, after)) continue;
+        if (events.length >= limit) return events;
+        events.push(event);
+      }
+    }
+  }
+  return events;
+}
+
+function* eventsOf(height: number, time: number, results: Uint8Array[]): Generator<LedgerEvent> {
+  for (const [transactionIndex, encoded] of results.entries()) {
+    const result = decodeResult(encoded);
+    if (result.status !== 'committed') continue;
+    for (const [eventIndex, { type, data }] of result.events.entries()) {
+      const { transaction } = result;
+      yield { height, transactionIndex, eventIndex, transaction, time, type, data };
+    }
+  }
+}
+
+function isAfter(event: LedgerEvent, after: EventCursor): boolean {
+  if (event.height !== after.height) return event.height > after.height;
+  if (event.transactionIndex !== after.transactionIndex) {
+    return event.transactionIndex > after.transactionIndex;
+  }
+  return event.eventIndex > after.eventIndex;
+}

@@ -1,0 +1,249 @@
+/**
+ * A simulated node: real replicas over one memory store. A *process* keeps one replica until it
+ * crashes; a *function* opens one for every input, from durable state only, so that several can be
+ * under way at once over the same store.
+ */
+import { memoryStores } from '../../node/memory/stores.ts';
+import type { NodeStores } from '../../node/node-stores.ts';
+import type { Transaction } from '../../shared/ledger/transaction.ts';
+import type { Time, Waited } from '../../shared/ports/time.ts';
+import { ring } from '../../shared/replica/alarm.ts';
+import { openReplica } from '../../shared/replica/open.ts';
+import { receive } from '../../shared/replica/receive.ts';
+import { type Ports, quiet, type Replica } from '../../shared/replica/replica.ts';
+import { submit } from '../../shared/replica/submit.ts';
+import { tellStanding } from '../../shared/replica/tell.ts';
+import { counterCatalog } from '../support/counter-contract.ts';
+import type { LocalNetwork } from '../support/local-network.ts';
+import { faultyPorts, type Life, type Watch, type World } from './faulty-ports.ts';
+import type { Endpoint, Network, Tamper } from './network.ts';
+
+export type Host = 'process' | 'function';
+
+export interface NodeOptions {
+  readonly world: World;
+  readonly network: Network;
+  readonly keys: LocalNetwork;
+  readonly member: string;
+  readonly label: string;
+  readonly host: Host;
+  readonly watch: Watch;
+  readonly committed: (replica: Replica) => void;
+  readonly failed: (error: Error) => void;
+  readonly log: (label: string, event: string, fields?: unknown) => void;
+  /** What this node makes of what it sends, where it is hostile. */
+  readonly tamper?: Tamper;
+  readonly tamperReply?: (request: Uint8Array, reply: Uint8Array) => Uint8Array | null;
+}
+
+interface Alive extends Life {
+  replica: Replica | undefined;
+  cancelAlarm: () => void;
+}
+
+export class SimulatedNode implements Endpoint {
+  readonly member: string;
+  readonly label: string;
+  readonly stores: NodeStores = memoryStores();
+  readonly #options: NodeOptions;
+  /** The lives that are not over: one of a process, any number of a function. */
+  readonly #lives = new Set<Alive>();
+  /** A function's alarm outlives its invocations. */
+  #durableAlarm: { at: number; waited: Waited; cancel: () => void } | undefined;
+  #clockOffset = 0;
+  crashes = 0;
+
+  constructor(options: NodeOptions) {
+    this.#options = options;
+    this.member = options.member;
+    this.label = options.label;
+    if (options.host === 'process') this.start();
+  }
+
+  /** The replica of a process that is up. */
+  get replica(): Replica | undefined {
+    const [life] = this.#lives;
+    return life?.replica;
+  }
+
+  get isIdle(): boolean {
+    if (this.#options.host === 'function') return this.#lives.size === 0 && !this.#durableAlarm;
+    return this.replica?.alarmAt === null;
+  }
+
+  setClock(offset: number): void {
+    this.#clockOffset = offset;
+  }
+
+  /** Starts a process from what its store holds, and asks what it missed. */
+  start(): void {
+    const life = this.#newLife();
+    this.#open(life).then(
+      (replica) => {
+        if (life.alive) void tellStanding(replica);
+      },
+      (error: Error) => {
+        if (!life.alive) return;
+        // A store that fails at the start: the process ends and is started again.
+        this.#options.log(this.label, 'start-failed', { error: error.message });
+        life.crash();
+      },
+    );
+  }
+
+  /** Ends all that runs of this node; a process comes back after a while. */
+  crash(): void {
+    for (const life of this.#lives) life.crash();
+  }
+
+  async deliver(from: string, message: Uint8Array): Promise<Uint8Array> {
+    return this.#run((replica) => receive(replica, from, message));
+  }
+
+  submit(transaction: Transaction, waitMs: number): ReturnType<typeof submit> {
+    return this.#run((replica) => submit(replica, transaction, waitMs));
+  }
+
+  /** A replica on this node's store that nothing can disturb, for reading. */
+  inspect(): Promise<Replica> {
+    const { keys } = this.#options;
+    const refuse = async (): Promise<never> => {
+      throw new Error('an inspection sends and signs nothing');
+    };
+    const time: Time = { now: () => this.#now(), alarm: () => {}, after: () => () => {} };
+    const signer = { publicKey: keys.nodeKey(this.member), sign: refuse };
+    return openReplica({
+      genesis: keys.genesis,
+      member: this.member,
+      catalog: counterCatalog,
+      ports: { ...this.stores, signer, peers: { request: refuse }, time },
+      store: this.label,
+      log: () => {},
+    });
+  }
+
+  /** One input: on the process's replica, or on one that is opened for it and ends with its work. */
+  async #run<T>(input: (replica: Replica) => Promise<T>): Promise<T> {
+    if (this.#options.host === 'process') {
+      const { replica } = this;
+      if (!replica) throw new Error(`${this.label} is down`);
+      return input(replica);
+    }
+    const life = this.#newLife();
+    try {
+      const replica = await this.#open(life);
+      return await input(replica);
+    } finally {
+      if (life.replica) void quiet(life.replica).then(() => this.#end(life));
+      else this.#end(life);
+    }
+  }
+
+  #newLife(): Alive {
+    const life: Alive = {
+      alive: true,
+      replica: undefined,
+      cancelAlarm: () => {},
+      crash: () => {
+        if (!life.alive) return;
+        this.crashes++;
+        this.#options.log(this.label, 'crash');
+        this.#end(life);
+        if (this.#options.host === 'function') return;
+        const { scheduler } = this.#options.world;
+        scheduler.after(scheduler.between(10, 1500), () => this.start());
+      },
+    };
+    this.#lives.add(life);
+    return life;
+  }
+
+  #end(life: Alive): void {
+    life.alive = false;
+    if (life.replica) life.replica.stopped = true;
+    life.cancelAlarm();
+    this.#lives.delete(life);
+  }
+
+  async #open(life: Alive): Promise<Replica> {
+    const { world, keys, watch, network, tamper } = this.#options;
+    const { member } = this;
+    const key = {
+      publicKey: keys.nodeKey(member),
+      sign: (digest: Uint8Array) => keys.signAs(member, digest),
+    };
+    const ports: Ports = {
+      ...faultyPorts(world, life, this.stores, key, watch),
+      peers: {
+        request: async (to, message) => {
+          const sent = tamper ? await tamper(to, message) : message;
+          if (!life.alive || !sent) return new Promise<never>(() => {});
+          return network.request(this, life, to, sent, (target, request, reply) =>
+            target instanceof SimulatedNode ? target.tamperReply(request, reply) : reply,
+          );
+        },
+      },
+      time: this.#time(life),
+    };
+    const replica = await openReplica({
+      genesis: keys.genesis,
+      member,
+      catalog: counterCatalog,
+      ports,
+      store: this.label,
+      log: (event, fields) => this.#options.log(this.label, event, fields),
+    });
+    life.replica = replica;
+    replica.commitListeners.add(() => this.#options.committed(replica));
+    return replica;
+  }
+
+  tamperReply(request: Uint8Array, reply: Uint8Array): Uint8Array | null {
+    const { tamperReply } = this.#options;
+    return tamperReply ? tamperReply(request, reply) : reply;
+  }
+
+  #now(): number {
+    return this.#options.world.scheduler.now + this.#clockOffset;
+  }
+
+  #time(life: Alive): Time {
+    const { scheduler } = this.#options.world;
+    return {
+      now: () => this.#now(),
+      alarm: (at, waited) => {
+        life.cancelAlarm();
+        if (at === null || !life.alive) return;
+        if (this.#options.host === 'function') this.#setDurableAlarm(at, waited);
+        life.cancelAlarm = scheduler.after(Math.max(0, at - this.#now()), () => {
+          if (life.alive && life.replica) void ring(life.replica);
+        });
+      },
+      after: (ms, call) => scheduler.after(ms, () => life.alive && call()),
+    };
+  }
+
+  /** One alarm a node: the earlier of two, with the longer wait. */
+  #setDurableAlarm(at: number, waited: Waited): void {
+    const known = this.#durableAlarm;
+    known?.cancel();
+    const both = known
+      ? { at: Math.min(at, known.at), waited: longer(known.waited, waited) }
+      : { at, waited };
+    const { scheduler } = this.#options.world;
+    const cancel = scheduler.after(Math.max(0, both.at - this.#now()), () => {
+      this.#durableAlarm = undefined;
+      this.#run((replica) => ring(replica, both.waited)).catch(() => {
+        // The queue delivers it once more.
+        const retryMs = scheduler.between(50, 500);
+        this.#setDurableAlarm(this.#now() + retryMs, both.waited);
+      });
+    });
+    this.#durableAlarm = { ...both, cancel };
+  }
+}
+
+function longer(a: Waited, b: Waited): Waited {
+  if (a.height !== b.height) return a.height > b.height ? a : b;
+  return a.rings >= b.rings ? a : b;
+}

@@ -1,0 +1,104 @@
+/** What a seed does to its network: drawn once, before it starts. */
+import { faultsTolerated } from '../../shared/consensus/validators.ts';
+import { DEFAULT_PARAMETERS } from '../../shared/ledger/limits.ts';
+import { type Cluster, PARAMETERS, SKEW_MS_MAX } from './cluster.ts';
+import type { Faults } from './faults.ts';
+import type { Host } from './node.ts';
+import { Scheduler } from './scheduler.ts';
+
+/** The bad time of a run. */
+export const BAD_MS = 4000;
+
+export interface Cast {
+  readonly host: Host;
+  readonly hostile: number;
+  readonly twins: number;
+}
+
+/** Who takes part: every other seed runs every input from durable state only, as a function does. */
+export function castOf(seed: number, replicas: number): Cast {
+  const draw = new Scheduler(seed ^ 0x5eed, 0);
+  const faulty = draw.pick([0, 1, 1]) * draw.between(0, faultsTolerated(replicas));
+  const twins = draw.between(0, faulty);
+  return { host: seed % 2 === 0 ? 'process' : 'function', hostile: faulty - twins, twins };
+}
+
+export function drawFaults({ scheduler }: Cluster): Faults {
+  return {
+    drop: scheduler.pick([0, 0.02, 0.1, 0.25]),
+    repeat: scheduler.pick([0, 0.1]),
+    replay: scheduler.pick([0, 0, 0.05]),
+    delayMsMax: scheduler.pick([5, 30, 200]),
+    crash: scheduler.pick([0, 0.0005, 0.003]),
+    storeError: scheduler.pick([0, 0, 0.002, 0.01]),
+    signerError: scheduler.pick([0, 0, 0.02]),
+    storeMsMax: scheduler.pick([0, 0, 0, 5]),
+    signerMsMax: scheduler.pick([0, 0, 20, 100]),
+    skewMsMax: scheduler.pick([0, SKEW_MS_MAX]),
+  };
+}
+
+/** Partitions that come and go: full ones, partial ones, one-way ones, and twins that change sides. */
+export function schedulePartitions(cluster: Cluster): void {
+  const { scheduler, network, counts } = cluster;
+  const labels = network.endpoints.map(({ label }) => label);
+  for (let cut = 0; cut < scheduler.between(0, 3); cut++) {
+    const start = scheduler.between(0, BAD_MS);
+    const kind = scheduler.pick(['partition', 'one-way', 'partial'] as const);
+    scheduler.after(start, () => {
+      counts[kind] = (counts[kind] ?? 0) + 1;
+      const side = new Set(labels.filter(() => scheduler.chance(0.4)));
+      for (const a of labels) {
+        for (const b of labels) {
+          if (a === b) continue;
+          if (kind === 'partial' ? scheduler.chance(0.3) : side.has(a) && !side.has(b)) {
+            network.cut(a, b);
+            if (kind === 'partition') network.cut(b, a);
+          }
+        }
+      }
+    });
+    scheduler.after(start + scheduler.between(100, 2000), () => network.heal());
+  }
+  for (let at = 0; at < BAD_MS; at += scheduler.between(50, 400)) {
+    scheduler.after(at, () => network.drawRoutes());
+    scheduler.after(at + 20, () => void cluster.stir());
+  }
+}
+
+/** Clocks that are off, and jump. */
+export function scheduleClocks(cluster: Cluster): void {
+  const { scheduler, counts } = cluster;
+  const { skewMsMax } = cluster.faults;
+  if (skewMsMax === 0) return;
+  for (const node of cluster.nodes) {
+    for (let jump = 0; jump < scheduler.between(1, 3); jump++) {
+      scheduler.after(jump === 0 ? 0 : scheduler.between(0, BAD_MS), () => {
+        counts['clock-jump'] = (counts['clock-jump'] ?? 0) + 1;
+        node.setClock(scheduler.between(-skewMsMax, skewMsMax));
+      });
+    }
+  }
+}
+
+/** Members decide something in the midst of it: other parameters, or who validates. */
+export function scheduleDecisions(cluster: Cluster, submit: SubmitLater): void {
+  const { scheduler, members } = cluster;
+  if (!scheduler.chance(0.3)) return;
+  const parameters = { ...DEFAULT_PARAMETERS, ...PARAMETERS, tenureRounds: scheduler.pick([1, 3]) };
+  const last = members.at(-1)!;
+  const action = scheduler.chance(0.5)
+    ? ({ kind: 'set-parameters', parameters } as const)
+    : ({ kind: 'set-validator', member: last, validator: false } as const);
+  if (members.length < 5 && action.kind === 'set-validator') return;
+  const start = scheduler.between(0, BAD_MS / 2);
+  for (const [index, { member, transaction }] of cluster.decision(action, 60_000).entries()) {
+    submit(start + index * scheduler.between(20, 200), member, transaction);
+  }
+}
+
+type SubmitLater = (
+  delayMs: number,
+  member: string,
+  transaction: ReturnType<Cluster['raise']>,
+) => void;
