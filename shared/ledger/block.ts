@@ -2,9 +2,9 @@
  * Headers and blocks. A header is deterministic CBOR; its tagged digest is the block's id.
  * Certificates travel beside the header: no signature enters an id.
  */
-import { type Cbor, decodeCbor, decodeLoosely, encodeCbor } from '../bytes/cbor.ts';
+import { type Cbor, decodeLoosely, encodeCbor } from '../bytes/cbor.ts';
 import { type Digest, taggedDigest } from '../bytes/digest.ts';
-import { fromHex, toHex } from '../bytes/text.ts';
+import { equalBytes, fromHex, toHex } from '../bytes/text.ts';
 import {
   decodeQc,
   decodeTc,
@@ -57,9 +57,14 @@ export interface Block {
   readonly tc: TimeoutCertificate | null;
 }
 
+// A header is encoded again wherever its id, its block or a proof is made.
+const encodedHeaders = new WeakMap<Header, Uint8Array>();
+
 /** Deterministic CBOR of a header: the bytes under the block's id. */
 export function encodeHeader(header: Header): Uint8Array {
-  return encodeCbor({
+  const known = encodedHeaders.get(header);
+  if (known) return known;
+  const bytes = encodeCbor({
     ledger: fromHex(header.ledger),
     epoch: header.epoch,
     round: header.round,
@@ -75,6 +80,8 @@ export function encodeHeader(header: Header): Uint8Array {
     validatorsHash: fromHex(header.validatorsHash),
     nextValidatorsHash: header.nextValidatorsHash && fromHex(header.nextValidatorsHash),
   });
+  encodedHeaders.set(header, bytes);
+  return bytes;
 }
 
 /** The id of the block with this header. */
@@ -85,7 +92,7 @@ const HEADER_FIELDS = 14;
 
 /** Decodes a header; throws an Error where the bytes are none. */
 export function decodeHeader(bytes: Uint8Array): Header {
-  const map = decodeCbor(bytes) as Record<string, Cbor>;
+  const map = decodeLoosely(bytes) as Record<string, Cbor>;
   if (typeof map !== 'object' || map === null || Object.keys(map).length !== HEADER_FIELDS) {
     throw new Error('not a header');
   }
@@ -101,7 +108,7 @@ export function decodeHeader(bytes: Uint8Array): Header {
   };
   const author = map.author;
   if (typeof author !== 'string') throw new Error('header.author');
-  return {
+  const header: Header = {
     ledger: digest('ledger'),
     epoch: natural('epoch'),
     round: natural('round'),
@@ -117,6 +124,8 @@ export function decodeHeader(bytes: Uint8Array): Header {
     validatorsHash: digest('validatorsHash'),
     nextValidatorsHash: map.nextValidatorsHash === null ? null : digest('nextValidatorsHash'),
   };
+  if (!equalBytes(encodeHeader(header), bytes)) throw new Error('a header in another form');
+  return header;
 }
 
 /** The whole block as one CBOR item, for storage and the wire. */

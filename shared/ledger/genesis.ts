@@ -89,5 +89,13 @@ export type Genesis = z.infer<typeof GenesisSchema>;
 export type GenesisMember = z.infer<typeof GenesisMemberSchema>;
 
 /** The ledger id: tagged digest of the document's deterministic CBOR (maps, in any key order). */
-export const ledgerId = (genesis: Genesis): Digest =>
-  taggedDigest('fuqi/v1/genesis', encodeCbor(genesis as unknown as Cbor));
+export function ledgerId(genesis: Genesis): Digest {
+  const known = ledgerIds.get(genesis);
+  if (known) return known;
+  const id = taggedDigest('fuqi/v1/genesis', encodeCbor(genesis as unknown as Cbor));
+  ledgerIds.set(genesis, id);
+  return id;
+}
+
+// The document is large and never changes; a node asks at every start.
+const ledgerIds = new WeakMap<Genesis, Digest>();

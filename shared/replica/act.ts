@@ -36,6 +36,14 @@ export async function act(
   throw new Error(`the safety record was changed by others ${ATTEMPTS_MAX} times in a row`);
 }
 
+/**
+ * Makes certificates durable that came without a statement of one's own: a function that only heard
+ * of them would forget them, and wait for the same round for ever. Under the lock.
+ */
+export async function saveNews(replica: Replica): Promise<void> {
+  if (replica.record !== replica.durableRecord) await save(replica, replica.record);
+}
+
 /** Replaces the stored record; answers false, with the newer record read, where it was another's turn. */
 export async function save(replica: Replica, next: SafetyRecord): Promise<boolean> {
   const { heads } = replica.ports;
@@ -44,6 +52,7 @@ export async function save(replica: Replica, next: SafetyRecord): Promise<boolea
   const record = { version: saved.version, bytes: encodeRecord(saved) };
   if (await heads.swap('safety', expected, record)) {
     replica.record = saved;
+    replica.durableRecord = saved;
     return true;
   }
   const stored = await heads.read('safety');
@@ -55,5 +64,6 @@ export async function save(replica: Replica, next: SafetyRecord): Promise<boolea
     throw new Superseded(replica);
   }
   replica.record = newer;
+  replica.durableRecord = null;
   return false;
 }

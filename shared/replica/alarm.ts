@@ -8,7 +8,7 @@ import type { TimeoutEntry } from '../consensus/tally.ts';
 import { tenureEnd } from '../consensus/validators.ts';
 import { LIMITS } from '../ledger/limits.ts';
 import type { Waited } from '../ports/time.ts';
-import { act } from './act.ts';
+import { act, saveNews } from './act.ts';
 import { adoptCertificates } from './chain.ts';
 import { startDrive } from './drive.ts';
 import { expire } from './expire.ts';
@@ -70,6 +70,7 @@ export async function ring(replica: Replica, waited?: Waited): Promise<void> {
   try {
     // Told at every ring: whoever did not hear it before would never join in timing the leader out.
     await Promise.all([askAndTell(replica), first ? undefined : timeOut(replica)]);
+    await replica.lock.run(() => saveNews(replica));
   } catch (error) {
     replica.log('ring-failed', { error: String(error) });
   }

@@ -47,6 +47,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     expired: new GenerationalCache(EXPIRED_MAX),
     commitListeners: new Set(),
     record,
+    durableRecord: record,
     headVersion: version,
     head,
     epoch,

@@ -71,6 +71,8 @@ export interface Replica extends ReplicaOptions {
   readonly commitListeners: Set<(height: number) => void>;
   /** The safety record: as stored, plus certificates learned since. */
   record: SafetyRecord;
+  /** The record as this replica saved it last; null where it is not known to be the stored one. */
+  durableRecord: SafetyRecord | null;
   /** Version of the stored head record. */
   headVersion: number;
   /** The last final block. */

@@ -18,7 +18,7 @@ import { Subscriber } from './subscriber.ts';
 /** After the network healed, everything accepted ends within this much virtual time: the liveness bound. */
 export const GOOD_MS = 30_000;
 const LAST_MS = 10_000;
-const TRANSACTIONS = 12;
+const TRANSACTIONS = 10;
 const COUNTERS = 3;
 
 export interface RunSummary {

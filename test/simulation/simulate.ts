@@ -3,7 +3,7 @@
  * --replicas 1..10 --json` sweeps and prints one summary line.
  */
 import { Command } from 'commander';
-import { simulate } from './run.ts';
+import { loadWith } from './patches.ts';
 
 const options = new Command()
   .option('--seed <number>', 'one seed, with its trace')
@@ -21,6 +21,9 @@ const options = new Command()
     minutes?: string;
     json?: true;
   }>();
+
+loadWith([]);
+const { simulate } = await import('./run.ts');
 
 const [low, high = low] = options.replicas.split('..').map(Number) as [number, number?];
 if (options.seed !== undefined) {
