@@ -76,14 +76,6 @@ export const validatorsHash = (set: ValidatorSet): Digest =>
 export const validatorIndex = (set: ValidatorSet, member: string): number =>
   set.validators.findIndex((validator) => validator.member === member);
 
-/** The index of the leader of a round: each leader keeps a tenure of rounds. Rounds start at 1. */
-export const leaderIndex = (set: ValidatorSet, round: number): number =>
-  Math.floor((round - 1) / set.tenureRounds) % set.validators.length;
-
-/** The member that leads a round. */
-export const leaderOf = (set: ValidatorSet, round: number): string =>
-  set.validators[leaderIndex(set, round)]!.member;
-
 /** The last round of the tenure that holds a round: what a timeout is for. */
 export const tenureEnd = (set: ValidatorSet, round: number): number =>
   (Math.floor((round - 1) / set.tenureRounds) + 1) * set.tenureRounds;

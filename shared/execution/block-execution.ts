@@ -3,8 +3,9 @@
  * (recent ids, epochs), and the next epoch where governance asked for one. `run` is called again,
  * with what it lacked fetched, until it answers; what was done stays done.
  */
-import { decodeLoosely, encodeCbor, type Value } from '../bytes/cbor.ts';
+import { type Cbor, decodeLoosely, encodeCbor } from '../bytes/cbor.ts';
 import type { Digest } from '../bytes/digest.ts';
+import { encodeLeaders, type Leaders } from '../consensus/leaders.ts';
 import { type ValidatorSet, validatorSetOf } from '../consensus/validators.ts';
 import type { Catalog } from '../contract/catalog.ts';
 import { type EpochRecord, type MemberRecord, SYSTEM_KEYS } from '../contract/system-records.ts';
@@ -49,6 +50,8 @@ export type ExecutionMode =
   | { readonly kind: 'check' };
 
 export const RECENT_PREFIX = 'ledger/recent/';
+/** Who is passed over as a leader. A block needs it of its parent: it is read when a node starts. */
+export const LEADERS_KEY = 'ledger/leaders/current';
 /** Expired entries that one block forgets, at the most. */
 const FORGET_MAX = 8;
 /** Members ever, removed ones included, that the next validator set is drawn from. */
@@ -73,6 +76,8 @@ export class BlockExecution {
   constructor(options: {
     readonly facts: BlockFacts;
     readonly firstOfEpoch: boolean;
+    /** Who is passed over after this block, where it changes that. */
+    readonly leaders: Leaders | null;
     readonly catalog: Catalog;
     readonly ancestry: Ancestry;
     readonly mode: ExecutionMode;
@@ -84,6 +89,7 @@ export class BlockExecution {
     this.#ancestry = options.ancestry;
     this.#mode = options.mode;
     this.#candidates = options.candidates;
+    if (options.leaders) this.#put(this.#writes, LEADERS_KEY, encodeLeaders(options.leaders));
     if (this.#firstOfEpoch) {
       this.#put(this.#writes, SYSTEM_KEYS.epoch, { current: this.#facts.epoch, next: null });
     }
@@ -197,7 +203,7 @@ export class BlockExecution {
     return { set, parameters, observers: observersOf(active) };
   }
 
-  #put(writes: Map<string, Uint8Array | null>, key: string, value: Value): void {
+  #put(writes: Map<string, Uint8Array | null>, key: string, value: Cbor): void {
     writes.set(key, encodeCbor(value));
   }
 }

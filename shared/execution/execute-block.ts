@@ -13,6 +13,7 @@ import {
   type NodeHash,
 } from '../bytes/merkle.ts';
 import { fromHex } from '../bytes/text.ts';
+import { type Leaders, leadersAfter } from '../consensus/leaders.ts';
 import { validatorsHash } from '../consensus/validators.ts';
 import type { Catalog } from '../contract/catalog.ts';
 import type { Header } from '../ledger/block.ts';
@@ -38,6 +39,8 @@ export interface ChainPoint {
   readonly history: Frontier;
   /** The next epoch, from an epoch's last block on. */
   readonly next: Epoch | null;
+  /** Who of the epoch's leaders is passed over in the rounds after this block. */
+  readonly leaders: Leaders;
 }
 
 /** What executing a block gives, apart from its id. */
@@ -46,6 +49,7 @@ export interface Execution {
   readonly tree: TreeRoot;
   readonly history: Frontier;
   readonly next: Epoch | null;
+  readonly leaders: Leaders;
   readonly transactions: readonly Transaction[];
   readonly results: readonly TransactionResult[];
   readonly encodedResults: readonly Uint8Array[];
@@ -71,6 +75,7 @@ export class BlockRun {
   readonly #ancestry: Ancestry;
   readonly #height: number;
   readonly #execution: BlockExecution;
+  readonly #leaders: Leaders;
   #outcome: BlockOutcome | undefined;
 
   constructor(options: {
@@ -83,6 +88,7 @@ export class BlockRun {
     readonly candidates: readonly Transaction[];
   }) {
     const { parent, epoch, place } = options;
+    this.#leaders = leadersAfter(epoch.set, parent.leaders, place);
     if (parent.header.height === null) throw new Error('executing on a block without a height');
     this.#parent = parent;
     this.#epoch = epoch;
@@ -98,6 +104,7 @@ export class BlockRun {
         windowMs: epoch.parameters.transactionWindowMs,
       },
       firstOfEpoch: parent.header.epoch < epoch.set.epoch,
+      leaders: this.#leaders === parent.leaders ? null : this.#leaders,
       catalog: options.catalog,
       ancestry: options.ancestry,
       mode: options.mode,
@@ -146,6 +153,7 @@ export class BlockRun {
       tree: updated.root,
       history,
       next,
+      leaders: this.#leaders,
       transactions,
       results,
       encodedResults,

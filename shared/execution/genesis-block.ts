@@ -2,6 +2,7 @@
 import { encodeCbor } from '../bytes/cbor.ts';
 import { taggedDigest, ZERO_DIGEST } from '../bytes/digest.ts';
 import { merkleRoot } from '../bytes/merkle.ts';
+import { EVERYBODY } from '../consensus/leaders.ts';
 import { validatorSetOf, validatorsHash } from '../consensus/validators.ts';
 import { genesisState } from '../contract/genesis-state.ts';
 import { encodeHeader, type Header } from '../ledger/block.ts';
@@ -46,7 +47,7 @@ export function genesisBlock(genesis: Genesis): GenesisBlock {
   const id = taggedDigest('fuqi/v1/header', encodeHeader(header));
   const history = { size: 0, peaks: [] };
   return {
-    point: { id, header, tree: updated.root, history, next: null },
+    point: { id, header, tree: updated.root, history, next: null, leaders: EVERYBODY },
     epoch,
     values,
     pages: updated.pages,

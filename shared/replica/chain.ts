@@ -5,9 +5,9 @@
 
 import { encodeCbor } from '../bytes/cbor.ts';
 import { equalBytes } from '../bytes/text.ts';
+import { leaderOf } from '../consensus/leaders.ts';
 import { adopt, currentRound } from '../consensus/safety.ts';
 import {
-  leaderOf,
   startQc,
   type VerifiedQc,
   type VerifiedTc,
@@ -81,12 +81,16 @@ export async function insert(
   // What is kept and passed on are the checked certificates: one that was recognised by its round and
   // block was not read any further, and may have come with junk for signatures.
   const block: Block = { ...received, qc, tc };
-  const misplaced = checkPlace(replica, block);
+  const misplaced = checkPlace(block);
   if (misplaced) return new Refused(misplaced);
   const known = replica.pending.get(block.id);
   if (known) return { block: known, qc, tc };
   const parent = pointOf(replica, header.parent);
   if (!parent) return new Refused(`parent ${header.parent} is not known`, true);
+  const leader = leaderOf(set, parent.leaders, header.round);
+  if (header.author !== leader) {
+    return new Refused(`author ${header.author}, expected ${leader}`);
+  }
   if (header.time < parent.header.time) return new Refused('a time before its parent’s');
   const inserted = await executeOn(replica, parent, block);
   if (inserted instanceof Refused) return inserted;
@@ -96,13 +100,11 @@ export async function insert(
   return { block: inserted, qc, tc };
 }
 
-function checkPlace(replica: Replica, { header, qc, tc }: Block): string | undefined {
+function checkPlace({ header, qc, tc }: Block): string | undefined {
   if (header.round < 1) return 'round 0';
   if (header.parent !== qc.block || header.parentRound !== qc.round) {
     return 'a parent that is not the certified block';
   }
-  const leader = leaderOf(replica.epoch.set, header.round);
-  if (header.author !== leader) return `author ${header.author}, expected ${leader}`;
   if (header.round === qc.round + 1) return undefined;
   if (tc && tc.round + 1 === header.round && qc.round >= highestQcRound(tc)) return undefined;
   return `round ${header.round} after a certificate of round ${qc.round}`;
@@ -146,16 +148,16 @@ export function pendingBlock(
   block: Block,
   execution: NonNullable<PendingBlock['execution']>,
 ): PendingBlock {
-  const { header, tree, history, next } = execution;
+  const { header, tree, history, next, leaders } = execution;
   const ids = new Set(execution.transactions.map(({ id }) => id));
-  return { id: block.id, header, tree, history, next, block, execution, ids };
+  return { id: block.id, header, tree, history, next, leaders, block, execution, ids };
 }
 
 /** A block that closes its epoch: the state and the history are its parent's. */
 export function closingBlock(block: Block, parent: ChainPoint): PendingBlock {
-  const { tree, history, next } = parent;
+  const { tree, history, next, leaders } = parent;
   const { id, header } = block;
-  return { id, header, tree, history, next, block, execution: null, ids: new Set() };
+  return { id, header, tree, history, next, leaders, block, execution: null, ids: new Set() };
 }
 
 function decodeAll(replica: Replica, encoded: readonly Uint8Array[]): Transaction[] | Refused {

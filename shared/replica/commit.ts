@@ -42,8 +42,8 @@ export async function commit(
     await replica.ports.state.write(batchOf(block, descendantsOf(block, chain), qc));
   }
   const newest = final.at(-1)!;
-  const { id, header, tree, history, next } = newest;
-  await moveHead(replica, { id, header, tree, history, next });
+  const { id, header, tree, history, next, leaders } = newest;
+  await moveHead(replica, { id, header, tree, history, next, leaders });
   for (const block of final) settle(replica, block);
   if (newest.next) await startEpoch(replica, newest);
   await prune(replica);

@@ -6,7 +6,7 @@
 import type { Digest } from '../bytes/digest.ts';
 import { currentRound, decideProposal } from '../consensus/safety.ts';
 import { VoteTally } from '../consensus/tally.ts';
-import { leaderOf, type VerifiedQc, type VerifiedTc } from '../consensus/validators.ts';
+import type { VerifiedQc, VerifiedTc } from '../consensus/validators.ts';
 import { closingHeader } from '../execution/execute-block.ts';
 import { type Block, blockId, encodeBlock } from '../ledger/block.ts';
 import { Rejected, type RejectionCode } from '../ledger/rejection.ts';
@@ -18,6 +18,7 @@ import { expire } from './expire.ts';
 import { route } from './forward.ts';
 import {
   inBackground,
+  leaderNow,
   needsCommit,
   otherValidators,
   ownIndex,
@@ -78,7 +79,7 @@ type Idle = 'not-leader' | 'nothing-to-do' | 'blocked';
 async function propose(replica: Replica): Promise<Proposal | Idle> {
   const { record, epoch } = replica;
   const round = currentRound(record);
-  if (ownIndex(replica) < 0 || leaderOf(epoch.set, round) !== replica.member) return 'not-leader';
+  if (ownIndex(replica) < 0 || leaderNow(replica) !== replica.member) return 'not-leader';
   const parent = pointOf(replica, record.highQc.block);
   if (!parent) return 'blocked';
   if (record.votedRound >= round) return repropose(replica, round);

@@ -1,15 +1,10 @@
 /** Brings transactions to the leader, in batches that grow while one is under way. */
 import type { Digest } from '../bytes/digest.ts';
-import { currentRound } from '../consensus/safety.ts';
-import { leaderOf } from '../consensus/validators.ts';
 import { LIMITS } from '../ledger/limits.ts';
 import type { Transaction } from '../ledger/transaction.ts';
 import { startDrive } from './drive.ts';
-import { inBackground, type Replica } from './replica.ts';
+import { inBackground, leaderNow, type Replica } from './replica.ts';
 import { ask } from './tell.ts';
-
-const leaderNow = (replica: Replica): string =>
-  leaderOf(replica.epoch.set, currentRound(replica.record));
 
 /** Brings newly admitted transactions to where blocks are made: here, or at the leader's. */
 export function route(replica: Replica, transactions: Iterable<Transaction>): void {

@@ -21,7 +21,7 @@ export interface StoredHead {
 }
 
 /** CBOR of the head record. */
-export function encodeHead(head: ChainPoint): Uint8Array {
+export function encodeHead(head: Omit<ChainPoint, 'leaders'>): Uint8Array {
   return encodeCbor([
     fromHex(head.id),
     encodeHeader(head.header),

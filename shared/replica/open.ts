@@ -6,9 +6,11 @@
 import { decodeLoosely } from '../bytes/cbor.ts';
 import type { Digest } from '../bytes/digest.ts';
 import { fromHex } from '../bytes/text.ts';
+import { decodeLeaders, EVERYBODY } from '../consensus/leaders.ts';
 import { decodeRecord } from '../consensus/record.ts';
 import { emptyRecord, enterEpoch, type SafetyRecord } from '../consensus/safety.ts';
 import { TimeoutTally } from '../consensus/tally.ts';
+import { LEADERS_KEY } from '../execution/block-execution.ts';
 import { genesisBlock } from '../execution/genesis-block.ts';
 import { encodePage } from '../execution/state-tree.ts';
 import { type Block, decodeBlock } from '../ledger/block.ts';
@@ -36,7 +38,12 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
   const { stored, version } = await readHead(options, ledger);
   const { epoch, start } = await readEpoch(options, stored.epoch);
   const record = await readRecord(options, stored.epoch, start);
-  const head = { ...stored, next: null };
+  const [leaders] = await ports.state.get([LEADERS_KEY], stored.header.height!);
+  const head = {
+    ...stored,
+    next: null,
+    leaders: leaders ? decodeLeaders(decodeLoosely(leaders)) : EVERYBODY,
+  };
   const replica: Replica = {
     ...options,
     ledger,

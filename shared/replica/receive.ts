@@ -3,7 +3,6 @@ import { decodeRequest, type Request } from '../consensus/message.ts';
 import { currentRound, decideVote } from '../consensus/safety.ts';
 import {
   faultsTolerated,
-  leaderOf,
   tenureEnd,
   validatorIndex,
   verifyStatement,
@@ -73,12 +72,12 @@ async function vote(
   if (header.round <= record.votedRound && !again) {
     return new Refused(`round ${header.round}, expected one above ${record.votedRound}`);
   }
-  // The leader's vote for its block is its signature on it.
+  // The leader's vote for its block is its signature on it. Whether the author leads, its parent says.
   const { ledger, epoch } = set;
   const statement = { kind: 'vote', ledger, epoch, round: header.round, block: block.id } as const;
-  const author = validatorIndex(set, leaderOf(set, Math.max(1, header.round)));
+  const author = validatorIndex(set, header.author);
   if (!verifyStatement(set, statement, { validator: author, signature })) {
-    return new Refused('a proposal that its leader did not sign');
+    return new Refused('a proposal that its author did not sign');
   }
   const ahead = header.time - replica.ports.time.now();
   if (Math.abs(ahead) > parameters.clockToleranceMs) {

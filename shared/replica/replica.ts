@@ -6,7 +6,8 @@
  */
 import type { TransactionStatus } from '../api/ledger-service.ts';
 import type { Digest } from '../bytes/digest.ts';
-import type { SafetyRecord } from '../consensus/safety.ts';
+import { leaderOf } from '../consensus/leaders.ts';
+import { currentRound, type SafetyRecord } from '../consensus/safety.ts';
 import type { TimeoutEntry, TimeoutTally } from '../consensus/tally.ts';
 import { validatorIndex } from '../consensus/validators.ts';
 import type { Catalog } from '../contract/catalog.ts';
@@ -151,6 +152,12 @@ export const otherMembers = (replica: Replica): string[] => [
 /** The executed block, or the head, with an id. */
 export const pointOf = (replica: Replica, id: Digest): ChainPoint | undefined =>
   replica.head.id === id ? replica.head : replica.pending.get(id);
+
+/** The member that leads the current round, as far as this replica knows the chain. */
+export function leaderNow({ record, head, pending, epoch }: Replica): string {
+  const { leaders } = pending.get(record.highQc.block) ?? head;
+  return leaderOf(epoch.set, leaders, currentRound(record));
+}
 
 /** The uncommitted blocks from one down to the head, newest first. */
 export function uncommitted(replica: Replica, id: Digest): PendingBlock[] {

@@ -7,7 +7,6 @@ import type {
 } from '../api/ledger-service.ts';
 import { decodeLoosely, type Value } from '../bytes/cbor.ts';
 import { currentRound } from '../consensus/safety.ts';
-import { leaderOf } from '../consensus/validators.ts';
 import { argumentIssues } from '../contract/argument-issues.ts';
 import type { Contract } from '../contract/define.ts';
 import {
@@ -30,7 +29,7 @@ import { eventsAfter } from './events.ts';
 import { finalBlock } from './history.ts';
 import { receiptOf, stateProofOf } from './prove.ts';
 import { answerQuery } from './query.ts';
-import type { Replica } from './replica.ts';
+import { leaderNow, type Replica } from './replica.ts';
 import { finalStatus, pendingStatus, submit } from './submit.ts';
 
 const SCAN_MAX = 4096;
@@ -226,7 +225,7 @@ function consensusStatus(replica: Replica): ConsensusStatus {
     state: waiting ? 'waiting' : busy ? 'committing' : 'idle',
     epoch: replica.epoch.set.epoch,
     round,
-    leader: leaderOf(replica.epoch.set, round),
+    leader: leaderNow(replica),
     height: header.height!,
     headId: id,
     headTime: header.time,

@@ -72,7 +72,7 @@ const LIES: readonly { what: string; lie: (block: Block) => Block; refusal: RegE
   {
     what: 'a block in another member’s name',
     lie: (block) => withHeader(block, { author: 'gamma' }),
-    refusal: /author gamma, expected alpha/,
+    refusal: /its author did not sign/,
   },
   {
     what: 'a round in another leader’s tenure',

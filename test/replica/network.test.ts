@@ -202,6 +202,20 @@ describe('a network of four replicas', () => {
     assert.ok(authors.size >= 4, [...authors].join());
   });
 
+  it('passes over a leader that is down for good, so that its turns cost few timeouts', async () => {
+    await open({ parameters: { tenureRounds: 2, baseTimeoutMs: 100, timeoutMsMax: 400 } });
+    network.stop('gamma');
+    for (let index = 0; index < 60; index++) {
+      await committed(network.service('beta').submit(raise('beta', { name: 'a', by: 1 }), 10_000));
+    }
+    const blocks = await network.service('beta').blocks(1000, 1000);
+    const rounds = blocks[0]!.header.round;
+    const skipped = blocks.filter(({ header }) => header.round > header.parentRound + 1);
+    // In turn gamma would lead every fourth tenure of two rounds.
+    assert.ok(rounds > 100, `only ${rounds} rounds`);
+    assert.ok(skipped.length <= 5, `${skipped.length} timeouts in ${rounds} rounds`);
+  });
+
   it('gives receipts and state proofs that verify with nothing but the ledger id', async () => {
     await open();
     const { id, height } = await committed(
