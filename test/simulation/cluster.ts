@@ -88,6 +88,10 @@ export class Cluster {
     return Math.max(...this.#watches.map(({ rounds }) => rounds));
   }
 
+  get hasFaultyMembers(): boolean {
+    return this.correct.length < this.members.length;
+  }
+
   failed(error: Error): void {
     this.#log('network', 'VIOLATION', { error: error.message });
     this.violation ??= error;

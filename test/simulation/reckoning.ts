@@ -28,13 +28,13 @@ export async function reckon(
     assert.ok(node.isIdle, `liveness: ${node.label} is idle and has an alarm, or is down`);
   }
   const replicas = await Promise.all(cluster.correct.map((node) => node.inspect()));
+  // The most complete one first: a faulty leader may have left others in the dark.
+  replicas.sort((a, b) => b.head.header.height! - a.head.header.height!);
   const heights = replicas.map(({ head }) => head.header.height!);
   const height = heights[0]!;
-  assert.deepEqual(
-    heights,
-    heights.map(() => height),
-    'liveness: every node has caught up',
-  );
+  if (!cluster.hasFaultyMembers) {
+    assert.equal(heights.at(-1), height, `liveness: a node is behind, of heights ${heights}`);
+  }
   for (const replica of replicas) {
     assert.equal(replica.mempool.size, 0, `liveness: ${replica.member} holds transactions`);
   }
@@ -52,10 +52,11 @@ async function assertSameHistory(
   const places = new Map<Digest, number>();
   const counters = new Map<string, number>();
   for (let at = 1; at <= height; at++) {
-    const blocks = await Promise.all(replicas.map((replica) => finalBlock(replica, at)));
+    const up = replicas.filter(({ head }) => head.header.height! >= at);
+    const blocks = await Promise.all(up.map((replica) => finalBlock(replica, at)));
     const ids = new Set(blocks.map(({ id }) => id));
     assert.equal(ids.size, 1, `I1: one block at height ${at}`);
-    const results = await Promise.all(replicas.map((replica) => finalResults(replica, [at])));
+    const results = await Promise.all(up.map((replica) => finalResults(replica, [at])));
     for (const result of results) assert.deepEqual(result, results[0], `I5: results at ${at}`);
     for (const [index, bytes] of blocks[0]!.transactions.entries()) {
       const transaction = decodeTransaction(bytes);
