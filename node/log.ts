@@ -12,11 +12,15 @@ export const openLog = (name: string, level: LogLevel): Logger =>
 /** Events that happen all the time where a member is away; an operator looks at them when searching. */
 const FREQUENT = new Set(['peer-failed', 'vote-refused', 'caught-up-to']);
 
+/** Events that an operator should hear of without searching. */
+const WARNINGS = new Set(['double-signed', 'evidence-not-reported']);
+
 /** The replica's log over a pino logger. */
 export const replicaLog =
   (log: Logger): Log =>
   (event, fields) => {
     if (FREQUENT.has(event)) log.debug(fields ?? {}, event);
+    else if (WARNINGS.has(event)) log.warn(fields ?? {}, event);
     else if (event.endsWith('-failed')) log.error(fields ?? {}, event);
     else log.info(fields ?? {}, event);
   };

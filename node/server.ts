@@ -8,6 +8,7 @@ import { decodeCbor } from '../shared/bytes/cbor.ts';
 import {
   type ContractRecord,
   effectiveContract,
+  NODE_IDENTITY,
   SYSTEM_KEYS,
 } from '../shared/contract/system-records.ts';
 import { prefixRange } from '../shared/execution/view.ts';
@@ -16,6 +17,7 @@ import { ring } from '../shared/replica/alarm.ts';
 import { openReplica } from '../shared/replica/open.ts';
 import { receive } from '../shared/replica/receive.ts';
 import type { Replica } from '../shared/replica/replica.ts';
+import { reportEvidence } from '../shared/replica/report.ts';
 import { ledgerService } from '../shared/replica/service.ts';
 import { tellStanding } from '../shared/replica/tell.ts';
 import { contracts } from '../workloads/catalog.ts';
@@ -91,6 +93,7 @@ export async function startNode(configFile: string, log: Logger): Promise<Runnin
     throw new UserError(`The node of ${member} can't start: ${(error as Error).message}`);
   }
   const opened = replica;
+  reportEvidence(opened, custodyOf(new Map([[NODE_IDENTITY, peerKey]])));
   const service = ledgerService(opened, custodyOf(new Map(identities)));
   const app = nodeApp({ service, keys: apiKeys, log });
   const keyOf = await peerKeys(opened);

@@ -5,12 +5,13 @@
 import type { Digest } from '../shared/bytes/digest.ts';
 import { type Catalog, catalog } from '../shared/contract/catalog.ts';
 import type { Contract } from '../shared/contract/define.ts';
+import { evidence } from '../shared/contract/evidence.ts';
 import { governance } from '../shared/contract/governance.ts';
 import { identity } from '../shared/contract/identity.ts';
 import { CODE_HASHES } from './code-hashes.ts';
 import { invoiceContract } from './invoice/contract.ts';
 
-const CONTRACTS: readonly Contract[] = [governance, identity, invoiceContract];
+const CONTRACTS: readonly Contract[] = [governance, identity, evidence, invoiceContract];
 
 const hashes: Readonly<Record<string, string>> = CODE_HASHES;
 

@@ -19,6 +19,11 @@ export const SOURCES: Readonly<Record<string, readonly string[]>> = {
     'shared/contract/system-records.ts',
   ],
   identity: ['shared/contract/identity.ts', 'shared/contract/system-records.ts'],
+  evidence: [
+    'shared/contract/evidence.ts',
+    'shared/contract/system-records.ts',
+    'shared/ledger/evidence.ts',
+  ],
   invoice: [
     invoice('authority'),
     invoice('claim'),

@@ -1,9 +1,10 @@
-/** `fuqi verify`: checks a receipt or a state proof offline. */
+/** `fuqi verify`: checks a receipt, a state proof or evidence of double signing offline. */
 import { existsSync, readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { isDigest } from '../../shared/bytes/digest.ts';
 import { GenesisSchema, ledgerId } from '../../shared/ledger/genesis.ts';
 import { verifyReceipt } from '../../shared/proof/verify.ts';
+import { verifyEvidenceProof } from '../../shared/proof/verify-evidence.ts';
 import { verifyStateProof } from '../../shared/proof/verify-state.ts';
 import { loadJson } from '../config.ts';
 import { UserError } from '../user-error.ts';
@@ -11,7 +12,7 @@ import { type GlobalOptions, globalOptions, layoutOf, show } from './command-con
 
 const EXIT = { VALID: 0, INVALID: 1, ERROR: 2 } as const;
 
-/** Checks parsed JSON of either kind; what was proven is summed up for people and machines. */
+/** Checks parsed JSON of any kind; what was proven is summed up for people and machines. */
 export function verifyProof(proof: unknown, ledger: string) {
   if (!isDigest(ledger)) throw new UserError(`A ledger id is 64 hex digits, not "${ledger}".`);
   const format = (proof as { format?: unknown } | null)?.format;
@@ -30,6 +31,7 @@ export function verifyProof(proof: unknown, ledger: string) {
       signers: block.signers,
     };
   }
+  if (format === 'fuqi-evidence-1') return verifyEvidenceProof(proof, ledger);
   const verdict = verifyReceipt(proof, ledger);
   if (verdict.verdict !== 'VALID') return verdict;
   const { transaction, result, block, index } = verdict;
@@ -68,7 +70,9 @@ function trustedLedger(
 export function registerVerify(program: Command): void {
   program
     .command('verify')
-    .description('check a receipt or a state proof offline; exit code 0 VALID, 1 INVALID, 2 ERROR')
+    .description(
+      'check a receipt, a state proof or evidence offline; exit code 0 VALID, 1 INVALID, 2 ERROR',
+    )
     .argument('<files...>')
     .option('--ledger <id>', 'the ledger id that you trust')
     .option('--genesis <file>', 'a genesis document of your own, instead of its digest')

@@ -9,6 +9,7 @@ import { getBlock, getBlocks } from './blocks.ts';
 import { contractHandler } from './contracts.ts';
 import { getDocs, getOpenapi } from './docs.ts';
 import { getEvents } from './events.ts';
+import { getEvidenceProof } from './evidence.ts';
 import { getConsensus, getConsortium, getGenesis, getHealth } from './health.ts';
 import { type ApiContext, type ApiEnv, consortiumPath, type NodeApi } from './node-api.ts';
 import { problem } from './problem.ts';
@@ -31,6 +32,7 @@ const FIXED: readonly (readonly [verb: 'GET' | 'POST', path: string, answer: Ans
   ['GET', '/blocks/:height', getBlock],
   ['GET', '/state/*', getState],
   ['GET', '/events', getEvents],
+  ['GET', '/evidence/:id/proof', getEvidenceProof],
 ];
 
 /** Builds the app. The host mounts it and adds `/peer` beside it. */

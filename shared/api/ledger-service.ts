@@ -7,6 +7,7 @@ import type { Digest } from '../bytes/digest.ts';
 import type { Caller } from '../contract/context.ts';
 import type { Contract } from '../contract/define.ts';
 import type { Header } from '../ledger/block.ts';
+import type { EvidenceProof } from '../ledger/evidence.ts';
 import type { Genesis } from '../ledger/genesis.ts';
 import type { Receipt, StateProof } from '../ledger/receipt.ts';
 import type { Rejected } from '../ledger/rejection.ts';
@@ -75,6 +76,8 @@ export interface MemberInfo {
   readonly hosting: string;
   readonly validator: boolean;
   readonly roles: readonly string[];
+  /** How often its node was proven to have signed two different statements where one is allowed. */
+  readonly offences: number;
 }
 
 /** The answers that need more than a sentence say what is missing by undefined. */
@@ -102,6 +105,8 @@ export interface LedgerService {
 
   transaction(id: Digest): Promise<TransactionStatus | undefined>;
   receipt(id: Digest): Promise<Receipt | undefined>;
+  /** Recorded evidence of double signing, as a file that proves it; undefined where there is none. */
+  evidenceProof(id: string): Promise<EvidenceProof | undefined>;
   head(): Promise<BlockSummary>;
   block(height: number): Promise<BlockSummary | undefined>;
   /** Final blocks below `before`, newest first. */

@@ -211,6 +211,18 @@ export const FIXED_PATHS: Readonly<Record<string, PathItem>> = {
       responses: { 200: ok('The value.', reference('StateValue')), ...problemResponses(400, 404) },
     },
   },
+  '/evidence/{id}/proof': {
+    get: {
+      operationId: 'evidenceProof',
+      tags: ['ledger'],
+      summary: 'Evidence of double signing: a proof that `fuqi verify` checks offline',
+      parameters: [path('id', { type: 'string' }, 'bank.0000000000000001.0000000000000017.vote')],
+      responses: {
+        200: ok('The proof.', reference('EvidenceProof')),
+        ...problemResponses(404),
+      },
+    },
+  },
   '/events': {
     get: {
       operationId: 'events',

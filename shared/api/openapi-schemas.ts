@@ -113,6 +113,16 @@ export const SCHEMAS: Readonly<Record<string, JsonSchema>> = {
     }),
     description: 'Self-contained proof; every byte is described in docs/protocol.md.',
   },
+  EvidenceProof: {
+    ...object({
+      format: { const: 'fuqi-evidence-1' },
+      ledger: digest,
+      evidence: { type: 'object' },
+      genesis: { type: 'object' },
+      handovers: list({ type: 'object' }),
+    }),
+    description: 'Self-contained proof; every byte is described in docs/protocol.md.',
+  },
   Block: object({
     id: digest,
     height: natural,
@@ -155,6 +165,10 @@ export const SCHEMAS: Readonly<Record<string, JsonSchema>> = {
         hosting: text,
         validator: { type: 'boolean' },
         roles: list(text),
+        offences: {
+          ...natural,
+          description: 'proven double signings by its node; GET …/evidence lists them',
+        },
       }),
     ),
     validators: list(text),

@@ -4,6 +4,8 @@
  */
 import { type Cbor, decodeLoosely, encodeCbor } from '../bytes/cbor.ts';
 import { byteString, list, natural } from '../bytes/cbor-shape.ts';
+import type { Digest } from '../bytes/digest.ts';
+import { fromHex, toHex } from '../bytes/text.ts';
 import {
   decodeQc,
   decodeTc,
@@ -12,6 +14,7 @@ import {
   type QuorumCertificate,
   type TimeoutCertificate,
 } from '../ledger/certificate.ts';
+import type { SeenProposal } from './statement-book.ts';
 import type { TimeoutEntry } from './tally.ts';
 
 /** The sender's position. */
@@ -21,6 +24,8 @@ export interface Standing {
   readonly height: number;
   readonly qc: QuorumCertificate;
   readonly tc: TimeoutCertificate | null;
+  /** What a leader signed, as the sender saw it: whoever saw another has evidence of double signing. */
+  readonly seen: SeenProposal | null;
 }
 
 /** A request to another node. */
@@ -69,15 +74,32 @@ const encodeStanding = (standing: Standing): Cbor => [
   standing.height,
   encodeQc(standing.qc),
   standing.tc && encodeTc(standing.tc),
+  standing.seen && encodeSeen(standing.seen),
 ];
 
 function decodeStanding(item: Cbor | undefined): Standing {
-  const [epoch, height, qc, tc] = list(item, 4);
+  const [epoch, height, qc, tc, seen] = list(item, 5);
   return {
     epoch: natural(epoch),
     height: natural(height),
     qc: decodeQc(qc as Cbor),
     tc: tc === null ? null : decodeTc(tc as Cbor),
+    seen: seen === null ? null : decodeSeen(seen),
+  };
+}
+
+const encodeSeen = ({ round, block, signature }: SeenProposal): Cbor => [
+  round,
+  fromHex(block),
+  signature,
+];
+
+function decodeSeen(item: Cbor | undefined): SeenProposal {
+  const [round, block, signature] = list(item, 3);
+  return {
+    round: natural(round),
+    block: toHex(byteString(block, 32)) as Digest,
+    signature: byteString(signature, 64),
   };
 }
 

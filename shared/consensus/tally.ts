@@ -70,6 +70,11 @@ export class TimeoutTally {
     return true;
   }
 
+  /** Whether this very entry was checked and counted, and not another of its validator. */
+  holds(entry: TimeoutEntry): boolean {
+    return this.#rounds.get(entry.round)?.get(entry.validator) === entry;
+  }
+
   /** How many validators timed a round out. */
   count(round: number): number {
     return this.#rounds.get(round)?.size ?? 0;

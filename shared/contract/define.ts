@@ -19,7 +19,7 @@ export interface TransactionDefinition<
 > {
   /** One line for docs and the OpenAPI page. */
   readonly summary: string;
-  /** Who may call: the caller needs one of these roles (`seller` means `<contract>.seller`; `admin`, a member's administrator). */
+  /** Who may call: the caller needs one of these roles (`seller` means `<contract>.seller`; `admin`, a member's administrator); an empty list: every identity. */
   readonly roles: readonly string[];
   /** The HTTP route under the consortium, such as `POST /invoices/{number}/claim`; path parameters are input fields. */
   readonly http?: `POST /${string}`;

@@ -9,6 +9,7 @@ import {
   type EpochRecord,
   type KeyRecord,
   type MemberRecord,
+  NODE_IDENTITY,
   type RosterRecord,
   SYSTEM_KEYS,
 } from './system-records.ts';
@@ -27,7 +28,11 @@ export function genesisState(genesis: Genesis): [key: string, value: Value][] {
     state.set(key, toValue(value));
   };
   const nodeKeys = new Set<string>();
-  for (const { identities, ...member } of genesis.members) {
+  // A ledger that keeps evidence lets each node report with its peer key, which holds no role.
+  const keepsEvidence = genesis.contracts.some(({ name }) => name === 'evidence');
+  for (const { identities: people, ...member } of genesis.members) {
+    const node = { name: NODE_IDENTITY, key: member.peerKey, roles: [] };
+    const identities = keepsEvidence ? [...people, node] : people;
     add(SYSTEM_KEYS.member(member.id), { ...member, active: true });
     nodeKeys.add(jwkThumbprint(member.nodeKey));
     const roster: RosterRecord['identities'] = {};
@@ -51,6 +56,13 @@ export function genesisState(genesis: Genesis): [key: string, value: Value][] {
     add(SYSTEM_KEYS.contract(name), { active: { version, codeHash }, next: null });
   }
   add(SYSTEM_KEYS.epoch, { current: 1, next: null });
+  if (keepsEvidence) state.set(SYSTEM_KEYS.validators(1), firstValidators(genesis));
   state.set(SYSTEM_KEYS.parameters, toValue(genesis.parameters));
   return [...state];
 }
+
+const firstValidators = ({ members }: Genesis): Value =>
+  members
+    .filter(({ validator }) => validator)
+    .map(({ id, nodeKey }) => [id, nodeKey.x, nodeKey.y])
+    .sort(([a], [b]) => (a! < b! ? -1 : 1));

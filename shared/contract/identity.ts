@@ -17,6 +17,7 @@ import { contract } from './define.ts';
 import {
   KeyRecordSchema,
   type MemberRecord,
+  NODE_IDENTITY,
   type RosterRecord,
   RosterRecordSchema,
 } from './system-records.ts';
@@ -129,6 +130,7 @@ export const identity = contract('identity', {
         const keyIds = identities.map(({ name, key, roles }) =>
           addKey(context, member, { name, jwk: key, roles }),
         );
+        addNode(context, record);
         return { keyIds };
       },
     },
@@ -222,6 +224,14 @@ function addKey(
   putKey(context, keyId, { member, name, roles: granted, jwk, active: true });
   setRoster(context, member, { [name]: { keyId, admin: granted.includes('admin') } });
   return keyId;
+}
+
+/** A ledger that keeps evidence lets the member's node report with its peer key, where nothing stands against it. */
+function addNode(context: IdentityContext, { id, peerKey }: MemberRecord): void {
+  if (!context.lookup('governance', 'contract', 'evidence')) return;
+  const names = context.get('roster', id)?.identities ?? {};
+  if (Object.hasOwn(names, NODE_IDENTITY) || context.get('key', jwkThumbprint(peerKey))) return;
+  addKey(context, id, { name: NODE_IDENTITY, jwk: peerKey, roles: [] });
 }
 
 function putKey(context: IdentityContext, keyId: string, key: Key): void {

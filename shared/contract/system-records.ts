@@ -63,6 +63,15 @@ export const KeyRecordSchema = z.strictObject({
 });
 export type KeyRecord = z.infer<typeof KeyRecordSchema>;
 
+/** The name of the identity that a member's peer key has, to report evidence with. It holds no role. */
+export const NODE_IDENTITY = 'node';
+
+/**
+ * `ledger/validators/<epoch>`: [member, x, y] of each validator's node key, in the order of the set.
+ * Genesis writes that of epoch 1, the platform the others in the block before the epoch.
+ */
+export type ValidatorsRecord = readonly (readonly [member: string, x: string, y: string])[];
+
 /** `identity/roster/<member>`: the keys of its active identities by name, and who administers. */
 export const RosterRecordSchema = z.strictObject({
   identities: z.record(
@@ -99,6 +108,9 @@ export const SYSTEM_KEYS = {
   contract: (name: string): string => `governance/contract/${name}`,
   parameters: `governance/parameters/${CURRENT}`,
   epoch: `governance/epoch/${CURRENT}`,
+  validators: (epoch: number): string => `ledger/validators/${epoch}`,
   key: (keyId: string): string => `identity/key/${keyId}`,
   roster: (member: string): string => `identity/roster/${member}`,
+  offences: 'evidence/offence/',
+  offence: (id: string): string => `evidence/offence/${id}`,
 } as const;

@@ -158,11 +158,16 @@ export class BlockExecution {
     const view = new View([writes, ...this.#ancestry.layers], this.#ancestry.base, misses);
     try {
       if (this.#included.length > 0) this.#rememberIds(view, writes);
+      const next = this.#nextEpoch(view);
+      if (next) {
+        const key = SYSTEM_KEYS.validators(next.set.epoch);
+        this.#put(writes, key, validatorsRecord(next.set));
+      }
       return {
         transactions: this.#included,
         results: this.#results,
         writes,
-        next: this.#nextEpoch(view),
+        next,
         dropped: this.#dropped,
       };
     } catch (error) {
@@ -211,6 +216,10 @@ export class BlockExecution {
 /** State key of the ids of one block: ordered by height. */
 export const recentKey = (height: number): string =>
   `${RECENT_PREFIX}${String(height).padStart(16, '0')}`;
+
+/** A validator set as the state keeps it (`ValidatorsRecord`), so that whose key was whose can be told in later epochs. */
+export const validatorsRecord = ({ validators }: ValidatorSet): Value =>
+  validators.map(({ member, key }) => [member, key.x, key.y]);
 
 /** The members that follow without a vote, in the order of their ids. */
 export const observersOf = (

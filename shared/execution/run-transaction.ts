@@ -88,8 +88,9 @@ export const callerOf = (keyId: string, key: KeyRecord, member: MemberRecord): C
   roles: effectiveRoles(key, member),
 });
 
-/** Whether a caller has one of a definition's roles. */
+/** Whether a caller has one of a definition's roles; where it names none, every identity may call. */
 export const mayCall = (contract: string, roles: readonly string[], caller: Caller): boolean =>
+  roles.length === 0 ||
   roles.some((role) => caller.roles.includes(role === 'admin' ? role : `${contract}.${role}`));
 
 function call(

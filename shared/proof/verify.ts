@@ -152,21 +152,32 @@ export function verdictOf<S extends z.ZodType, T extends object>(
   }
 }
 
+type AnchorJson = z.output<typeof AnchorSchema>;
+
 /**
- * The block that an anchor proves final. The validators of epoch 1 come from the genesis document,
- * whose digest is the trusted ledger id; each hand-over proves the next epoch's.
+ * The validators that hand-overs lead to. Those of epoch 1 come from the genesis document, whose digest
+ * is the trusted ledger id; each hand-over proves the next epoch's.
  */
-export function verifyAnchor(anchor: z.output<typeof AnchorSchema>, trusted: Digest): ProvenBlock {
-  check(ledgerId(anchor.genesis) === trusted, 'the genesis document has another digest');
-  const { parameters, members } = anchor.genesis;
-  let set = validatorSetOf(trusted, 1, parameters.tenureRounds, members);
-  for (const handover of anchor.handovers) {
+export function validatorsAfter(
+  genesis: AnchorJson['genesis'],
+  handovers: AnchorJson['handovers'],
+  trusted: Digest,
+): ValidatorSet {
+  check(ledgerId(genesis) === trusted, 'the genesis document has another digest');
+  let set = validatorSetOf(trusted, 1, genesis.parameters.tenureRounds, genesis.members);
+  for (const handover of handovers) {
     const last = verifyFinality(handover.finality, set);
     const next = readValidatorSet(handover.validators, trusted);
     check(next.epoch === set.epoch + 1, 'a hand-over that skips an epoch');
     check(last.header.nextValidatorsHash === validatorsHash(next), 'another next validator set');
     set = next;
   }
+  return set;
+}
+
+/** The block that an anchor proves final. */
+export function verifyAnchor(anchor: AnchorJson, trusted: Digest): ProvenBlock {
+  const set = validatorsAfter(anchor.genesis, anchor.handovers, trusted);
   const final = verifyFinality(anchor.finality, set);
   if (!anchor.earlier) return final;
   const header = decodeHeader(anchor.earlier.header);

@@ -123,6 +123,7 @@ export async function countTimeout(replica: Replica, entry: TimeoutEntry): Promi
   const { set } = replica.epoch;
   const roundMax = tenureEnd(set, currentRound(replica.record)) + set.tenureRounds;
   if (entry.round > roundMax || !replica.timeouts.add(entry)) return false;
+  replica.book.sawTimeout(entry, { checked: replica.timeouts.holds(entry) });
   const tc = replica.timeouts.certificate(entry.round);
   if (!tc || tc.round <= (replica.record.highTc?.round ?? 0)) return true;
   await adoptCertificates(replica, null, tc);

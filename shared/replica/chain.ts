@@ -44,7 +44,11 @@ export function checkQc(replica: Replica, qc: QuorumCertificate): VerifiedQc | u
   if (qc.round === highQc.round && qc.block === highQc.block && qc.epoch === highQc.epoch) {
     return highQc;
   }
-  if (qc.round > 0) return verifyQc(replica.epoch.set, qc);
+  if (qc.round > 0) {
+    const checked = verifyQc(replica.epoch.set, qc);
+    if (checked) replica.book.sawQc(checked, { checked: true });
+    return checked;
+  }
   const { epoch } = replica.epoch.set;
   if (qc.epoch !== epoch || qc.block !== replica.epochStart || qc.signatures.length > 0)
     return undefined;
@@ -58,7 +62,9 @@ export function checkTc(replica: Replica, tc: TimeoutCertificate): VerifiedTc | 
   const { highTc } = replica.record;
   // Two certificates of one round differ in the QC rounds that they list, and a block stands by its own.
   if (highTc?.round === tc.round && equalBytes(bytesOf(highTc), bytesOf(tc))) return highTc;
-  return verifyTc(replica.epoch.set, tc);
+  const checked = verifyTc(replica.epoch.set, tc);
+  if (checked) replica.book.sawTc(checked, { checked: true });
+  return checked;
 }
 
 /**
@@ -196,6 +202,7 @@ export async function adoptCertificates(
   replica.record = adopt(before, usable, tc);
   if (replica.record === before) return;
   replica.timeouts.forgetBefore(currentRound(replica.record));
+  replica.book.advance(currentRound(replica.record));
   if (replica.record.highQc !== before.highQc) await commitHighest(replica);
   for (const listener of [...replica.advanceListeners]) listener();
 }

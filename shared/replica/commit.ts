@@ -21,6 +21,7 @@ import { expire, release } from './expire.ts';
 import { decodeHead, encodeEpoch, encodeHead } from './head.ts';
 import { itemName } from './items.ts';
 import { type PendingBlock, type Replica, Superseded, uncommitted } from './replica.ts';
+import { openBook } from './witness.ts';
 
 /**
  * Commits the block `last` and its ancestors above the head. `certified` is the descendant whose
@@ -131,6 +132,7 @@ async function startEpoch(replica: Replica, last: ChainPoint): Promise<void> {
   replica.epoch = last.next!;
   replica.epochStart = last.id;
   replica.timeouts = new TimeoutTally(replica.epoch.set);
+  replica.book = openBook(replica);
   replica.ownTimeout = null;
   replica.log('epoch-started', { epoch, validators: replica.epoch.set.validators.length });
 }

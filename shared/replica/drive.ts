@@ -9,6 +9,7 @@ import { VoteTally } from '../consensus/tally.ts';
 import type { VerifiedQc, VerifiedTc } from '../consensus/validators.ts';
 import { closingHeader } from '../execution/execute-block.ts';
 import { type Block, blockId, encodeBlock } from '../ledger/block.ts';
+import type { IndexedSignature } from '../ledger/certificate.ts';
 import { Rejected, type RejectionCode } from '../ledger/rejection.ts';
 import { act } from './act.ts';
 import { settleAlarm } from './alarm.ts';
@@ -194,7 +195,7 @@ async function collectVotes(
   const { set } = replica.epoch;
   const { round } = block.header;
   const tally = new VoteTally(set, round, block.id);
-  tally.add({ validator: ownIndex(replica), signature });
+  count(replica, tally, block, { validator: ownIndex(replica), signature });
   const alone = tally.certificate();
   if (alone) return alone;
   const saying = { kind: 'proposal', block: encodeBlock(block), signature } as const;
@@ -210,12 +211,26 @@ async function collectVotes(
     const asked = otherValidators(replica).map(async (member) => {
       const vote = await askForVote(replica, member, saying);
       const validator = set.validators.findIndex((entry) => entry.member === member);
-      if (!vote || !tally.add({ validator, signature: vote })) return;
+      if (!vote || !count(replica, tally, block, { validator, signature: vote })) return;
       const qc = tally.certificate();
       if (qc) finish(qc);
     });
     void Promise.all(asked).then(() => finish(tally.certificate()));
   });
+}
+
+/** Counts a vote, and writes a good one down: the signer may have voted for another block too. */
+function count(
+  replica: Replica,
+  tally: VoteTally,
+  { id, header }: Block,
+  entry: IndexedSignature,
+): boolean {
+  if (!tally.add(entry)) return false;
+  if (header.epoch === replica.epoch.set.epoch) {
+    replica.book.sawVote(header.round, id, entry, { checked: true });
+  }
+  return true;
 }
 
 async function askForVote(

@@ -8,7 +8,8 @@ import type { Digest } from '../bytes/digest.ts';
 import { fromHex } from '../bytes/text.ts';
 import { decodeLeaders, EVERYBODY } from '../consensus/leaders.ts';
 import { decodeRecord } from '../consensus/record.ts';
-import { emptyRecord, enterEpoch, type SafetyRecord } from '../consensus/safety.ts';
+import { currentRound, emptyRecord, enterEpoch, type SafetyRecord } from '../consensus/safety.ts';
+import { StatementBook } from '../consensus/statement-book.ts';
 import { TimeoutTally } from '../consensus/tally.ts';
 import { LEADERS_KEY } from '../execution/block-execution.ts';
 import { genesisBlock } from '../execution/genesis-block.ts';
@@ -27,6 +28,7 @@ import { finalityItem } from './history.ts';
 import { itemName } from './items.ts';
 import { Lock } from './lock.ts';
 import type { Replica, ReplicaOptions } from './replica.ts';
+import { witness } from './witness.ts';
 
 /** Transactions given up that are remembered, so that their status can be told. */
 const EXPIRED_MAX = 20_000;
@@ -61,6 +63,8 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     epochStart: start,
     pending: new Map(),
     timeouts: new TimeoutTally(epoch.set),
+    book: new StatementBook(epoch.set, currentRound(record), (found) => witness(replica, found)),
+    evidenceListeners: new Set(),
     rings: 0,
     alarmAt: null,
     driving: null,

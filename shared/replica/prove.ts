@@ -4,10 +4,12 @@ import type { Digest } from '../bytes/digest.ts';
 import { inclusionPath, leafHash } from '../bytes/merkle.ts';
 import { toBase64Url, toHex } from '../bytes/text.ts';
 import type { ValidatorSet } from '../consensus/validators.ts';
+import { SYSTEM_KEYS } from '../contract/system-records.ts';
 import { proveKey, type TreeRoot } from '../execution/state-tree.ts';
 import { Misses } from '../execution/view.ts';
 import { decodeBlock, encodeHeader, type Header } from '../ledger/block.ts';
 import type { QuorumCertificate } from '../ledger/certificate.ts';
+import type { Evidence, EvidenceProof } from '../ledger/evidence.ts';
 import type {
   Anchor,
   CertificateJson,
@@ -90,11 +92,31 @@ async function treeAt(replica: Replica, height: number): Promise<TreeRoot> {
 
 async function anchorOf(replica: Replica, header: Header): Promise<Anchor> {
   const finality = await finalityOf(replica, header);
-  const handovers: EpochHandover[] = [];
-  for (let epoch = 2; epoch <= header.epoch; epoch++) {
-    handovers.push(await handoverTo(replica, epoch));
-  }
-  return { finality, genesis: replica.genesis, handovers };
+  return { finality, genesis: replica.genesis, handovers: await handovers(replica, header.epoch) };
+}
+
+/** The hand-overs from the genesis document's validators to those of an epoch. */
+async function handovers(replica: Replica, last: number): Promise<EpochHandover[]> {
+  const made: EpochHandover[] = [];
+  for (let epoch = 2; epoch <= last; epoch++) made.push(await handoverTo(replica, epoch));
+  return made;
+}
+
+/** Recorded evidence of double signing as a file of its own; undefined where the ledger has none of that id. */
+export async function evidenceProofOf(
+  replica: Replica,
+  id: string,
+): Promise<EvidenceProof | undefined> {
+  const stored = await replica.final.read(SYSTEM_KEYS.offence(id));
+  if (!stored) return undefined;
+  const { member, epoch, round, statements } = decodeLoosely(stored) as unknown as Evidence;
+  return {
+    format: 'fuqi-evidence-1',
+    ledger: replica.ledger,
+    evidence: { member, epoch, round, statements },
+    genesis: replica.genesis,
+    handovers: await handovers(replica, epoch),
+  };
 }
 
 async function handoverTo(replica: Replica, number: number): Promise<EpochHandover> {

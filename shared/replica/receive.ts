@@ -18,6 +18,7 @@ import { insert, Refused } from './chain.ts';
 import { route } from './forward.ts';
 import { ownIndex, type Replica } from './replica.ts';
 import { learn, replyWith } from './tell.ts';
+import { overhear } from './witness.ts';
 
 /**
  * Handles one request of an authenticated member and answers the reply's bytes. Throws an Error for
@@ -29,6 +30,7 @@ export async function receive(
   message: Uint8Array,
 ): Promise<Uint8Array> {
   const request = decodeRequest(message);
+  overhear(replica, request.standing);
   switch (request.kind) {
     case 'proposal':
       return receiveProposal(replica, from, request);
@@ -67,9 +69,11 @@ async function vote(
   const { set, parameters } = replica.epoch;
   if (header.epoch !== set.epoch)
     return new Refused(`epoch ${header.epoch}, expected ${set.epoch}`);
-  const { record } = replica;
+  const { record, book } = replica;
+  const proposed = { round: header.round, block: block.id, signature };
   const again = record.statement?.kind === 'vote' && record.statement.block === block.id;
   if (header.round <= record.votedRound && !again) {
+    book.sawProposal(proposed, { checked: false });
     return new Refused(`round ${header.round}, expected one above ${record.votedRound}`);
   }
   // The leader's vote for its block is its signature on it. Whether the author leads, its parent says.
@@ -79,6 +83,7 @@ async function vote(
   if (!verifyStatement(set, statement, { validator: author, signature })) {
     return new Refused('a proposal that its author did not sign');
   }
+  book.sawProposal(proposed, { checked: true });
   const ahead = header.time - replica.ports.time.now();
   if (Math.abs(ahead) > parameters.clockToleranceMs) {
     return new Refused(`a time ${ahead} ms off this node’s clock`);
@@ -90,7 +95,11 @@ async function vote(
   const { qc, tc } = inserted;
   const ask = { epoch, round: header.round, block: block.id, qc, tc };
   const signed = await act(replica, (current) => decideVote(current, ledger, ask));
-  return 'refuse' in signed ? new Refused(signed.refuse) : signed.signature;
+  if ('refuse' in signed) return new Refused(signed.refuse);
+  // One's own votes too: a copy of this node's key somewhere else must not go unnoticed.
+  const own = { validator: ownIndex(replica), signature: signed.signature };
+  replica.book.sawVote(header.round, block.id, own, { checked: true });
+  return signed.signature;
 }
 
 async function receiveTimeout(

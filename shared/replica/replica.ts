@@ -8,6 +8,7 @@ import type { TransactionStatus } from '../api/ledger-service.ts';
 import type { Digest } from '../bytes/digest.ts';
 import { leaderOf } from '../consensus/leaders.ts';
 import { currentRound, type SafetyRecord } from '../consensus/safety.ts';
+import type { StatementBook } from '../consensus/statement-book.ts';
 import type { TimeoutEntry, TimeoutTally } from '../consensus/tally.ts';
 import { validatorIndex } from '../consensus/validators.ts';
 import type { Catalog } from '../contract/catalog.ts';
@@ -26,6 +27,7 @@ import type { Time } from '../ports/time.ts';
 import type { FinalState } from './final-state.ts';
 import type { GenerationalCache } from './generational-cache.ts';
 import type { Lock } from './lock.ts';
+import type { EvidenceListener } from './witness.ts';
 
 export interface Ports {
   readonly heads: HeadStore;
@@ -84,6 +86,9 @@ export interface Replica extends ReplicaOptions {
   /** Executed blocks above the head. */
   pending: Map<Digest, PendingBlock>;
   timeouts: TimeoutTally;
+  /** Signed statements of the epoch as they were seen: evidence of double signing comes from it. */
+  book: StatementBook;
+  readonly evidenceListeners: Set<EvidenceListener>;
   /** Rings since the last commit: the first asks, later ones time the leader out. */
   rings: number;
   alarmAt: number | null;

@@ -20,6 +20,7 @@ import { genesisBlock } from '../execution/genesis-block.ts';
 import { callerOf } from '../execution/run-transaction.ts';
 import { prefixRange } from '../execution/view.ts';
 import type { Block } from '../ledger/block.ts';
+import type { Evidence } from '../ledger/evidence.ts';
 import { LIMITS } from '../ledger/limits.ts';
 import { Rejected, rejected } from '../ledger/rejection.ts';
 import { decodeTransaction } from '../ledger/transaction.ts';
@@ -27,7 +28,7 @@ import type { Custody } from '../ports/custody.ts';
 import { submitCustodial } from './custodial.ts';
 import { eventsAfter } from './events.ts';
 import { finalBlock } from './history.ts';
-import { receiptOf, stateProofOf } from './prove.ts';
+import { evidenceProofOf, receiptOf, stateProofOf } from './prove.ts';
 import { answerQuery } from './query.ts';
 import { leaderNow, type Replica } from './replica.ts';
 import { finalStatus, pendingStatus, submit } from './submit.ts';
@@ -110,6 +111,7 @@ export function ledgerService(replica: Replica, custody: Custody): LedgerService
       return (await finalStatus(replica, id)) ?? pendingStatus(replica, id);
     },
     receipt: (id) => receiptOf(replica, id),
+    evidenceProof: (id) => evidenceProofOf(replica, id),
     async head() {
       return (await block(headHeight()))!;
     },
@@ -172,6 +174,7 @@ export function ledgerService(replica: Replica, custody: Custody): LedgerService
 
     async members() {
       const members = (await scan(SYSTEM_KEYS.members)) as unknown as MemberRecord[];
+      const offences = (await scan(SYSTEM_KEYS.offences)) as unknown as Evidence[];
       return members
         .filter(({ active }) => active)
         .map(
@@ -181,6 +184,7 @@ export function ledgerService(replica: Replica, custody: Custody): LedgerService
             hosting,
             validator,
             roles,
+            offences: offences.filter(({ member }) => member === id).length,
           }),
         );
     },

@@ -11,6 +11,7 @@ import {
 import { catchUp } from './catch-up.ts';
 import { adoptCertificates, checkQc, checkTc } from './chain.ts';
 import { otherMembers, pointOf, type Replica } from './replica.ts';
+import { overhear } from './witness.ts';
 
 /** A request without the standing, which is added when it is sent. */
 export type Saying = Request extends infer R
@@ -25,6 +26,7 @@ export const standingOf = (replica: Replica): Standing => ({
   height: replica.head.header.height!,
   qc: replica.record.highQc,
   tc: replica.record.highTc,
+  seen: replica.book.shown,
 });
 
 /** Asks one member; learns from its reply. Undefined where it did not answer. */
@@ -37,6 +39,7 @@ export async function ask(
   try {
     const reply = decodeReply(await replica.ports.peers.request(member, encodeRequest(request)));
     replica.missing.delete(member);
+    overhear(replica, reply.standing);
     await learn(replica, member, reply.standing);
     return reply;
   } catch (error) {

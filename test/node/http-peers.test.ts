@@ -262,7 +262,7 @@ test('a fault while a message is handled is told to the host, and not to the cal
   const request = encodeRequest({
     kind: 'blocks',
     after: 0,
-    standing: { epoch: 0, height: 0, qc, tc: null },
+    standing: { epoch: 0, height: 0, qc, tc: null, seen: null },
   });
   assert.deepEqual(await statusOf(endpoint, bearer(), request), [500, 'internal']);
   assert.equal(faults.length, 1);

@@ -29,6 +29,7 @@ import { ring } from '../../shared/replica/alarm.ts';
 import { openReplica } from '../../shared/replica/open.ts';
 import { receive } from '../../shared/replica/receive.ts';
 import type { Log, Ports, Replica } from '../../shared/replica/replica.ts';
+import { reportEvidence } from '../../shared/replica/report.ts';
 import { ledgerService } from '../../shared/replica/service.ts';
 import { tellStanding } from '../../shared/replica/tell.ts';
 
@@ -119,6 +120,8 @@ export class LocalNetwork {
     for (const member of options.members) {
       this.#nodeKeys.set(member, newKey(`${member} node`));
       this.keys.set(`${member}/admin`, newKey(`${member}/admin`));
+      // The ledger knows the peer key as the member's identity `node`.
+      this.keys.set(`${member}/node`, newKey(`${member} peer`));
     }
     for (const { member, name } of identities)
       this.keys.set(`${member}/${name}`, newKey(`${member}/${name}`));
@@ -141,7 +144,7 @@ export class LocalNetwork {
           hosting: 'private' as const,
           validator: true,
           nodeKey: this.#nodeKeys.get(id)!.jwk,
-          peerKey: newKey(`${id} peer`).jwk,
+          peerKey: this.keys.get(`${id}/node`)!.jwk,
           roles: [...new Set(own.flatMap(({ roles }) => roles))].filter((role) => role !== 'admin'),
           identities: [
             { name: 'admin', key: this.keys.get(`${id}/admin`)!.jwk, roles: ['admin'] },
@@ -217,6 +220,7 @@ export class LocalNetwork {
     const { genesis } = this;
     const { catalog } = this.#options;
     replica = await openReplica({ genesis, member, catalog, ports, store: member, log });
+    reportEvidence(replica, this.#custody(member));
     const node = { member, replica, service: ledgerService(replica, this.#custody(member)) };
     this.nodes.set(member, node);
     void tellStanding(replica);

@@ -1,0 +1,71 @@
+/**
+ * A node reports what it noticed of double signing: a transaction of the contract `evidence`, signed by
+ * the node's peer key, which the ledger knows as its member's identity `node`. The consensus key signs
+ * statements only.
+ */
+import { decodeLoosely } from '../bytes/cbor.ts';
+import { validatorIndex } from '../consensus/validators.ts';
+import {
+  type ContractRecord,
+  effectiveContract,
+  NODE_IDENTITY,
+  SYSTEM_KEYS,
+} from '../contract/system-records.ts';
+import { type Evidence, offenceId } from '../ledger/evidence.ts';
+import { Rejected } from '../ledger/rejection.ts';
+import type { Custody } from '../ports/custody.ts';
+import { submitCustodial } from './custodial.ts';
+import { ownIndex, type Replica } from './replica.ts';
+import { finalStatus, pendingStatus, submit } from './submit.ts';
+
+/** Nodes that wait for each other, at the most. */
+const TURNS_MAX = 5;
+
+/**
+ * Has a replica report what it notices. `custody` keeps the peer key under the name `node`. A node that
+ * can't report says so in its log, with the evidence for a person to report.
+ */
+export function reportEvidence(replica: Replica, custody: Custody): void {
+  replica.evidenceListeners.add((evidence) => {
+    // Many may notice the same: they take turns, so that one report is the rule.
+    const wait = turnOf(replica, evidence) * replica.epoch.parameters.baseTimeoutMs;
+    replica.ports.time.after(wait, () => {
+      report(replica, custody, evidence).catch((error: unknown) =>
+        replica.log('evidence-not-reported', { id: offenceId(evidence), error: String(error) }),
+      );
+    });
+  });
+}
+
+/** The validator after the offender goes first. */
+function turnOf(replica: Replica, { member }: Evidence): number {
+  const { set } = replica.epoch;
+  const n = set.validators.length;
+  const own = ownIndex(replica);
+  if (own < 0) return TURNS_MAX;
+  return Math.min(TURNS_MAX, (own - validatorIndex(set, member) - 1 + n) % n);
+}
+
+async function report(replica: Replica, custody: Custody, evidence: Evidence): Promise<void> {
+  const id = offenceId(evidence);
+  if (replica.stopped || !(await isWanted(replica, id))) return;
+  const ledger = {
+    submit: submit.bind(undefined, replica),
+    transaction: async (transaction: Parameters<typeof finalStatus>[1]) =>
+      (await finalStatus(replica, transaction)) ?? pendingStatus(replica, transaction),
+  };
+  // The id as nonce: reporting again, after a crash say, is the same transaction.
+  const call = { contract: 'evidence', method: 'report', args: evidence, nonce: id };
+  const outcome = await submitCustodial(replica, custody, ledger, NODE_IDENTITY, call, 0);
+  if (outcome instanceof Rejected) {
+    replica.log('evidence-not-reported', { id, error: outcome.rejection.message });
+  } else replica.log('evidence-reported', { id, transaction: outcome.id });
+}
+
+/** Whether the ledger keeps evidence, and lacks this. */
+async function isWanted(replica: Replica, id: string): Promise<boolean> {
+  const stored = await replica.final.read(SYSTEM_KEYS.contract('evidence'));
+  const record = stored ? (decodeLoosely(stored) as unknown as ContractRecord) : undefined;
+  if (!effectiveContract(record, replica.epoch.set.epoch)) return false;
+  return !(await replica.final.read(SYSTEM_KEYS.offence(id)));
+}
