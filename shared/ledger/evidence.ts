@@ -6,7 +6,7 @@
  */
 import { z } from 'zod';
 import { type PublicJwk, verifyEs256 } from '../bytes/crypto.ts';
-import { type Digest, isDigest } from '../bytes/digest.ts';
+import type { Digest } from '../bytes/digest.ts';
 import { fromBase64Url, toBase64Url } from '../bytes/text.ts';
 import { type Statement, statementDigest } from './certificate.ts';
 import { type Genesis, MemberIdSchema } from './genesis.ts';
@@ -15,7 +15,7 @@ import type { EpochHandover } from './receipt.ts';
 /** Offences of one member in one epoch that are kept: the first one is enough to act upon. */
 export const OFFENCES_MAX = 16;
 
-const digest = z.string().refine(isDigest, 'a digest: 64 lowercase hex digits');
+const digest = z.string().regex(/^[0-9a-f]{64}$/, 'a digest: 64 lowercase hex digits');
 const signature = z
   .string()
   .regex(/^[A-Za-z0-9_-]{86}$/, 'an ES256 signature: 64 bytes, base64url')
@@ -32,7 +32,14 @@ export const EvidenceSchema = z.strictObject({
   member: MemberIdSchema,
   epoch: z.int().min(1),
   round: z.int().min(1),
-  statements: z.array(SignedSchema).length(2),
+  statements: z
+    .array(SignedSchema)
+    .length(2)
+    .meta({
+      examples: [
+        ['0', '1'].map((digit) => ({ block: digit.repeat(64), signature: 'A'.repeat(86) })),
+      ],
+    }),
 });
 export type Evidence = z.infer<typeof EvidenceSchema>;
 
@@ -102,7 +109,7 @@ function statementOf(
 ): Statement {
   const place = { ledger, epoch, round };
   return 'block' in signed
-    ? { kind: 'vote', ...place, block: signed.block }
+    ? { kind: 'vote', ...place, block: signed.block as Digest }
     : { kind: 'timeout', ...place, highQcRound: signed.highQcRound };
 }
 

@@ -247,6 +247,11 @@ export class LocalNetwork {
     }
   }
 
+  /** Delivers a message of a test's own making, as a hostile member's. */
+  say(from: string, to: string, message: Uint8Array): Promise<Uint8Array> {
+    return this.#deliver(from, to, message);
+  }
+
   async #deliver(from: string, to: string, message: Uint8Array): Promise<Uint8Array> {
     this.messages++;
     const node = this.nodes.get(to);
