@@ -15,7 +15,7 @@ import { type Evidence, offenceId } from '../ledger/evidence.ts';
 import { Rejected } from '../ledger/rejection.ts';
 import type { Custody } from '../ports/custody.ts';
 import { submitCustodial } from './custodial.ts';
-import { ownIndex, type Replica } from './replica.ts';
+import { inBackground, ownIndex, type Replica } from './replica.ts';
 import { finalStatus, pendingStatus, submit } from './submit.ts';
 
 /** Nodes that wait for each other, at the most. */
@@ -27,14 +27,18 @@ const TURNS_MAX = 5;
  */
 export function reportEvidence(replica: Replica, custody: Custody): void {
   replica.evidenceListeners.add((evidence) => {
-    // Many may notice the same: they take turns, so that one report is the rule.
-    const wait = turnOf(replica, evidence) * replica.epoch.parameters.baseTimeoutMs;
-    replica.ports.time.after(wait, () => {
-      report(replica, custody, evidence).catch((error: unknown) =>
-        replica.log('evidence-not-reported', { id: offenceId(evidence), error: String(error) }),
-      );
-    });
+    const reported = reportInTurn(replica, custody, evidence).catch((error: unknown) =>
+      replica.log('evidence-not-reported', { id: offenceId(evidence), error: String(error) }),
+    );
+    inBackground(replica, reported);
   });
+}
+
+/** Many may notice the same: they take turns, so that one report is the rule. */
+async function reportInTurn(replica: Replica, custody: Custody, evidence: Evidence): Promise<void> {
+  const wait = turnOf(replica, evidence) * replica.epoch.parameters.baseTimeoutMs;
+  if (wait > 0) await new Promise<void>((resolve) => replica.ports.time.after(wait, resolve));
+  await report(replica, custody, evidence);
 }
 
 /** The validator after the offender goes first. */

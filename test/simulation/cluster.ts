@@ -6,6 +6,7 @@ import { encodeCbor, toValue } from '../../shared/bytes/cbor.ts';
 import { taggedDigest } from '../../shared/bytes/digest.ts';
 import { faultsTolerated } from '../../shared/consensus/validators.ts';
 import type { Action } from '../../shared/contract/governance-action.ts';
+import type { Evidence } from '../../shared/ledger/evidence.ts';
 import { Rejected } from '../../shared/ledger/rejection.ts';
 import { parseTransaction, type Transaction } from '../../shared/ledger/transaction.ts';
 import type { Replica } from '../../shared/replica/replica.ts';
@@ -149,7 +150,16 @@ export class Cluster {
     }
   }
 
+  /** I7: what correct nodes take for evidence never names a member that follows the rules. */
+  #noticed({ member }: Evidence): void {
+    this.counts.evidence = (this.counts.evidence ?? 0) + 1;
+    if (this.correct.some((node) => node.member === member)) {
+      this.failed(new Error(`I7: evidence against ${member}, which follows the rules`));
+    }
+  }
+
   #log(label: string, event: string, fields?: unknown): void {
+    if (event === 'double-signed') this.#noticed((fields as { evidence: Evidence }).evidence);
     const { trace } = this.#options;
     if (!trace) return;
     const at = String(this.scheduler.now - this.keys.genesis.time).padStart(6);

@@ -19,14 +19,17 @@ describe('a simulated network', () => {
   for (const { replicas, seeds } of SWEEPS) {
     it(`of ${replicas} keeps every invariant over ${seeds} seeds, and ends what it accepted`, async () => {
       let acknowledged = 0;
+      let evidence = 0;
       for (let seed = 1; seed <= seeds; seed++) {
         const name = `seed ${seed} of ${replicas} replicas`;
         const run = await simulate(seed, replicas).catch((error: Error) => {
           throw new Error(`${name}: ${error.message}`, { cause: error });
         });
         acknowledged += run.acknowledged;
+        evidence += run.faults.evidence ?? 0;
       }
       assert.ok(acknowledged > seeds, 'the runs commit something even in bad times');
+      if (replicas > 3) assert.ok(evidence > 0, 'who signs twice is noticed');
     });
   }
 
