@@ -2,6 +2,6 @@
 export const CODE_HASHES = {
   governance: 'd124b3abb4881ed19c100fcf6996d9f895024ae8981ed3aa6d7e61291a0aaec7',
   identity: '5c4f43ec309b68ea64ec5247a88ca9f7848714f2174e0e058383070083719703',
-  evidence: '7f0cb6ed467cc5edeb038dc5b9ea163332414991404ac533e130bf90d9ab37ac',
+  evidence: '3122955c29ddf0049b90d312aaec8215b48cc27ccea2d5a61154524e31c7ea67',
   invoice: 'c97795eb832c74a49e00a93d88ac7f7bc38e8352d7dcb3239b28caddd71822f6',
 } as const;
