@@ -88,17 +88,19 @@ function decodeStanding(item: Cbor | undefined): Standing {
   };
 }
 
-const encodeSeen = ({ round, block, signature }: SeenProposal): Cbor => [
+const encodeSeen = ({ round, block, validator, signature }: SeenProposal): Cbor => [
   round,
   fromHex(block),
+  validator,
   signature,
 ];
 
 function decodeSeen(item: Cbor | undefined): SeenProposal {
-  const [round, block, signature] = list(item, 3);
+  const [round, block, validator, signature] = list(item, 4);
   return {
     round: natural(round),
     block: toHex(byteString(block, 32)) as Digest,
+    validator: natural(validator),
     signature: byteString(signature, 64),
   };
 }

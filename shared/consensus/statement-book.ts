@@ -19,7 +19,7 @@ import {
   type SignedStatement,
 } from '../ledger/evidence.ts';
 import type { TimeoutEntry } from './tally.ts';
-import { leaderIndex, tenureEnd, type ValidatorSet, verifyStatement } from './validators.ts';
+import { tenureEnd, type ValidatorSet, verifyStatement } from './validators.ts';
 
 /** Rounds before the current one whose votes are kept. */
 const ROUNDS_KEPT = 128;
@@ -30,6 +30,8 @@ const TENURES_KEPT = 4;
 export interface SeenProposal {
   readonly round: number;
   readonly block: Digest;
+  /** The author's index in the epoch's validator set. */
+  readonly validator: number;
   readonly signature: Uint8Array;
 }
 
@@ -44,6 +46,8 @@ export class StatementBook {
   /** By round, then by validator. */
   readonly #votes = new Map<number, Page>();
   readonly #timeouts = new Map<number, Page>();
+  /** The author of the proposal that was seen of a round. */
+  readonly #authors = new Map<number, number>();
   /** Rounds with a proven offence, by kind, for each offender. */
   readonly #proven = new Map<number, Set<string>>();
   #newest: SeenProposal | null = null;
@@ -62,6 +66,7 @@ export class StatementBook {
     this.#current = current;
     const { tenureRounds } = this.#set;
     forgetBefore(this.#votes, current - ROUNDS_KEPT);
+    forgetBefore(this.#authors, current - ROUNDS_KEPT);
     forgetBefore(this.#timeouts, current - TENURES_KEPT * tenureRounds);
     if (this.#half && this.#half.round < current - ROUNDS_KEPT) this.#half = null;
   }
@@ -79,12 +84,13 @@ export class StatementBook {
   }
 
   /** A leader's statement for its own block: in a proposal, or as another node shows it. */
-  sawProposal({ round, block, signature }: SeenProposal, { checked }: Checked): void {
+  sawProposal(proposal: SeenProposal, { checked }: Checked): void {
+    const { round, block, validator, signature } = proposal;
     if (round < 1) return;
-    const validator = leaderIndex(this.#set, round);
     this.sawVote(round, block, { validator, signature }, { checked });
-    if (!checked || round > this.#current + 1 || round < (this.#newest?.round ?? 0)) return;
-    this.#newest = { round, block, signature };
+    if (!checked || round > this.#current + 1) return;
+    if (round >= this.#floor('vote')) this.#authors.set(round, validator);
+    if (round >= (this.#newest?.round ?? 0)) this.#newest = proposal;
   }
 
   /** A timeout. A correct validator times out the last round of a tenure only. */
@@ -140,11 +146,13 @@ export class StatementBook {
   }
 
   #lookForHalf(round: number, certified: Digest): void {
-    const leader = leaderIndex(this.#set, round);
-    const known = this.#votes.get(round)?.get(leader);
+    const author = this.#authors.get(round);
+    if (author === undefined) return;
+    const known = this.#votes.get(round)?.get(author);
     if (known?.statement.kind !== 'vote' || known.statement.block === certified) return;
-    if (this.#proven.get(leader)?.has(`vote ${round}`)) return;
-    this.#half = { round, block: known.statement.block, signature: known.signature };
+    if (this.#proven.get(author)?.has(`vote ${round}`)) return;
+    const { signature } = known;
+    this.#half = { round, block: known.statement.block, validator: author, signature };
   }
 
   #floor(kind: Statement['kind']): number {
@@ -163,6 +171,6 @@ export class StatementBook {
   }
 }
 
-function forgetBefore(pages: Map<number, Page>, floor: number): void {
+function forgetBefore(pages: Map<number, unknown>, floor: number): void {
   for (const round of pages.keys()) if (round < floor) pages.delete(round);
 }

@@ -218,7 +218,7 @@ export const recentKey = (height: number): string =>
   `${RECENT_PREFIX}${String(height).padStart(16, '0')}`;
 
 /** A validator set as the state keeps it (`ValidatorsRecord`), so that whose key was whose can be told in later epochs. */
-export const validatorsRecord = ({ validators }: ValidatorSet): Value =>
+export const validatorsRecord = ({ validators }: ValidatorSet): Cbor =>
   validators.map(({ member, key }) => [member, key.x, key.y]);
 
 /** The members that follow without a vote, in the order of their ids. */

@@ -70,7 +70,8 @@ async function vote(
   if (header.epoch !== set.epoch)
     return new Refused(`epoch ${header.epoch}, expected ${set.epoch}`);
   const { record, book } = replica;
-  const proposed = { round: header.round, block: block.id, signature };
+  const validator = validatorIndex(set, header.author);
+  const proposed = { round: header.round, block: block.id, validator, signature };
   const again = record.statement?.kind === 'vote' && record.statement.block === block.id;
   if (header.round <= record.votedRound && !again) {
     book.sawProposal(proposed, { checked: false });
@@ -79,8 +80,7 @@ async function vote(
   // The leader's vote for its block is its signature on it. Whether the author leads, its parent says.
   const { ledger, epoch } = set;
   const statement = { kind: 'vote', ledger, epoch, round: header.round, block: block.id } as const;
-  const author = validatorIndex(set, header.author);
-  if (!verifyStatement(set, statement, { validator: author, signature })) {
+  if (!verifyStatement(set, statement, { validator, signature })) {
     return new Refused('a proposal that its author did not sign');
   }
   book.sawProposal(proposed, { checked: true });

@@ -204,6 +204,8 @@ describe('the book of statements', () => {
   const proposal = (at: number, n: number, by = 'beta') => ({
     round: at,
     block: block(n),
+    // Who signs for another is caught when the signature is checked.
+    validator: MEMBERS.indexOf('beta'),
     signature: signatureOf(by, vote(at, n)),
   });
   const qcBy = (at: number, n: number, members: readonly string[]): QuorumCertificate => ({

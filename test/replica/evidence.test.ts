@@ -249,7 +249,7 @@ describe('evidence of double signing', () => {
     ];
     for (const to of ['alpha', 'beta', 'gamma']) {
       for (const qc of certificates) {
-        const seen = { round: highQc.round, block: other, signature: junk };
+        const seen = { round: highQc.round, block: other, validator: 1, signature: junk };
         const standing = { epoch: 1, height: 1, qc, tc: null, seen };
         const tidings = { kind: 'tidings', standing, transactions: [], waiting: false } as const;
         await network.say('delta', to, encodeRequest(tidings)).catch(() => {});
