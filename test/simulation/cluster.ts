@@ -135,6 +135,7 @@ export class Cluster {
     const hostile = new Hostile(this.scheduler, this.counts, sign, this.members);
     const node = this.#node(member, member, 'process', hostile);
     hostile.replica = () => node.replica;
+    hostile.ask = (to, message) => node.ask(to, message);
     this.#hostile.set(node, hostile);
   }
 

@@ -94,7 +94,7 @@ function placeFor(
     const child = [...replica.pending.values()].find(
       ({ header }) => header.parent === highQc.block,
     );
-    return child && { round: child.header.round + 1, qc: forgeQc(replica, sign, child) };
+    return child && { round: child.header.round + 1, qc: forgeQc(replica, sign, child, true) };
   }
   return { round, qc: highQc };
 }
@@ -104,14 +104,19 @@ export function forgeQc(
   replica: Replica,
   sign: Sign,
   { id, header }: Pick<ChainPoint, 'id' | 'header'>,
+  alone: boolean,
 ): QuorumCertificate {
   const { set } = replica.epoch;
   const { ledger, epoch } = set;
   const { round } = header;
   const signature = sign(statementDigest({ kind: 'vote', ledger, epoch, round, block: id }));
-  const validator = set.validators.findIndex(({ member }) => member === replica.member);
-  const count = quorumSize(set.validators.length);
-  return { epoch, round, block: id, signatures: Array(count).fill({ validator, signature }) };
+  const own = set.validators.findIndex(({ member }) => member === replica.member);
+  const signatures = Array.from({ length: quorumSize(set.validators.length) }, (_, index) => ({
+    // Its own signature many times, or as if it were the others'.
+    validator: alone ? own : (own + index) % set.validators.length,
+    signature,
+  })).sort((a, b) => a.validator - b.validator);
+  return { epoch, round, block: id, signatures };
 }
 
 /** The same for a timeout. */

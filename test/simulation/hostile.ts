@@ -18,6 +18,7 @@ import { decodeBlock } from '../../shared/ledger/block.ts';
 import { statementDigest } from '../../shared/ledger/certificate.ts';
 import { otherValidators, ownIndex, type Replica } from '../../shared/replica/replica.ts';
 import { standingOf } from '../../shared/replica/tell.ts';
+import { type Attacker, fork, Memory } from './attack.ts';
 import type { FaultCounts } from './faults.ts';
 import { FORGERIES, type Forgery, forgeProposal, forgeQc, forgeTc, type Sign } from './forge.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -33,6 +34,8 @@ const TRICKS = [
   'lying-timeout',
   'lying-catch-up',
   'garbage',
+  'junk-vote',
+  'fork',
 ] as const;
 type Trick = (typeof TRICKS)[number];
 
@@ -45,26 +48,38 @@ export class Hostile {
   readonly #deaf: ReadonlySet<string>;
   /** How often it plays a trick that it has. */
   readonly #eagerness: number;
+  readonly #alone: boolean;
+  readonly #memory = new Memory();
+  #attackedRound = 0;
+  #attacking = false;
   replica: () => Replica | undefined = () => undefined;
+  /** Sends a message as it is. */
+  ask: Attacker['ask'] = () => Promise.reject(new Error('not connected'));
 
   constructor(scheduler: Scheduler, counts: FaultCounts, sign: Sign, members: readonly string[]) {
     this.#scheduler = scheduler;
     this.#counts = counts;
     this.#sign = sign;
-    this.#tricks = new Set(TRICKS.filter(() => scheduler.chance(0.5)));
+    this.#tricks = new Set(
+      TRICKS.filter((trick) => scheduler.chance(trick === 'fork' ? 0.8 : 0.4)),
+    );
     this.#forgeries = FORGERIES.filter(() => scheduler.chance(0.6));
     this.#deaf = new Set(members.filter(() => scheduler.chance(0.3)));
     this.#eagerness = scheduler.pick([0.1, 0.5, 0.9]);
+    this.#alone = scheduler.chance(0.5);
   }
 
   /** What it sends in place of a request; null for nothing. */
   async tamper(to: string, message: Uint8Array): Promise<Uint8Array | null> {
     const replica = this.replica();
     if (!replica) return message;
+    this.#memory.note(replica);
+    if (this.#attacking) return null;
     if (this.#plays('silent', 0.3)) return null;
     if (this.#deaf.has(to) && this.#plays('selective')) return null;
     if (this.#plays('garbage', 0.1)) return message.subarray(0, message.length >> 1);
     let request = this.#withStanding(replica, decodeRequest(message));
+    if (request.kind === 'proposal' && this.#attack(replica)) return null;
     if (request.kind === 'proposal' && this.#forgeries.length > 0 && this.#plays('forged-block')) {
       const forged = await this.#forged(replica);
       if (forged) request = { ...request, ...forged };
@@ -87,6 +102,7 @@ export class Hostile {
     let reply: Reply = this.#withStanding(replica, decodeReply(answer));
     if (request.kind === 'proposal') {
       if (this.#plays('withheld-vote')) reply = { ...reply, vote: null };
+      else if (this.#plays('junk-vote')) reply = { ...reply, vote: new Uint8Array(64).fill(7) };
       else if (this.#plays('vote-for-anything')) reply = { ...reply, vote: this.#vote(request) };
     }
     if (request.kind === 'blocks' && this.#plays('lying-catch-up')) {
@@ -115,6 +131,29 @@ export class Hostile {
     return { to, message: encodeRequest({ kind: 'timeout', standing, timeout }) };
   }
 
+  /** Once a tenure, when it leads. */
+  #attack(replica: Replica): boolean {
+    const { set } = replica.epoch;
+    const end = tenureEnd(set, currentRound(replica.record));
+    if (this.#attackedRound === end || !this.#plays('fork')) return false;
+    this.#attackedRound = end;
+    this.#attacking = true;
+    const attacker: Attacker = {
+      replica,
+      sign: this.#sign,
+      scheduler: this.#scheduler,
+      memory: this.#memory,
+      alone: this.#alone,
+      ask: (to, message) => this.ask(to, message),
+    };
+    const over = (): void => {
+      this.#attacking = false;
+    };
+    // Its own state may move on under its hands.
+    fork(attacker).then(over, over);
+    return true;
+  }
+
   async #forged(replica: Replica) {
     const forgery = this.#scheduler.pick(this.#forgeries);
     try {
@@ -137,7 +176,7 @@ export class Hostile {
     if (!this.#plays('forged-certificate')) return message;
     const round = currentRound(replica.record);
     const [pending] = [...replica.pending.values()].slice(-1);
-    const qc = pending ? forgeQc(replica, this.#sign, pending) : standing.qc;
+    const qc = pending ? forgeQc(replica, this.#sign, pending, this.#alone) : standing.qc;
     const far = tenureEnd(replica.epoch.set, round + this.#scheduler.between(0, 9));
     const tc = this.#scheduler.chance(0.5) ? forgeTc(replica, this.#sign, far) : standing.tc;
     return { ...message, standing: { ...standing, qc, tc } };

@@ -122,6 +122,13 @@ export class SimulatedNode implements Endpoint {
     });
   }
 
+  /** Sends a message of one's own making: hostile members do. */
+  ask(to: string, message: Uint8Array): Promise<Uint8Array> {
+    const [life] = this.#lives;
+    if (!life) return Promise.reject(new Error(`${this.label} is down`));
+    return this.#options.network.request(this, life, to, message, (_target, _sent, reply) => reply);
+  }
+
   /** One input: on the process's replica, or on one that is opened for it and ends with its work. */
   async #run<T>(input: (replica: Replica) => Promise<T>): Promise<T> {
     if (this.#options.host === 'process') {

@@ -20,7 +20,7 @@ export function castOf(seed: number, replicas: number): Cast {
   const draw = new Scheduler(seed ^ 0x5eed, 0);
   const f = faultsTolerated(replicas);
   const faulty = draw.pick([0, f, f, Math.ceil(f / 2)]);
-  const twins = draw.between(0, faulty);
+  const twins = faulty === 0 ? 0 : draw.pick([0, 0, draw.between(1, faulty)]);
   return { host: seed % 2 === 0 ? 'process' : 'function', hostile: faulty - twins, twins };
 }
 

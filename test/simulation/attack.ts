@@ -1,0 +1,195 @@
+/**
+ * The fork attack: a hostile leader shows one victim the certificate that makes a block final, and
+ * tries to get a conflicting block certified by the others. Where votes are missing it makes up the
+ * certificate, and where it needs a timeout certificate it makes up that too. Against the rules it
+ * gets nowhere; take any of them away, and it forks the ledger.
+ */
+
+import { leaderOf } from '../../shared/consensus/leaders.ts';
+import {
+  decodeReply,
+  encodeRequest,
+  type Request,
+  type Standing,
+} from '../../shared/consensus/message.ts';
+import { currentRound } from '../../shared/consensus/safety.ts';
+import { VoteTally } from '../../shared/consensus/tally.ts';
+import { startQc, tenureEnd } from '../../shared/consensus/validators.ts';
+import type { ChainPoint } from '../../shared/execution/execute-block.ts';
+import { type Block, blockId, encodeBlock } from '../../shared/ledger/block.ts';
+import {
+  type QuorumCertificate,
+  statementDigest,
+  type TimeoutCertificate,
+} from '../../shared/ledger/certificate.ts';
+import { Rejected } from '../../shared/ledger/rejection.ts';
+import { pendingBlock } from '../../shared/replica/chain.ts';
+import { execute } from '../../shared/replica/execute.ts';
+import { FinalState } from '../../shared/replica/final-state.ts';
+import { otherValidators, ownIndex, type Replica } from '../../shared/replica/replica.ts';
+import { standingOf } from '../../shared/replica/tell.ts';
+import { forgeQc, forgeTc, type Sign } from './forge.ts';
+import type { Scheduler } from './scheduler.ts';
+
+/** What the attacker remembers of the chain, past the point where a correct node forgets it. */
+export class Memory {
+  readonly #points = new Map<string, ChainPoint>();
+  readonly #certificates = new Map<string, QuorumCertificate>();
+
+  note(replica: Replica): void {
+    this.#points.set(replica.head.id, replica.head);
+    for (const [id, block] of replica.pending) {
+      this.#points.set(id, block);
+      this.#certificates.set(block.header.parent, block.block.qc);
+    }
+  }
+
+  point(id: string): ChainPoint | undefined {
+    return this.#points.get(id);
+  }
+
+  certificate(id: string): QuorumCertificate | undefined {
+    return this.#certificates.get(id);
+  }
+}
+
+export interface Attacker {
+  readonly replica: Replica;
+  readonly sign: Sign;
+  readonly scheduler: Scheduler;
+  readonly memory: Memory;
+  /** Whether its made-up certificates have one signer, or others' names. */
+  readonly alone: boolean;
+  ask(to: string, message: Uint8Array): Promise<Uint8Array>;
+}
+
+const CHAIN = 3;
+
+/** Forks away the newest block that is final here. Answers how many blocks it got certified by votes. */
+export async function fork(attacker: Attacker): Promise<number> {
+  const { replica, memory, scheduler } = attacker;
+  const { head, epochStart, record } = replica;
+  const { set } = replica.epoch;
+  const parent = memory.point(head.header.parent);
+  if (!parent || head.header.epoch !== set.epoch || parent.next) return 0;
+  const start = parent.id === epochStart ? startQc(set.epoch, epochStart) : undefined;
+  const qc = memory.certificate(parent.id) ?? start;
+  if (!qc || qc.epoch !== set.epoch) return 0;
+  const others = otherValidators(replica);
+  const victim = scheduler.pick(others);
+  await tell(attacker, victim, standingOf(replica));
+  const round = currentRound(record);
+  const real = record.highTc?.round === round - 1 ? record.highTc : null;
+  const tc = real ?? (scheduler.chance(0.5) ? forgedTimeouts(attacker, parent) : null);
+  const targets = others.filter((member) => member !== victim);
+  return extend(
+    attacker,
+    { ...viewOf(replica, parent), qc, tc },
+    tc ? tc.round + 1 : round,
+    targets,
+  );
+}
+
+interface Fork {
+  readonly view: Replica;
+  readonly parent: ChainPoint;
+  readonly qc: QuorumCertificate;
+  readonly tc: TimeoutCertificate | null;
+}
+
+async function extend(
+  attacker: Attacker,
+  from: Fork,
+  first: number,
+  targets: readonly string[],
+): Promise<number> {
+  const { replica, sign } = attacker;
+  const { set } = replica.epoch;
+  let { parent, qc } = from;
+  let certified = 0;
+  for (let step = 0; step < CHAIN; step++) {
+    const round = first + step;
+    if (leaderOf(set, parent.leaders, round) !== replica.member) return certified;
+    const block = await makeBlock(from.view, parent, qc, step === 0 ? from.tc : null, round);
+    if (!block) return certified;
+    from.view.pending.set(block.id, block);
+    const { ledger, epoch } = set;
+    const vote = { kind: 'vote', ledger, epoch, round, block: block.id } as const;
+    const signature = sign(statementDigest(vote));
+    const tally = new VoteTally(set, round, block.id);
+    tally.add({ validator: ownIndex(replica), signature });
+    const standing = standingOf(replica);
+    const saying = {
+      kind: 'proposal',
+      standing,
+      block: encodeBlock(block.block),
+      signature,
+    } as const;
+    const votes = await Promise.all(targets.map((member) => voteOf(attacker, member, saying)));
+    for (const [index, member] of targets.entries()) {
+      const validator = set.validators.findIndex((entry) => entry.member === member);
+      const given = votes[index];
+      if (given) tally.add({ validator, signature: given });
+    }
+    const honest = tally.certificate();
+    if (honest) certified++;
+    qc = honest ?? forgeQc(replica, sign, block, attacker.alone);
+    parent = block;
+  }
+  const standing: Standing = { ...standingOf(replica), qc, tc: null };
+  for (const member of targets) await tell(attacker, member, standing);
+  return certified;
+}
+
+/** The replica as it was when that block was its head: state is versioned, so it can go on from there. */
+function viewOf(replica: Replica, parent: ChainPoint): Pick<Fork, 'view' | 'parent'> {
+  const final = new FinalState(replica.ports.state, parent.header.height!);
+  return { view: { ...replica, head: parent, pending: new Map(), final }, parent };
+}
+
+async function makeBlock(
+  view: Replica,
+  parent: ChainPoint,
+  qc: QuorumCertificate,
+  tc: TimeoutCertificate | null,
+  round: number,
+) {
+  const time = Math.max(view.ports.time.now(), parent.header.time);
+  const place = { round, parentRound: qc.round, author: view.member, time };
+  const execution = await execute(view, parent, place, { kind: 'check' }, []);
+  if (execution instanceof Rejected || execution.next) return undefined;
+  const { header } = execution;
+  const block: Block = { id: blockId(header), header, transactions: [], qc, tc };
+  return pendingBlock(block, execution);
+}
+
+/** A timeout certificate that skips to the attacker's next tenure. */
+function forgedTimeouts(
+  { replica, sign }: Attacker,
+  parent: ChainPoint,
+): TimeoutCertificate | null {
+  const { set } = replica.epoch;
+  let round = tenureEnd(set, currentRound(replica.record));
+  for (let turn = 0; turn < set.validators.length; turn++, round += set.tenureRounds) {
+    if (leaderOf(set, parent.leaders, round + 1) !== replica.member) continue;
+    return forgeTc(replica, sign, round);
+  }
+  return null;
+}
+
+async function voteOf(
+  attacker: Attacker,
+  member: string,
+  saying: Request,
+): Promise<Uint8Array | undefined> {
+  try {
+    return decodeReply(await attacker.ask(member, encodeRequest(saying))).vote ?? undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function tell(attacker: Attacker, member: string, standing: Standing): Promise<void> {
+  const tidings = { kind: 'tidings', standing, transactions: [], waiting: false } as const;
+  await attacker.ask(member, encodeRequest(tidings)).catch(() => {});
+}
