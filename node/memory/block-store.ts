@@ -2,9 +2,8 @@
 import type { Digest } from '../../shared/bytes/digest.ts';
 import type { BlockStore } from '../../shared/ports/block-store.ts';
 
-/** An empty block store in memory. */
-export function memoryBlockStore(): BlockStore {
-  const blocks = new Map<Digest, Uint8Array>();
+/** A block store in memory, empty unless told. */
+export function memoryBlockStore(blocks = new Map<Digest, Uint8Array>()): BlockStore {
   return {
     async put(id, bytes) {
       if (!blocks.has(id)) blocks.set(id, new Uint8Array(bytes));

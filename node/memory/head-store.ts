@@ -1,9 +1,8 @@
 /** The head store of a node that forgets everything when it ends: for tests and simulation. */
 import type { HeadStore, RecordName, VersionedRecord } from '../../shared/ports/head-store.ts';
 
-/** An empty head store in memory; "durable" here means as long as the object lives. */
-export function memoryHeadStore(): HeadStore {
-  const records = new Map<RecordName, VersionedRecord>();
+/** A head store in memory, empty unless told; "durable" here means as long as the object lives. */
+export function memoryHeadStore(records = new Map<RecordName, VersionedRecord>()): HeadStore {
   return {
     async read(name) {
       const record = records.get(name);

@@ -2,9 +2,8 @@
 import type { Digest } from '../../shared/bytes/digest.ts';
 import type { MempoolStore } from '../../shared/ports/mempool-store.ts';
 
-/** An empty mempool store in memory. */
-export function memoryMempoolStore(): MempoolStore {
-  const held = new Map<Digest, Uint8Array>();
+/** A mempool store in memory, empty unless told. */
+export function memoryMempoolStore(held = new Map<Digest, Uint8Array>()): MempoolStore {
   return {
     async add(entries) {
       for (const { id, bytes } of entries) if (!held.has(id)) held.set(id, new Uint8Array(bytes));

@@ -3,16 +3,16 @@ import { utf8 } from '../../shared/bytes/text.ts';
 import type { StateEntry, StateStore } from '../../shared/ports/state-store.ts';
 
 /** One value of a key; null where that height deleted it. */
-interface Version {
+export interface Version {
   readonly height: number;
   readonly value: Uint8Array | null;
 }
 
-/** An empty state store in memory. */
-export function memoryStateStore(): StateStore {
-  /** The versions of each key, newest first. */
-  const versions = new Map<string, Version[]>();
-  const items = new Map<string, Uint8Array>();
+/** A state store in memory, empty unless told; the versions of a key stand newest first. */
+export function memoryStateStore(
+  versions = new Map<string, Version[]>(),
+  items = new Map<string, Uint8Array>(),
+): StateStore {
   /** All keys in the order of their bytes; rebuilt by the first scan after a key was added. */
   let ordered: { readonly key: string; readonly bytes: Uint8Array }[] | undefined;
 

@@ -58,7 +58,7 @@ export interface EventCursor {
 /** Why a ledger waits, as one node sees it. */
 export interface ConsensusStatus {
   readonly member: string;
-  readonly state: 'committing' | 'idle' | 'waiting';
+  readonly state: 'committing' | 'idle' | 'waiting' | 'recovering';
   readonly epoch: number;
   readonly round: number;
   readonly leader: string;

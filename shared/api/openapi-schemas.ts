@@ -180,7 +180,7 @@ export const SCHEMAS: Readonly<Record<string, JsonSchema>> = {
   }),
   Consensus: object({
     member: text,
-    state: { enum: ['committing', 'idle', 'waiting'] },
+    state: { enum: ['committing', 'idle', 'waiting', 'recovering'] },
     epoch: natural,
     round: natural,
     leader: text,

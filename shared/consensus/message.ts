@@ -14,8 +14,11 @@ import {
   type QuorumCertificate,
   type TimeoutCertificate,
 } from '../ledger/certificate.ts';
+import { type Attestation, decodeAttestation, encodeAttestation } from './restored.ts';
 import type { SeenProposal } from './statement-book.ts';
 import type { TimeoutEntry } from './tally.ts';
+
+const STORE_LENGTH_MAX = 256;
 
 /** The sender's position. */
 export interface Standing {
@@ -52,6 +55,12 @@ export type Request = { readonly standing: Standing } & (
       readonly kind: 'blocks';
       readonly after: number;
     }
+  | {
+      /** The sender's store was restored from a backup: what did the receiver sign so far? */
+      readonly kind: 'attest';
+      /** Identity of the sender's store: the answer is for it alone. */
+      readonly store: string;
+    }
 );
 
 /** One step of catch-up, in order: a block to insert, or a certificate to adopt. */
@@ -65,8 +74,10 @@ export interface Reply {
   /** The receiver's own latest timeout of its current tenure. */
   readonly timeout: TimeoutEntry | null;
   readonly steps: readonly CatchUpStep[];
-  /** Why a vote was refused, for the sender's log. */
+  /** Why a vote or an attestation was refused, for the sender's log. */
   readonly refusal: string | null;
+  /** What the receiver signed so far. */
+  readonly attestation: Attestation | null;
 }
 
 const encodeStanding = (standing: Standing): Cbor => [
@@ -134,6 +145,8 @@ export function encodeRequest(request: Request): Uint8Array {
       return encodeCbor([...head, request.transactions, request.waiting]);
     case 'blocks':
       return encodeCbor([...head, request.after]);
+    case 'attest':
+      return encodeCbor([...head, request.store]);
   }
 }
 
@@ -156,6 +169,9 @@ export function decodeRequest(bytes: Uint8Array): Request {
       };
     case 'blocks':
       return { kind, standing, after: natural(a) };
+    case 'attest':
+      if (typeof a !== 'string' || a.length > STORE_LENGTH_MAX) throw new Error('not a request');
+      return { kind, standing, store: a };
     default:
       throw new Error('not a request');
   }
@@ -169,12 +185,13 @@ export function encodeReply(reply: Reply): Uint8Array {
     reply.timeout && encodeTimeout(reply.timeout),
     reply.steps.map((step): Cbor => ('block' in step ? step.block : encodeQc(step.qc))),
     reply.refusal,
+    reply.attestation && encodeAttestation(reply.attestation),
   ]);
 }
 
 /** Decodes a reply; throws an Error on anything else. */
 export function decodeReply(bytes: Uint8Array): Reply {
-  const [standing, vote, timeout, steps, refusal] = list(decodeLoosely(bytes), 5);
+  const [standing, vote, timeout, steps, refusal, attestation] = list(decodeLoosely(bytes), 6);
   if (refusal !== null && typeof refusal !== 'string') throw new Error('not a reply');
   return {
     standing: decodeStanding(standing),
@@ -184,5 +201,6 @@ export function decodeReply(bytes: Uint8Array): Reply {
       item instanceof Uint8Array ? { block: item } : { qc: decodeQc(item) },
     ),
     refusal: refusal ?? null,
+    attestation: attestation === null ? null : decodeAttestation(attestation as Cbor),
   };
 }

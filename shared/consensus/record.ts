@@ -18,20 +18,22 @@ export function encodeRecord(record: SafetyRecord): Uint8Array {
     proposed && [proposed.round, fromHex(proposed.block)],
     encodeQc(record.highQc),
     record.highTc && encodeTc(record.highTc),
+    record.floor,
   ]);
 }
 
 /** Reverses `encodeRecord`. Certificates in one's own record were checked before they were saved. */
 export function decodeRecord(bytes: Uint8Array): SafetyRecord {
-  const [version, store, epoch, votedRound, statement, proposed, highQc, highTc] = decodeLoosely(
-    bytes,
-  ) as Cbor[];
+  const [version, store, epoch, votedRound, statement, proposed, highQc, highTc, floor] =
+    decodeLoosely(bytes) as Cbor[];
   const pair = proposed as [number, Uint8Array] | null;
   return {
     version: version as number,
     store: store as string,
     epoch: epoch as number,
     votedRound: votedRound as number,
+    // Records of before there were floors end with the certificates.
+    floor: floor === undefined ? 0 : (floor as number | null),
     statement: statement === null ? null : decodeStatement(statement as Cbor[]),
     proposed: pair && { round: pair[0], block: toHex(pair[1]) as Digest },
     highQc: decodeQc(highQc as Cbor) as VerifiedQc,

@@ -23,6 +23,11 @@ export interface SafetyRecord {
   readonly epoch: number;
   /** The highest round of this epoch that a statement was signed for; nothing at or below it gets a vote. */
   readonly votedRound: number;
+  /**
+   * No round at or below it is signed for: it may have been, before the store was restored from a
+   * backup. Null: how far that may reach is not known yet, so nothing at all is signed (`restored.ts`).
+   */
+  readonly floor: number | null;
   /** The exact statement last signed or to be signed in this epoch. */
   readonly statement: Statement | null;
   /** The block that this node proposed last in this epoch: after a crash it is sent again, never another. */
@@ -51,6 +56,7 @@ export const emptyRecord = (store: string, epoch: number, start: Digest): Safety
   store,
   epoch,
   votedRound: 0,
+  floor: 0,
   statement: null,
   proposed: null,
   highQc: startQc(epoch, start),
@@ -60,6 +66,12 @@ export const emptyRecord = (store: string, epoch: number, start: Digest): Safety
 /** The round that a record is in: one past the highest round that it has a certificate for. */
 export const currentRound = (record: SafetyRecord): number =>
   Math.max(record.highQc.round, record.highTc?.round ?? 0) + 1;
+
+/** The highest round that was, or may have been, signed for. */
+export const signedUpTo = ({ floor, votedRound }: SafetyRecord): number =>
+  floor === null ? Number.POSITIVE_INFINITY : Math.max(votedRound, floor);
+
+const RESTORED = 'this store was restored from a backup, and the others have not all answered yet';
 
 /**
  * Adopts higher certificates of the record's epoch; answers the same record where there is nothing
@@ -85,13 +97,13 @@ export function adopt(
  */
 export function decideVote(record: SafetyRecord, ledger: Digest, b: VoteRequest): Decision {
   if (b.epoch !== record.epoch) return { refuse: `epoch ${b.epoch}, expected ${record.epoch}` };
+  if (record.floor === null) return { refuse: RESTORED };
   const { statement } = record;
   if (statement?.kind === 'vote' && statement.round === b.round && statement.block === b.block) {
     return { sign: statement, record };
   }
-  if (b.round <= record.votedRound) {
-    return { refuse: `round ${b.round}, expected one above ${record.votedRound}` };
-  }
+  const signed = signedUpTo(record);
+  if (b.round <= signed) return { refuse: `round ${b.round}, expected one above ${signed}` };
   const follows = b.round === b.qc.round + 1;
   const skips = b.tc !== null && b.tc.round + 1 === b.round && b.qc.round >= highestQcRound(b.tc);
   if (!follows && !skips) {
@@ -120,7 +132,13 @@ export function decideProposal(record: SafetyRecord, ledger: Digest, b: VoteRequ
  */
 export function decideTimeout(record: SafetyRecord, set: ValidatorSet): Decision {
   const round = tenureEnd(set, currentRound(record));
-  const { statement, epoch } = record;
+  const { statement, epoch, floor } = record;
+  if (floor === null) return { refuse: RESTORED };
+  // Of two validators both sign every certificate, so the other's record alone keeps the ledger safe;
+  // and without this one's timeouts no round would ever pass the floor.
+  if (round <= floor && set.validators.length !== 2) {
+    return { refuse: `timeout of round ${round}, expected one above ${floor}` };
+  }
   if (statement?.kind === 'timeout' && statement.round === round)
     return { sign: statement, record };
   if (round < record.votedRound) {
@@ -134,8 +152,20 @@ export function decideTimeout(record: SafetyRecord, set: ValidatorSet): Decision
   };
 }
 
-/** A new epoch starts from the final last block of the old one; rounds restart. */
-export function enterEpoch(record: SafetyRecord, epoch: number, start: Digest): SafetyRecord {
+/**
+ * A new epoch starts from the final last block of the old one, which had the round `lastRound`; rounds
+ * restart. A restored node whose forgotten past may reach into the new epoch has to ask again there.
+ */
+export function enterEpoch(
+  record: SafetyRecord,
+  epoch: number,
+  start: Digest,
+  lastRound = 0,
+): SafetyRecord {
   if (epoch <= record.epoch) return record;
-  return { ...emptyRecord(record.store, epoch, start), version: record.version };
+  const isBehindUs =
+    record.floor === 0 ||
+    (record.floor !== null && epoch === record.epoch + 1 && lastRound > record.floor);
+  const floor = isBehindUs ? 0 : null;
+  return { ...emptyRecord(record.store, epoch, start), version: record.version, floor };
 }

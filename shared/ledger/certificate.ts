@@ -25,7 +25,7 @@ export interface Timeout {
   readonly highQcRound: number;
 }
 
-/** Everything a node's consensus key may sign. */
+/** What certificates are made of. A node's consensus key signs these, and attestations (`consensus/restored.ts`). */
 export type Statement = Vote | Timeout;
 
 /** The 32 bytes that are signed for a statement. */

@@ -7,6 +7,12 @@
  *   send   ─ (the caller) a crash here: the other side may have it; it may be sent again.
  */
 import { decodeRecord, encodeRecord } from '../consensus/record.ts';
+import {
+  type Asker,
+  type Attestation,
+  attestationDigest,
+  decideAttestation,
+} from '../consensus/restored.ts';
 import { adopt, type Decision, type SafetyRecord } from '../consensus/safety.ts';
 import { type Statement, statementDigest } from '../ledger/certificate.ts';
 import { pointOf, type Replica, Superseded } from './replica.ts';
@@ -42,6 +48,23 @@ export async function act(
  */
 export async function saveNews(replica: Replica): Promise<void> {
   if (replica.record !== replica.durableRecord) await save(replica, replica.record);
+}
+
+/** Signs what the stored record says was signed so far. An attestation binds to nothing, so nothing is saved. */
+export async function attest(
+  replica: Replica,
+  asker: Asker,
+): Promise<Attestation | { readonly refuse: string }> {
+  const { heads, signer } = replica.ports;
+  // Another invocation of this node may have signed since this one last read.
+  const stored = await heads.read('safety');
+  const known = stored && decodeRecord(stored.bytes);
+  // An epoch that the stored record has not entered yet is one that nothing was signed in.
+  const record = known && known.epoch >= replica.record.epoch ? known : replica.record;
+  const says = decideAttestation(record);
+  if ('refuse' in says) return says;
+  const signature = await signer.sign(attestationDigest(replica.ledger, asker, says));
+  return { ...says, signature };
 }
 
 /** Replaces the stored record; answers false, with the newer record read, where it was another's turn. */

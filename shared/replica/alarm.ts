@@ -12,11 +12,12 @@ import { act, saveNews } from './act.ts';
 import { adoptCertificates } from './chain.ts';
 import { startDrive } from './drive.ts';
 import { expire } from './expire.ts';
+import { askForAttestations, isAsking } from './recover.ts';
 import { inBackground, otherValidators, ownIndex, type Replica } from './replica.ts';
 import { askAll } from './tell.ts';
 
 const hasWork = (replica: Replica): boolean => {
-  if (replica.mempool.size > 0) return true;
+  if (replica.mempool.size > 0 || isAsking(replica)) return true;
   for (const block of replica.pending.values()) {
     if (block.ids.size > 0 || block.next !== null) return true;
   }
@@ -69,7 +70,11 @@ export async function ring(replica: Replica, waited?: Waited): Promise<void> {
   arm(replica);
   try {
     // Told at every ring: whoever did not hear it before would never join in timing the leader out.
-    await Promise.all([askAndTell(replica), first ? undefined : timeOut(replica)]);
+    await Promise.all([
+      askAndTell(replica),
+      askForAttestations(replica),
+      first ? undefined : timeOut(replica),
+    ]);
     await replica.lock.run(() => saveNews(replica));
   } catch (error) {
     replica.log('ring-failed', { error: String(error) });

@@ -127,7 +127,7 @@ function settle(replica: Replica, block: PendingBlock): void {
 async function startEpoch(replica: Replica, last: ChainPoint): Promise<void> {
   const { epoch } = last.next!.set;
   while (replica.record.epoch < epoch) {
-    if (await save(replica, enterEpoch(replica.record, epoch, last.id))) break;
+    if (await save(replica, enterEpoch(replica.record, epoch, last.id, last.header.round))) break;
   }
   replica.epoch = last.next!;
   replica.epochStart = last.id;

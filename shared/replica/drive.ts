@@ -4,7 +4,7 @@
  * goes to all. Losing a drive at any point is harmless: safety never depends on it.
  */
 import type { Digest } from '../bytes/digest.ts';
-import { currentRound, decideProposal } from '../consensus/safety.ts';
+import { currentRound, decideProposal, signedUpTo } from '../consensus/safety.ts';
 import { VoteTally } from '../consensus/tally.ts';
 import type { VerifiedQc, VerifiedTc } from '../consensus/validators.ts';
 import { closingHeader } from '../execution/execute-block.ts';
@@ -83,7 +83,7 @@ async function propose(replica: Replica): Promise<Proposal | Idle> {
   if (ownIndex(replica) < 0 || leaderNow(replica) !== replica.member) return 'not-leader';
   const parent = pointOf(replica, record.highQc.block);
   if (!parent) return 'blocked';
-  if (record.votedRound >= round) return repropose(replica, round);
+  if (signedUpTo(record) >= round) return repropose(replica, round);
   const tc = record.highQc.round === round - 1 ? null : record.highTc;
   const pending = await build(replica, round, tc);
   if (!pending) return 'nothing-to-do';

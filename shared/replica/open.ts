@@ -7,10 +7,12 @@ import { decodeLoosely } from '../bytes/cbor.ts';
 import type { Digest } from '../bytes/digest.ts';
 import { fromHex } from '../bytes/text.ts';
 import { decodeLeaders, EVERYBODY } from '../consensus/leaders.ts';
-import { decodeRecord } from '../consensus/record.ts';
+import { decodeRecord, encodeRecord } from '../consensus/record.ts';
+import { acceptLoss, markRestored } from '../consensus/restored.ts';
 import { currentRound, emptyRecord, enterEpoch, type SafetyRecord } from '../consensus/safety.ts';
 import { StatementBook } from '../consensus/statement-book.ts';
 import { TimeoutTally } from '../consensus/tally.ts';
+import type { ValidatorSet } from '../consensus/validators.ts';
 import { LEADERS_KEY } from '../execution/block-execution.ts';
 import { genesisBlock } from '../execution/genesis-block.ts';
 import { encodePage } from '../execution/state-tree.ts';
@@ -27,6 +29,7 @@ import { decodeEpoch, decodeHead, encodeEpoch, encodeHead, type StoredHead } fro
 import { finalityItem } from './history.ts';
 import { itemName } from './items.ts';
 import { Lock } from './lock.ts';
+import { noRecovery } from './recover.ts';
 import type { Replica, ReplicaOptions } from './replica.ts';
 import { witness } from './witness.ts';
 
@@ -39,7 +42,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
   const ledger = ledgerId(genesis);
   const { stored, version } = await readHead(options, ledger);
   const { epoch, start } = await readEpoch(options, stored.epoch);
-  const record = await readRecord(options, stored.epoch, start);
+  const record = await readRecord(options, stored, epoch.set, start);
   const [leaders] = await ports.state.get([LEADERS_KEY], stored.header.height!);
   const head = {
     ...stored,
@@ -78,6 +81,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     forwardingTo: null,
     background: new Set(),
     missing: new Set(),
+    recovery: noRecovery(epoch.set.epoch),
     stopped: false,
   };
   await replica.lock.run(async () => {
@@ -126,21 +130,27 @@ async function readEpoch({ ports }: ReplicaOptions, number: number) {
 }
 
 async function readRecord(
-  { ports, store }: ReplicaOptions,
-  epoch: number,
+  options: ReplicaOptions,
+  head: StoredHead,
+  set: ValidatorSet,
   start: Digest,
 ): Promise<SafetyRecord> {
-  const stored = await ports.heads.read('safety');
-  if (!stored) return emptyRecord(store, epoch, start);
-  const record = decodeRecord(stored.bytes);
-  if (record.store !== store) {
-    throw new Error(
-      `the safety record was made for store ${record.store}, this is store ${store}: ` +
-        'a restored backup must not vote, because it may have voted since',
-    );
-  }
+  const { ports, store, log } = options;
+  const bytes = (await ports.heads.read('safety'))?.bytes;
+  const stored = bytes ? decodeRecord(bytes) : emptyRecord(store, set.epoch, start);
   // A crash between moving the head over an epoch's end and entering the next one.
-  return enterEpoch(record, epoch, start);
+  const lastRound = head.id === start ? head.header.round : 0;
+  const record = enterEpoch(stored, set.epoch, start, lastRound);
+  const isRestored = options.restored || record.store !== store;
+  const marked = isRestored ? markRestored(record, store) : record;
+  const opened = options.acceptLoss ? acceptLoss(marked, set) : marked;
+  if (opened === record) return record;
+  // Before anything else: a crash must not bring a record back that may be signed on.
+  log('store-restored', { store, signsAgain: opened.floor !== null });
+  const saved = { ...opened, version: record.version + 1 };
+  const next = { version: saved.version, bytes: encodeRecord(saved) };
+  if (await ports.heads.swap('safety', record.version, next)) return saved;
+  throw new Error('another process is opening the same store');
 }
 
 /** Inserts again, in order, the blocks that the record and the head's finality proof name. */

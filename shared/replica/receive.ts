@@ -10,12 +10,13 @@ import {
 import { type Block, decodeBlock } from '../ledger/block.ts';
 import { Rejected } from '../ledger/rejection.ts';
 import { decodeTransaction, type Transaction } from '../ledger/transaction.ts';
-import { act } from './act.ts';
+import { act, attest } from './act.ts';
 import { admit } from './admit.ts';
 import { countTimeout, settleAlarm, signTimeout, told } from './alarm.ts';
 import { catchUp, stepsAfter } from './catch-up.ts';
 import { insert, Refused } from './chain.ts';
 import { route } from './forward.ts';
+import { heardFrom } from './recover.ts';
 import { ownIndex, type Replica } from './replica.ts';
 import { learn, replyWith } from './tell.ts';
 import { overhear } from './witness.ts';
@@ -31,6 +32,8 @@ export async function receive(
 ): Promise<Uint8Array> {
   const request = decodeRequest(message);
   overhear(replica, request.standing);
+  // Two restored nodes that ask each other must not go on asking because of it.
+  if (request.kind !== 'attest' && request.kind !== 'blocks') heardFrom(replica, from);
   switch (request.kind) {
     case 'proposal':
       return receiveProposal(replica, from, request);
@@ -40,6 +43,8 @@ export async function receive(
       return receiveTidings(replica, from, request);
     case 'blocks':
       return replyWith(replica, { steps: await stepsAfter(replica, request.after) });
+    case 'attest':
+      return receiveAttest(replica, from, request);
   }
 }
 
@@ -100,6 +105,20 @@ async function vote(
   const own = { validator: ownIndex(replica), signature: signed.signature };
   replica.book.sawVote(header.round, block.id, own, { checked: true });
   return signed.signature;
+}
+
+async function receiveAttest(
+  replica: Replica,
+  from: string,
+  { standing, store }: Request & { kind: 'attest' },
+): Promise<Uint8Array> {
+  await learn(replica, from, standing);
+  if (ownIndex(replica) < 0)
+    return replyWith(replica, { refusal: 'not a validator of this epoch' });
+  const attestation = await attest(replica, { member: from, store });
+  return 'refuse' in attestation
+    ? replyWith(replica, { refusal: attestation.refuse })
+    : replyWith(replica, { attestation });
 }
 
 async function receiveTimeout(

@@ -7,6 +7,7 @@
 import type { TransactionStatus } from '../api/ledger-service.ts';
 import type { Digest } from '../bytes/digest.ts';
 import { leaderOf } from '../consensus/leaders.ts';
+import type { VerifiedAttestation } from '../consensus/restored.ts';
 import { currentRound, type SafetyRecord } from '../consensus/safety.ts';
 import type { StatementBook } from '../consensus/statement-book.ts';
 import type { TimeoutEntry, TimeoutTally } from '../consensus/tally.ts';
@@ -49,6 +50,13 @@ export interface ReplicaOptions {
   readonly ports: Ports;
   /** Identity of the store: a record made for another one is a restored backup. */
   readonly store: string;
+  /**
+   * The host knows that the store is an older copy, or was emptied: `store` must be a new identity. Given
+   * until a replica was opened so once; from then on the record says it.
+   */
+  readonly restored?: boolean;
+  /** The operator of a ledger with one validator accepts that what was committed since the backup is lost. */
+  readonly acceptLoss?: boolean;
   readonly log: Log;
 }
 
@@ -112,7 +120,17 @@ export interface Replica extends ReplicaOptions {
   readonly background: Set<Promise<unknown>>;
   /** Members that did not answer when last asked. */
   missing: Set<string>;
+  /** What the other validators answered to this restored node, in which epoch, and how often it asked. */
+  recovery: Recovery;
   stopped: boolean;
+}
+
+/** How far a restored node has come with asking the others. */
+export interface Recovery {
+  readonly epoch: number;
+  readonly attestations: Map<string, VerifiedAttestation>;
+  readonly underWay: Set<string>;
+  asked: number;
 }
 
 /** Another invocation of this node moved its store on: open a new replica. Nothing is lost by it. */

@@ -30,6 +30,7 @@ import { eventsAfter } from './events.ts';
 import { finalBlock } from './history.ts';
 import { evidenceProofOf, receiptOf, stateProofOf } from './prove.ts';
 import { answerQuery } from './query.ts';
+import { isRecovering } from './recover.ts';
 import { leaderNow, type Replica } from './replica.ts';
 import { finalStatus, pendingStatus, submit } from './submit.ts';
 
@@ -226,7 +227,13 @@ function consensusStatus(replica: Replica): ConsensusStatus {
   const busy = replica.mempool.size > 0 || replica.driving !== null;
   return {
     member: replica.member,
-    state: waiting ? 'waiting' : busy ? 'committing' : 'idle',
+    state: isRecovering(replica)
+      ? 'recovering'
+      : waiting
+        ? 'waiting'
+        : busy
+          ? 'committing'
+          : 'idle',
     epoch: replica.epoch.set.epoch,
     round,
     leader: leaderNow(replica),

@@ -78,6 +78,7 @@ export const replyWith = (
     timeout: replica.ownTimeout,
     steps: [],
     refusal: null,
+    attestation: null,
     ...answer,
   });
 

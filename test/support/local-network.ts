@@ -89,6 +89,15 @@ export interface NetworkOptions {
   /** Time of block 0; a second ago unless told. */
   readonly time?: number;
   readonly log?: (member: string, ...event: Parameters<Log>) => void;
+  /** Told of each digest before it is signed, with what the member's store holds then. */
+  readonly onSign?: (member: string, digest: Uint8Array, stores: NodeStores) => Promise<void>;
+}
+
+/** What the host knows of a store that a node is opened with. */
+export interface StartOptions {
+  readonly store?: string;
+  readonly restored?: boolean;
+  readonly acceptLoss?: boolean;
 }
 
 export interface TestNode {
@@ -109,6 +118,9 @@ export class LocalNetwork {
   readonly #stopTimers = new Map<string, () => void>();
   /** A liar on the wire: what it answers is delivered instead. */
   intercept: (from: string, to: string, message: Uint8Array) => Uint8Array = (_from, _to, bytes) =>
+    bytes;
+  /** The same for replies: `to` answered `from`. */
+  interceptReply: (from: string, to: string, reply: Uint8Array) => Uint8Array = (_f, _t, bytes) =>
     bytes;
   /** Messages sent so far, for tests of idleness. */
   messages = 0;
@@ -185,9 +197,14 @@ export class LocalNetwork {
     return this.node(member).service;
   }
 
-  /** Gives a node that was not started yet other stores than the ones in memory. */
+  /** Gives a node that is not running other stores than its own. */
   useStores(member: string, stores: NodeStores): void {
     this.#stores.set(member, stores);
+  }
+
+  /** The stores of a member that was started. */
+  storesOf(member: string): NodeStores {
+    return this.#stores.get(member)!;
   }
 
   /** A member's public consensus key. */
@@ -201,7 +218,7 @@ export class LocalNetwork {
   }
 
   /** Starts a node from what its store holds. */
-  async start(member: string): Promise<TestNode> {
+  async start(member: string, options: StartOptions = {}): Promise<TestNode> {
     const stores = this.#stores.get(member) ?? memoryStores();
     this.#stores.set(member, stores);
     const nodeKey = this.#nodeKeys.get(member)!;
@@ -212,14 +229,21 @@ export class LocalNetwork {
     this.#stopTimers.set(member, () => time.stop());
     const ports: Ports = {
       ...stores,
-      signer: { publicKey: nodeKey.jwk, sign: async (digest) => es256(nodeKey, digest) },
+      signer: {
+        publicKey: nodeKey.jwk,
+        sign: async (digest) => {
+          await this.#options.onSign?.(member, digest, stores);
+          return es256(nodeKey, digest);
+        },
+      },
       peers: { request: (to, message) => this.#deliver(member, to, message) },
       time,
     };
     const log: Log = (...event) => this.#options.log?.(member, ...event);
     const { genesis } = this;
     const { catalog } = this.#options;
-    replica = await openReplica({ genesis, member, catalog, ports, store: member, log });
+    const given = { store: member, ...options };
+    replica = await openReplica({ genesis, member, catalog, ports, log, ...given });
     reportEvidence(replica, this.#custody(member));
     const node = { member, replica, service: ledgerService(replica, this.#custody(member)) };
     this.nodes.set(member, node);
@@ -256,7 +280,8 @@ export class LocalNetwork {
     this.messages++;
     const node = this.nodes.get(to);
     if (!node || this.#cut.has(`${from}>${to}`)) throw new Error(`${to} is unreachable`);
-    const reply = await receive(node.replica, from, this.intercept(from, to, message));
+    const answer = await receive(node.replica, from, this.intercept(from, to, message));
+    const reply = this.interceptReply(from, to, answer);
     if (this.#cut.has(`${to}>${from}`) || !this.nodes.has(from))
       throw new Error('the reply is lost');
     return reply;
