@@ -93,9 +93,10 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
 }
 
 async function readHead(
-  { genesis, ports }: ReplicaOptions,
+  options: ReplicaOptions,
   ledger: Digest,
 ): Promise<{ stored: StoredHead; version: number }> {
+  const { genesis, ports } = options;
   const read = await ports.heads.read('head');
   if (read) {
     const stored = decodeHead(read.bytes);
@@ -107,6 +108,7 @@ async function readHead(
     return { stored, version: read.version };
   }
   const { point, epoch, values, pages } = genesisBlock(genesis);
+  await createRecord(options, point.id);
   await ports.state.write({
     height: 0,
     values: [...values],
@@ -129,6 +131,19 @@ async function readEpoch({ ports }: ReplicaOptions, number: number) {
   return decodeEpoch(bytes);
 }
 
+/** The name of no store: a head without a safety record has lost it. */
+const NO_STORE = '';
+
+/** A new store has its record before it has a head, so that a copy of it always names its store. */
+async function createRecord({ ports, store, restored }: ReplicaOptions, start: Digest) {
+  if (await ports.heads.read('safety')) return;
+  const empty = emptyRecord(store, 1, start);
+  const record = { ...(restored ? markRestored(empty, store) : empty), version: 1 };
+  const next = { version: record.version, bytes: encodeRecord(record) };
+  if (await ports.heads.swap('safety', 0, next)) return;
+  throw new Error('another process is creating the same store');
+}
+
 async function readRecord(
   options: ReplicaOptions,
   head: StoredHead,
@@ -137,7 +152,7 @@ async function readRecord(
 ): Promise<SafetyRecord> {
   const { ports, store, log } = options;
   const bytes = (await ports.heads.read('safety'))?.bytes;
-  const stored = bytes ? decodeRecord(bytes) : emptyRecord(store, set.epoch, start);
+  const stored = bytes ? decodeRecord(bytes) : emptyRecord(NO_STORE, set.epoch, start);
   // A crash between moving the head over an epoch's end and entering the next one.
   const lastRound = head.id === start ? head.header.round : 0;
   const record = enterEpoch(stored, set.epoch, start, lastRound);
