@@ -16,6 +16,7 @@ import { GenesisSchema, ledgerId } from '../shared/ledger/genesis.ts';
 import { ring } from '../shared/replica/alarm.ts';
 import { openReplica } from '../shared/replica/open.ts';
 import { receive } from '../shared/replica/receive.ts';
+import { isRecovering } from '../shared/replica/recover.ts';
 import type { Replica } from '../shared/replica/replica.ts';
 import { reportEvidence } from '../shared/replica/report.ts';
 import { ledgerService } from '../shared/replica/service.ts';
@@ -31,7 +32,9 @@ import { listen } from './listen.ts';
 import { lmdbStores } from './lmdb/stores.ts';
 import { replicaLog } from './log.ts';
 import { peerTokenVerifier } from './peer-token.ts';
-import { openStoreIdentity } from './store-identity.ts';
+import { refuseSoleValidator } from './sole-validator.ts';
+import { inspectStore, openStoreIdentity } from './store-identity.ts';
+import { markedHeads } from './store-mark.ts';
 import { timers } from './timers.ts';
 import { UserError } from './user-error.ts';
 
@@ -41,8 +44,17 @@ export interface RunningNode {
   stop(): Promise<void>;
 }
 
+export interface StartOptions {
+  /** The operator says that the store is a copy from before, where nothing on this machine shows it. */
+  readonly restored?: boolean;
+}
+
 /** Starts the node that a configuration file describes. */
-export async function startNode(configFile: string, log: Logger): Promise<RunningNode> {
+export async function startNode(
+  configFile: string,
+  log: Logger,
+  options: StartOptions = {},
+): Promise<RunningNode> {
   const config = loadJson(configFile, NodeConfigSchema, 'node configuration');
   const at = (relative: string): string => besides(configFile, relative);
   const genesis = loadJson(at(config.genesis), GenesisSchema, 'genesis document');
@@ -61,6 +73,7 @@ export async function startNode(configFile: string, log: Logger): Promise<Runnin
 
   const stores = lmdbStores(at(config.data));
   let replica: Replica | undefined;
+  let heads: ReturnType<typeof markedHeads> | undefined;
   const { now } = Date;
   const peers = httpPeers({
     member,
@@ -74,20 +87,31 @@ export async function startNode(configFile: string, log: Logger): Promise<Runnin
     if (replica) void ring(replica);
   });
   try {
-    const storeIsNew = (await stores.heads.read('head')) === undefined;
-    const { identity, settle } = openStoreIdentity(at(config.storeIdentity), { storeIsNew });
+    const found = await inspectStore(stores.heads);
+    const file = at(config.storeIdentity);
+    const store = openStoreIdentity(file, found, options.restored);
+    if (store.restored && !store.acceptLoss && Object.keys(config.peers).length === 0) {
+      await refuseSoleValidator(stores, genesis, store.restored);
+    }
+    store.claim();
+    const onFault = (error: unknown): void => log.error({ err: error }, 'store-mark-failed');
+    heads = markedHeads(stores.heads, file, store.identity, found, onFault);
     replica = await openReplica({
       genesis,
       member,
       catalog: contracts,
-      ports: { ...stores, signer: signerFromKey(nodeKey), peers, time },
-      store: identity,
+      ports: { ...stores, heads, signer: signerFromKey(nodeKey), peers, time },
+      store: store.identity,
+      restored: store.restored !== undefined,
+      acceptLoss: store.acceptLoss,
       log: replicaLog(log),
     });
     // Nothing is signed before somebody sends a transaction or a message.
-    settle();
+    store.settle();
+    warnOfRestored(replica, store.restored, log);
   } catch (error) {
     time.stop();
+    await heads?.close();
     await stores.close();
     if (error instanceof UserError) throw error;
     throw new UserError(`The node of ${member} can't start: ${(error as Error).message}`);
@@ -113,6 +137,7 @@ export async function startNode(configFile: string, log: Logger): Promise<Runnin
     await opened.lock.run(async () => {});
     await peers.close();
     await stores.close();
+    await heads?.close();
   };
   let server: Awaited<ReturnType<typeof listen>> | undefined;
   try {
@@ -128,6 +153,19 @@ export async function startNode(configFile: string, log: Logger): Promise<Runnin
   const { header } = opened.head;
   log.info({ member, ledger, url: server.url, height: header.height }, 'node started');
   return { url: server.url, replica: opened, stop };
+}
+
+/** A restored node follows and answers reads; its operator should know why it does not vote. */
+function warnOfRestored(replica: Replica, why: string | undefined, log: Logger): void {
+  if (!why && !isRecovering(replica)) return;
+  const reason = why ?? 'it was restored, and the others have not all answered yet';
+  const { floor } = replica.record;
+  log.warn(
+    { store: replica.store, reason },
+    floor === null
+      ? 'this store was restored from a backup: the node follows, and signs nothing before the other validators have told it what it may have signed'
+      : 'this store was restored from a backup: what was committed since is lost, as its operator accepted',
+  );
 }
 
 /** A node that lacks approved code runs, but can't execute that contract's transactions nor vote for them. */

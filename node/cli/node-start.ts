@@ -8,6 +8,12 @@ import { untilStopped } from './command-context.ts';
 const logLevel = () =>
   new Option('--log-level <level>', 'what is logged').choices(LOG_LEVELS).default('info');
 
+interface NodeOptions {
+  readonly config: string;
+  readonly logLevel: LogLevel;
+  readonly restored?: boolean;
+}
+
 export function registerNodeStart(program: Command): void {
   program
     .command('node')
@@ -15,9 +21,13 @@ export function registerNodeStart(program: Command): void {
     .command('start')
     .description('start a node in the foreground; SIGTERM or Ctrl-C stops it')
     .requiredOption('--config <file>', 'its configuration')
+    .option(
+      '--restored',
+      'the whole machine was rolled back: ask the other validators before anything is signed',
+    )
     .addOption(logLevel())
-    .action(({ config, logLevel: level }: { config: string; logLevel: LogLevel }) =>
-      serveUntilStopped('node', level, (log) => startNode(config, log)),
+    .action(({ config, logLevel: level, restored = false }: NodeOptions) =>
+      serveUntilStopped('node', level, (log) => startNode(config, log, { restored })),
     );
   program
     .command('gateway')

@@ -96,7 +96,7 @@ export class RestoredGroup {
   }
 
   #below(bound: number): number {
-    // mulberry32 (public domain), enough to choose moves with.
+    // mulberry32, enough to choose moves with.
     this.#random = (this.#random + 0x6d2b79f5) | 0;
     let z = Math.imul(this.#random ^ (this.#random >>> 15), 1 | this.#random);
     z = (z + Math.imul(z ^ (z >>> 7), 61 | z)) ^ z;
