@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The command line. Every command has `--json`: one JSON document on standard output, nothing else. */
 import { Command } from 'commander';
+import { registerBackup } from './cli/backup.ts';
 import { registerImport } from './cli/import.ts';
 import { registerNodeStart } from './cli/node-start.ts';
 import { registerKeys, registerReading, registerTransactions } from './cli/read.ts';
@@ -27,6 +28,7 @@ registerTransactions(program);
 registerReading(program);
 registerVerify(program);
 registerKeys(program);
+registerBackup(program);
 // Global options may stand anywhere on the line.
 for (const command of program.commands) addGlobals(command);
 

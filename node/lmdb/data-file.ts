@@ -28,8 +28,8 @@ export function checkDataFile(folder: string): void {
     const damage = status.isFile() ? findDamage(file, status.size) : 'it is no file';
     if (damage) {
       throw new Error(
-        `The store ${path} is damaged (${damage}); an older copy must not vote. Give the member a ` +
-          'new node key by governance, and start the node with an empty folder.',
+        `The store ${path} is damaged (${damage}); move the data folder away, and restore a backup ` +
+          '("fuqi restore") or start with an empty folder: the node asks the others before it signs.',
       );
     }
   } finally {

@@ -79,8 +79,8 @@ function openRoot(folder: string): RootDatabase<Uint8Array, Uint8Array> {
     });
   } catch (cause) {
     throw new Error(
-      `The store in ${folder} can't be opened (${(cause as Error).message}); an older copy must not ` +
-        'vote. If it stays so, give the member a new node key by governance, and start with an empty folder.',
+      `The store in ${folder} can't be opened (${(cause as Error).message}); if it stays so, move the ` +
+        'folder away, and restore a backup ("fuqi restore") or start with an empty folder.',
       { cause },
     );
   }

@@ -139,6 +139,24 @@ describe('a node', () => {
     );
   });
 
+  it('refuses an older copy of its data folder, and takes the newest back', async () => {
+    const [older, newest] = ['older', 'newest'].map((name) => path.join(home, name)) as [
+      string,
+      string,
+    ];
+    cpSync(files.data, older, { recursive: true });
+    await withNode(async ({ url }) => assert.equal((await pay(url, 'newer')).status, 200));
+    renameSync(files.data, newest);
+    cpSync(older, files.data, { recursive: true });
+    await refused(
+      files.config,
+      /older copy \(safety record \d+, seen \d+\).*one validator.*--accept-loss/,
+    );
+    rmSync(files.data, { recursive: true });
+    renameSync(newest, files.data);
+    await withNode(async ({ url }) => assert.equal((await pay(url, 'newest')).status, 200));
+  });
+
   it('refuses a damaged store, an emptied one, and one without its identity', async () => {
     const kept = path.join(home, 'kept');
     cpSync(files.data, kept, { recursive: true });
@@ -147,11 +165,11 @@ describe('a node', () => {
     writeFileSync(data, bytes.fill(0, 0, 8192));
     await refused(files.config, /data\.mdb is damaged/);
     rmSync(files.data, { recursive: true });
-    await refused(files.config, /the data folder is empty/);
+    await refused(files.config, /data folder was lost or emptied.*one validator/);
     rmSync(files.data, { recursive: true });
     renameSync(kept, files.data);
     renameSync(files.storeIdentity, kept);
-    await refused(files.config, /store-identity is missing/);
+    await refused(files.config, /store-identity is missing.*one validator/);
     renameSync(kept, files.storeIdentity);
     await withNode(async () => {});
   });
@@ -166,7 +184,7 @@ describe('a node', () => {
     await node.stop();
     assert.equal(readFileSync(storeIdentity, 'utf8'), '6d3c1f5e-0000-4000-8000-000000000000\n');
     rmSync(data, { recursive: true });
-    await refused(config, /the data folder is empty/);
+    await refused(config, /data folder was lost or emptied/);
   });
 
   it('warns when its keys are not the member’s on the ledger', async () => {
