@@ -102,8 +102,14 @@ export function decideVote(record: SafetyRecord, ledger: Digest, b: VoteRequest)
   if (statement?.kind === 'vote' && statement.round === b.round && statement.block === b.block) {
     return { sign: statement, record };
   }
-  const signed = signedUpTo(record);
-  if (b.round <= signed) return { refuse: `round ${b.round}, expected one above ${signed}` };
+  if (b.round <= record.votedRound) {
+    return { refuse: `round ${b.round}, expected one above ${record.votedRound}` };
+  }
+  if (b.round <= record.floor) {
+    return {
+      refuse: `round ${b.round}, expected one above ${record.floor}, as the store was restored`,
+    };
+  }
   const follows = b.round === b.qc.round + 1;
   const skips = b.tc !== null && b.tc.round + 1 === b.round && b.qc.round >= highestQcRound(b.tc);
   if (!follows && !skips) {
@@ -163,9 +169,10 @@ export function enterEpoch(
   lastRound = 0,
 ): SafetyRecord {
   if (epoch <= record.epoch) return record;
-  const isBehindUs =
-    record.floor === 0 ||
-    (record.floor !== null && epoch === record.epoch + 1 && lastRound > record.floor);
-  const floor = isBehindUs ? 0 : null;
-  return { ...emptyRecord(record.store, epoch, start), version: record.version, floor };
+  const { floor } = record;
+  const isPast = floor !== null && epoch === record.epoch + 1 && lastRound > floor;
+  if (floor !== 0 && !isPast) {
+    return { ...emptyRecord(record.store, epoch, start), version: record.version, floor: null };
+  }
+  return { ...emptyRecord(record.store, epoch, start), version: record.version };
 }

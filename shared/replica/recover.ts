@@ -6,7 +6,7 @@
 import { type Attestation, liftRestored, verifyAttestation } from '../consensus/restored.ts';
 import { save } from './act.ts';
 import { checkQc, checkTc } from './chain.ts';
-import { otherValidators, ownIndex, type Recovery, type Replica } from './replica.ts';
+import { inBackground, otherValidators, ownIndex, type Recovery, type Replica } from './replica.ts';
 import { ask } from './tell.ts';
 
 /** Without anything to commit the others are asked this often; later on, whoever speaks is asked. */
@@ -37,11 +37,11 @@ export async function askForAttestations(replica: Replica): Promise<void> {
   await Promise.all(otherValidators(replica).map((member) => askOne(replica, member)));
 }
 
-/** Somebody spoke to this node, so it can be asked. */
+/** Somebody spoke to this node: where it has not answered yet, all who have not are asked. */
 export function heardFrom(replica: Replica, member: string): void {
-  if (isRecovering(replica) && otherValidators(replica).includes(member)) {
-    void askOne(replica, member);
-  }
+  if (!isRecovering(replica) || !otherValidators(replica).includes(member)) return;
+  if (recoveryOf(replica).attestations.has(member)) return;
+  inBackground(replica, askForAttestations(replica));
 }
 
 function recoveryOf(replica: Replica): Recovery {
