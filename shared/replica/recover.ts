@@ -18,6 +18,7 @@ export const noRecovery = (epoch: number): Recovery => ({
   attestations: new Map(),
   underWay: new Set(),
   asked: 0,
+  askedAt: 0,
 });
 
 /** Whether this node has to ask before it may sign. */
@@ -33,14 +34,22 @@ export const isAsking = (replica: Replica): boolean =>
 /** Asks all who have not answered yet. Never throws. */
 export async function askForAttestations(replica: Replica): Promise<void> {
   if (!isRecovering(replica)) return;
-  recoveryOf(replica).asked++;
+  const recovery = recoveryOf(replica);
+  recovery.asked++;
+  recovery.askedAt = replica.ports.time.now();
   await Promise.all(otherValidators(replica).map((member) => askOne(replica, member)));
 }
 
-/** Somebody spoke to this node: where it has not answered yet, all who have not are asked. */
+/**
+ * Somebody spoke to this node, so the ledger is not idle: those who have not answered are asked, at once
+ * where the speaker is one of them, and as seldom as the alarm rings otherwise.
+ */
 export function heardFrom(replica: Replica, member: string): void {
-  if (!isRecovering(replica) || !otherValidators(replica).includes(member)) return;
-  if (recoveryOf(replica).attestations.has(member)) return;
+  if (!isRecovering(replica)) return;
+  const { attestations, askedAt } = recoveryOf(replica);
+  const isNews = otherValidators(replica).includes(member) && !attestations.has(member);
+  const since = Math.abs(replica.ports.time.now() - askedAt);
+  if (!isNews && since < replica.epoch.parameters.timeoutMsMax) return;
   inBackground(replica, askForAttestations(replica));
 }
 

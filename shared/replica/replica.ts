@@ -131,6 +131,7 @@ export interface Recovery {
   readonly attestations: Map<string, VerifiedAttestation>;
   readonly underWay: Set<string>;
   asked: number;
+  askedAt: number;
 }
 
 /** Another invocation of this node moved its store on: open a new replica. Nothing is lost by it. */
