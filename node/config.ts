@@ -30,6 +30,9 @@ export const NodeConfigSchema = z.strictObject({
     node: z.string(),
     /** Signs the tokens of calls to other nodes. */
     peer: z.string(),
+    /** The successors, while the members vote on them and until their epoch has started. */
+    nextNode: z.string().optional(),
+    nextPeer: z.string().optional(),
     /** Custodial keys by the identity's name. */
     identities: z.record(z.string(), z.string()),
   }),

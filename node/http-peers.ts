@@ -21,8 +21,8 @@ export interface HttpPeersOptions {
   /** This node's member, and the ledger that it speaks about. */
   readonly member: string;
   readonly ledger: Digest;
-  /** The member's peer key: signs tokens. */
-  readonly key: KeyObject;
+  /** The member's peer key, and its successor while it is rotated: sign tokens. */
+  readonly keys: readonly [KeyObject, ...KeyObject[]];
   /** Where a member's node is, e.g. `http://127.0.0.1:7101`; undefined where it is not known. */
   readonly endpointOf: (member: string) => string | undefined;
   readonly now: () => number;
@@ -32,11 +32,15 @@ export interface HttpPeersOptions {
 
 /** Opens the client; `close` ends its connections. */
 export function httpPeers(options: HttpPeersOptions): Peers & { close(): Promise<void> } {
-  const { member: caller, ledger, key, endpointOf, now, timeoutMs = TIMEOUT_MS } = options;
+  const { member: caller, ledger, keys, endpointOf, now, timeoutMs = TIMEOUT_MS } = options;
   const agent = new Agent({ maxResponseSize: PEER_MESSAGE_BYTES_MAX, keepAliveTimeout: 30_000 });
   const tokens = new Map<string, { readonly token: string; readonly renewAt: number }>();
 
+  /** Which of the keys each member took last: one that is behind may still know the old one only. */
+  const accepted = new Map<string, number>();
+
   function tokenFor(audience: string): string {
+    const key = keys[accepted.get(audience) ?? 0]!;
     const time = now();
     const known = tokens.get(audience);
     // A clock that was set back must not keep an old token alive either.
@@ -49,6 +53,18 @@ export function httpPeers(options: HttpPeersOptions): Peers & { close(): Promise
   async function post(member: string, message: Uint8Array): Promise<Uint8Array> {
     const endpoint = endpointOf(member);
     if (endpoint === undefined) throw new Error('its endpoint is not known');
+    for (let attempt = 1; ; attempt++) {
+      const { statusCode, reply } = await postOnce(endpoint, member, message);
+      if (statusCode === 200) return reply;
+      if (statusCode !== 401 || attempt === keys.length) {
+        throw new Error(`it answered with status ${statusCode}`);
+      }
+      accepted.set(member, ((accepted.get(member) ?? 0) + 1) % keys.length);
+      tokens.delete(member);
+    }
+  }
+
+  async function postOnce(endpoint: string, member: string, message: Uint8Array) {
     const { statusCode, body } = await request(`${endpoint.replace(/\/$/, '')}/peer`, {
       method: 'POST',
       dispatcher: agent,
@@ -56,9 +72,7 @@ export function httpPeers(options: HttpPeersOptions): Peers & { close(): Promise
       headers: { authorization: `Bearer ${tokenFor(member)}`, 'content-type': CBOR_TYPE },
       body: message,
     });
-    const reply = await body.bytes();
-    if (statusCode !== 200) throw new Error(`it answered with status ${statusCode}`);
-    return reply;
+    return { statusCode, reply: await body.bytes() };
   }
 
   return {

@@ -137,11 +137,19 @@ export function publicJwkOf(key: KeyObject): PublicJwk {
 export const signEs256 = (key: KeyObject, bytes: Uint8Array): Uint8Array =>
   sign('sha256', bytes, { key, dsaEncoding: 'ieee-p1363' });
 
-/** The `Signer` port on a key in memory. */
-export const signerFromKey = (key: KeyObject): Signer => ({
-  publicKey: publicJwkOf(key),
-  sign: async (digest) => signEs256(key, digest),
-});
+/** The `Signer` port on keys in memory: the node key, and its successor while it is rotated. */
+export function signerFromKeys(keys: readonly KeyObject[]): Signer {
+  const find = ({ x, y }: PublicJwk): KeyObject | undefined =>
+    keys.find((key) => publicJwkOf(key).x === x && publicJwkOf(key).y === y);
+  return {
+    holds: (jwk) => find(jwk) !== undefined,
+    async sign(digest, jwk) {
+      const key = find(jwk);
+      if (!key) throw new Error(`the node key ${jwkThumbprint(jwk)} is not kept here`);
+      return signEs256(key, digest);
+    },
+  };
+}
 
 /** Signs a transaction: a compact JWS (RFC 7515 §7.1) whose key id is the key's thumbprint. */
 export function signTransaction(key: KeyObject, body: TransactionBody): string {

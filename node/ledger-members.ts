@@ -13,8 +13,18 @@ async function memberRecords({ ports, head }: Replica): Promise<MemberRecord[]> 
   return entries.map(({ value }) => decodeCbor(value) as unknown as MemberRecord);
 }
 
+/** Calls back when an epoch has started. */
+export function onEpoch(replica: Replica, call: () => void): void {
+  let { epoch } = replica.epoch.set;
+  replica.commitListeners.add(() => {
+    if (replica.epoch.set.epoch === epoch) return;
+    epoch = replica.epoch.set.epoch;
+    call();
+  });
+}
+
 /** Peer keys of the active members at the head; read again when an epoch starts, which is when they change. */
-export async function peerKeys(
+export async function membersPeerKeys(
   replica: Replica,
 ): Promise<(member: string) => PublicJwk | undefined> {
   let keys = new Map<string, PublicJwk>();
@@ -23,10 +33,7 @@ export async function peerKeys(
     keys = new Map(active.map(({ id, peerKey }) => [id, peerKey]));
   };
   await refresh();
-  let { epoch } = replica.epoch.set;
-  replica.commitListeners.add(() => {
-    if (replica.epoch.set.epoch === epoch) return;
-    epoch = replica.epoch.set.epoch;
+  onEpoch(replica, () => {
     refresh().catch((error: unknown) => replica.log('peer-keys-failed', { error: String(error) }));
   });
   return (member) => keys.get(member);
@@ -38,7 +45,7 @@ export async function peerKeys(
  */
 export async function warnOfOtherKeys(
   replica: Replica,
-  own: { readonly node: PublicJwk; readonly peer: PublicJwk },
+  own: { readonly node: readonly PublicJwk[]; readonly peer: readonly PublicJwk[] },
   log: Logger,
 ): Promise<void> {
   const { member } = replica;
@@ -47,12 +54,12 @@ export async function warnOfOtherKeys(
     log.warn({ member }, 'this member is not on the ledger, as far as this node has followed it');
     return;
   }
-  for (const [name, key, expected] of [
+  for (const [name, keys, expected] of [
     ['node', own.node, record.nodeKey],
     ['peer', own.peer, record.peerKey],
   ] as const) {
-    const [found, wanted] = [jwkThumbprint(key), jwkThumbprint(expected)];
-    if (found === wanted) continue;
+    const [found, wanted] = [keys.map(jwkThumbprint), jwkThumbprint(expected)];
+    if (found.includes(wanted)) continue;
     log.warn(
       { member, found, expected: wanted },
       `the ${name} key of this node is not the member’s on the ledger: the others won’t accept it`,

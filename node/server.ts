@@ -2,6 +2,7 @@
  * One member's node as a process: store, keys, replica, `POST /peer` for the other nodes and the API
  * for clients. Must not start half: whatever is wrong is said in one sentence before it listens.
  */
+import type { KeyObject } from 'node:crypto';
 import type { Logger } from 'pino';
 import { nodeApp } from '../shared/api/app.ts';
 import { decodeCbor } from '../shared/bytes/cbor.ts';
@@ -22,15 +23,17 @@ import { reportEvidence } from '../shared/replica/report.ts';
 import { ledgerService } from '../shared/replica/service.ts';
 import { tellStanding } from '../shared/replica/tell.ts';
 import { contracts } from '../workloads/catalog.ts';
+import { announceReadiness } from './announce-readiness.ts';
 import { openApiKeys } from './api-keys.ts';
 import { besides, loadJson, NodeConfigSchema } from './config.ts';
 import { custodyOf } from './custody.ts';
 import { httpPeers, peerHandler } from './http-peers.ts';
-import { openKeyFile, publicJwkOf, readPassphrase, signerFromKey } from './key-file.ts';
-import { peerKeys, warnOfOtherKeys } from './ledger-members.ts';
+import { openKeyFile, publicJwkOf, readPassphrase, signerFromKeys } from './key-file.ts';
+import { membersPeerKeys, onEpoch, warnOfOtherKeys } from './ledger-members.ts';
 import { listen } from './listen.ts';
 import { lmdbStores } from './lmdb/stores.ts';
 import { replicaLog } from './log.ts';
+import { peerEndpoints } from './peer-endpoints.ts';
 import { peerTokenVerifier } from './peer-token.ts';
 import { refuseSoleValidator } from './sole-validator.ts';
 import { inspectStore, openStoreIdentity } from './store-identity.ts';
@@ -64,13 +67,16 @@ export async function startNode(
     env: process.env,
     ...(config.passphraseFile === undefined ? {} : { file: at(config.passphraseFile) }),
   });
-  const nodeKey = openKeyFile(at(config.keys.node), passphrase);
-  const peerKey = openKeyFile(at(config.keys.peer), passphrase);
+  const open = (file: string): KeyObject => openKeyFile(at(file), passphrase);
+  const { node, nextNode, peer, nextPeer } = config.keys;
+  const nodeKeys = [open(node), ...(nextNode === undefined ? [] : [open(nextNode)])];
+  const peerKeys = [open(peer), ...(nextPeer === undefined ? [] : [open(nextPeer)])] as const;
   const identities = Object.entries(config.keys.identities).map(
-    ([name, file]) => [name, openKeyFile(at(file), passphrase)] as const,
+    ([name, file]) => [name, open(file)] as const,
   );
   const apiKeys = openApiKeys([at(config.apiKeys)]);
 
+  const endpoints = peerEndpoints(configFile, config.peers);
   const stores = lmdbStores(at(config.data));
   let replica: Replica | undefined;
   let heads: ReturnType<typeof markedHeads> | undefined;
@@ -78,8 +84,8 @@ export async function startNode(
   const peers = httpPeers({
     member,
     ledger,
-    key: peerKey,
-    endpointOf: (to) => config.peers[to],
+    keys: peerKeys,
+    endpointOf: endpoints.of,
     now,
     timeoutMs: 5000,
   });
@@ -100,7 +106,7 @@ export async function startNode(
       genesis,
       member,
       catalog: contracts,
-      ports: { ...stores, heads, signer: signerFromKey(nodeKey), peers, time },
+      ports: { ...stores, heads, signer: signerFromKeys(nodeKeys), peers, time },
       store: store.identity,
       restored: store.restored !== undefined,
       acceptLoss: store.acceptLoss,
@@ -120,7 +126,7 @@ export async function startNode(
   reportEvidence(opened, custodyOf(new Map([[NODE_IDENTITY, peerKey]])));
   const service = ledgerService(opened, custodyOf(new Map(identities)));
   const app = nodeApp({ service, keys: apiKeys, log });
-  const keyOf = await peerKeys(opened);
+  const keyOf = await membersPeerKeys(opened);
   const verify = peerTokenVerifier({ ledger, audience: member, now, keyOf });
   const handler = peerHandler({
     verify,
@@ -147,7 +153,10 @@ export async function startNode(
     throw error;
   }
   await warnOfMissingCode(opened, log);
-  await warnOfOtherKeys(opened, { node: publicJwkOf(nodeKey), peer: publicJwkOf(peerKey) }, log);
+  const own = { node: nodeKeys.map(publicJwkOf), peer: peerKeys.map(publicJwkOf) };
+  await warnOfOtherKeys(opened, own, log);
+  onEpoch(opened, () => endpoints.reload(log));
+  announceReadiness(opened, service, Object.keys(config.keys.identities));
   // An idle ledger sends nothing, so who was away asks what it missed.
   void tellStanding(opened);
   const { header } = opened.head;

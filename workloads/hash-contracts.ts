@@ -16,6 +16,9 @@ export const SOURCES: Readonly<Record<string, readonly string[]>> = {
   governance: [
     'shared/contract/governance.ts',
     'shared/contract/governance-action.ts',
+    'shared/contract/governance-readiness.ts',
+    'shared/contract/governance-threshold.ts',
+    'shared/contract/governance-validators.ts',
     'shared/contract/system-records.ts',
   ],
   identity: ['shared/contract/identity.ts', 'shared/contract/system-records.ts'],

@@ -16,6 +16,7 @@ export type DigestTag =
   | 'fuqi/v1/vote'
   | 'fuqi/v1/timeout'
   | 'fuqi/v1/attestation'
+  | 'fuqi/v1/ready'
   | 'fuqi/v1/validators'
   | 'fuqi/v1/state-leaf'
   | 'fuqi/v1/state-node'

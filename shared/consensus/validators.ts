@@ -13,6 +13,9 @@ import {
   statementDigest,
   type TimeoutCertificate,
 } from '../ledger/certificate.ts';
+import { quorumSize } from '../ledger/quorum.ts';
+
+export { faultsTolerated, quorumSize } from '../ledger/quorum.ts';
 
 /** A member's consensus key in one epoch. */
 export interface Validator {
@@ -53,12 +56,6 @@ export const validatorSetOf = (
 export type VerifiedQc = QuorumCertificate & { readonly __verified: unique symbol };
 /** A timeout certificate whose signatures were checked against its epoch's validator set. */
 export type VerifiedTc = TimeoutCertificate & { readonly __verified: unique symbol };
-
-/** f = ⌊(n−1)/3⌋: how many validators may be Byzantine. */
-export const faultsTolerated = (n: number): number => Math.floor((n - 1) / 3);
-
-/** q = ⌈(n+f+1)/2⌉: any two quorums share a correct validator. 2f+1 when n = 3f+1. */
-export const quorumSize = (n: number): number => Math.ceil((n + faultsTolerated(n) + 1) / 2);
 
 /** CBOR form of a validator set: what its digest covers and what receipts carry. */
 export const encodeValidatorSet = (set: ValidatorSet): Uint8Array =>

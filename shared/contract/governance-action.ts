@@ -12,24 +12,39 @@ import {
 } from '../ledger/genesis.ts';
 import { LIMITS } from '../ledger/limits.ts';
 import type { Context, RecordReader } from './context.ts';
+import { obstacleToThresholds, ThresholdsSchema } from './governance-threshold.ts';
 import {
+  AwaitedRecordSchema,
   ContractCodeSchema,
   ContractRecordSchema,
   CURRENT,
   EpochRecordSchema,
   effectiveContract,
+  type MemberRecord,
   MemberRecordSchema,
+  MembershipRecordSchema,
   ParametersRecordSchema,
 } from './system-records.ts';
 
 const member = MemberIdSchema;
 const contractName = z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, 'a contract name');
 
-/** One decision. `replace-node-key` and `change-hosting` leave the peer key where none is given. */
+/**
+ * One decision. `replace-node-key` and `change-hosting` leave the peer key where none is given.
+ * `replace-validator` gives `by` the vote of `member` at one boundary; with `leaves` that member is
+ * removed at the same one.
+ */
 export const ActionSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('add-member'), member: GenesisMemberSchema }),
   z.strictObject({ kind: z.literal('remove-member'), member }),
   z.strictObject({ kind: z.literal('set-validator'), member, validator: z.boolean() }),
+  z.strictObject({
+    kind: z.literal('replace-validator'),
+    member,
+    by: member,
+    leaves: z.boolean(),
+  }),
+  z.strictObject({ kind: z.literal('replace-peer-key'), member, peerKey: PublicJwkSchema }),
   z.strictObject({
     kind: z.literal('replace-node-key'),
     member,
@@ -51,22 +66,38 @@ export const ActionSchema = z.discriminatedUnion('kind', [
   ContractCodeSchema.extend({ kind: z.literal('activate-contract'), name: contractName }),
   z.strictObject({ kind: z.literal('retire-contract'), name: contractName }),
   z.strictObject({ kind: z.literal('set-parameters'), parameters: ConsensusParametersSchema }),
+  z.strictObject({ kind: z.literal('set-thresholds'), thresholds: ThresholdsSchema }),
 ]);
 export type Action = z.infer<typeof ActionSchema>;
 
 /** The first identities of a member that was added; identity.enrol turns them into keys. */
 export const AdmissionSchema = GenesisMemberSchema.pick({ identities: true });
 
+/** `ready/<key id>`: the last final block that the node with this key proved to have. */
+const ReadySchema = z.strictObject({
+  member,
+  height: z.int().min(1),
+  block: z.string(),
+  /** Block time of the statement. */
+  time: z.int(),
+});
+
 /** Records that actions read and write. */
 export const actionRecords = {
   member: MemberRecordSchema,
+  membership: MembershipRecordSchema,
+  /** Keys that a member had once, by thumbprint: none is ever used again. */
+  'retired-key': z.strictObject({ member }),
+  ready: ReadySchema,
+  awaited: AwaitedRecordSchema,
+  thresholds: ThresholdsSchema,
   admission: AdmissionSchema,
   contract: ContractRecordSchema,
   parameters: ParametersRecordSchema,
   epoch: EpochRecordSchema,
 };
 type ActionRecords = typeof actionRecords;
-type Reader = RecordReader<ActionRecords>;
+export type Reader = RecordReader<ActionRecords>;
 type Writer = Reader & Pick<Context<ActionRecords>, 'put'>;
 
 /** Removed members included: their ids and keys are never used again. */
@@ -92,6 +123,8 @@ export function obstacle(context: Reader, action: Action): string | undefined {
       return action.parameters.baseTimeoutMs > action.parameters.timeoutMsMax
         ? 'baseTimeoutMs is larger than timeoutMsMax.'
         : undefined;
+    case 'set-thresholds':
+      return obstacleToThresholds(action.thresholds);
     default:
       return obstacleToChange(context, action);
   }
@@ -109,7 +142,8 @@ function obstacleToMember(
   if (added.validator && validatorCount(members) >= LIMITS.validatorsMax) {
     return `A consortium has ${LIMITS.validatorsMax} validators at the most.`;
   }
-  if (isKeyInUse(members, added.nodeKey)) return 'The node key is in use by a member.';
+  const used = obstacleToKeys(context, added);
+  if (used) return used;
   if (!added.identities.some(({ roles }) => roles.includes('admin'))) {
     return 'None of the first identities holds the role admin.';
   }
@@ -142,15 +176,51 @@ function obstacleToChange(context: Reader, action: MemberChange): string | undef
         ? `A consortium has ${LIMITS.validatorsMax} validators at the most.`
         : undefined;
     }
+    case 'replace-validator':
+      return obstacleToSuccession(context, found, action.by);
     case 'replace-node-key':
+    case 'replace-peer-key':
     case 'change-hosting':
       // Moving to another host is a key replacement: no node's record moves with a live key.
-      return isKeyInUse(allMembers(context), action.nodeKey)
-        ? 'The node key is in use by a member.'
-        : undefined;
+      return obstacleToKeys(context, action);
     case 'set-roles':
       return undefined;
   }
+}
+
+function obstacleToSuccession(
+  context: Reader,
+  found: MemberRecord,
+  by: string,
+): string | undefined {
+  if (!found.validator) return `The member ${found.id} is no validator.`;
+  const successor = context.get('member', by);
+  if (!successor?.active) return `There is no active member ${by}; add it first, without a vote.`;
+  return successor.validator ? `The member ${by} is a validator already.` : undefined;
+}
+
+/** Keys are used once, for one purpose, by one member: also those that were replaced or left with it. */
+function obstacleToKeys(
+  context: Reader,
+  keys: { readonly nodeKey?: PublicJwk | undefined; readonly peerKey?: PublicJwk | undefined },
+): string | undefined {
+  const members = allMembers(context);
+  const given = [
+    ['node', keys.nodeKey],
+    ['peer', keys.peerKey],
+  ] as const;
+  for (const [name, key] of given) {
+    if (!key) continue;
+    const keyId = jwkThumbprint(key);
+    if (isKeyOf(members, keyId)) return `The ${name} key is in use by a member.`;
+    if (context.get('retired-key', keyId))
+      return `The ${name} key was in use before; make a new one.`;
+    if (context.lookup('identity', 'key', keyId)) return `The ${name} key is an identity’s key.`;
+  }
+  const { nodeKey, peerKey } = keys;
+  return nodeKey && peerKey && jwkThumbprint(nodeKey) === jwkThumbprint(peerKey)
+    ? 'The node key and the peer key are one key; use two.'
+    : undefined;
 }
 
 function obstacleToContract(
@@ -172,10 +242,12 @@ function obstacleToContract(
 export function enact(context: Writer, action: Action): void {
   switch (action.kind) {
     case 'add-member': {
+      // It follows without a vote until its node has proved that it does.
       const { identities, ...added } = action.member;
-      context.put('member', added.id, { ...added, active: true });
+      context.put('member', added.id, { ...added, validator: false, active: true });
       context.put('admission', added.id, { identities });
-      if (added.validator) endEpoch(context);
+      membershipChanged(context);
+      endEpoch(context);
       return;
     }
     case 'activate-contract': {
@@ -190,6 +262,12 @@ export function enact(context: Writer, action: Action): void {
       context.put('parameters', CURRENT, action.parameters);
       endEpoch(context);
       return;
+    case 'set-thresholds':
+      context.put('thresholds', CURRENT, {
+        ...context.get('thresholds', CURRENT),
+        ...action.thresholds,
+      });
+      return;
     default:
       changeMember(context, action);
   }
@@ -201,23 +279,53 @@ function changeMember(context: Writer, action: MemberChange): void {
   switch (action.kind) {
     case 'remove-member':
       context.put('member', id, { ...found, active: false, validator: false });
-      if (found.validator) endEpoch(context);
+      membershipChanged(context);
+      endEpoch(context);
       return;
     case 'set-validator':
       context.put('member', id, { ...found, validator: action.validator });
       endEpoch(context);
       return;
-    case 'replace-node-key':
-    case 'change-hosting': {
-      const { nodeKey, peerKey = found.peerKey } = action;
-      const hosting = action.kind === 'change-hosting' ? action.hosting : found.hosting;
-      context.put('member', id, { ...found, nodeKey, peerKey, hosting });
-      if (found.validator) endEpoch(context);
+    case 'replace-validator': {
+      const successor = context.get('member', action.by)!;
+      context.put('member', action.by, { ...successor, validator: true });
+      context.put('member', id, { ...found, validator: false, active: !action.leaves });
+      if (action.leaves) membershipChanged(context);
+      endEpoch(context);
       return;
     }
+    case 'replace-node-key':
+    case 'replace-peer-key':
+    case 'change-hosting':
+      replaceKeys(context, found, action);
+      return;
     case 'set-roles':
       context.put('member', id, { ...found, roles: [...new Set(action.roles)].sort() });
   }
+}
+
+function replaceKeys(
+  context: Writer,
+  found: MemberRecord,
+  keys: {
+    readonly nodeKey?: PublicJwk | undefined;
+    readonly peerKey?: PublicJwk | undefined;
+    readonly hosting?: MemberRecord['hosting'];
+  },
+): void {
+  const { nodeKey = found.nodeKey, peerKey = found.peerKey, hosting = found.hosting } = keys;
+  const kept = new Set([nodeKey, peerKey].map(jwkThumbprint));
+  for (const old of [found.nodeKey, found.peerKey].map(jwkThumbprint)) {
+    if (!kept.has(old)) context.put('retired-key', old, { member: found.id });
+  }
+  context.put('member', found.id, { ...found, nodeKey, peerKey, hosting });
+  // Others learn the keys of members at the start of an epoch, those of members without a vote too.
+  endEpoch(context);
+}
+
+function membershipChanged(context: Writer): void {
+  const members = allMembers(context).flatMap(({ id, active }) => (active ? [id] : []));
+  context.put('membership', CURRENT, { members });
 }
 
 function setContract(
@@ -240,12 +348,10 @@ function endEpoch(context: Writer): void {
 const validatorCount = (members: readonly { validator: boolean }[]): number =>
   members.filter(({ validator }) => validator).length;
 
-const isKeyInUse = (
-  members: readonly { nodeKey: PublicJwk; peerKey: PublicJwk }[],
-  key: PublicJwk,
-): boolean => {
-  const keyId = jwkThumbprint(key);
-  return members.some(
+const isKeyOf = (
+  members: readonly { readonly nodeKey: PublicJwk; readonly peerKey: PublicJwk }[],
+  keyId: string,
+): boolean =>
+  members.some(
     ({ nodeKey, peerKey }) => jwkThumbprint(nodeKey) === keyId || jwkThumbprint(peerKey) === keyId,
   );
-};

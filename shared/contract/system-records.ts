@@ -53,6 +53,25 @@ export const EpochRecordSchema = z.strictObject({
 });
 export type EpochRecord = z.infer<typeof EpochRecordSchema>;
 
+/**
+ * `governance/membership/current`: ids of the active members, sorted. There is none until the first
+ * member joins or leaves: then they are those of the genesis document. One record, so that one state
+ * proof shows how many members there are.
+ */
+export const MembershipRecordSchema = z.strictObject({ members: z.array(MemberIdSchema) });
+export type MembershipRecord = z.infer<typeof MembershipRecordSchema>;
+
+/**
+ * `governance/awaited/<key id>`: a node key that approved proposals wait for, until the node that
+ * holds it has proved that it follows the ledger.
+ */
+export const AwaitedRecordSchema = z.strictObject({
+  member: MemberIdSchema,
+  key: PublicJwkSchema,
+  proposals: z.array(z.string()).min(1).max(16),
+});
+export type AwaitedRecord = z.infer<typeof AwaitedRecordSchema>;
+
 /** `identity/key/<JWK thumbprint>`: an identity of a member. A revoked key stays, inactive. */
 export const KeyRecordSchema = z.strictObject({
   member: MemberIdSchema,
@@ -109,6 +128,8 @@ export const SYSTEM_KEYS = {
   parameters: `governance/parameters/${CURRENT}`,
   epoch: `governance/epoch/${CURRENT}`,
   validators: (epoch: number): string => `ledger/validators/${epoch}`,
+  membership: `governance/membership/${CURRENT}`,
+  awaited: (keyId: string): string => `governance/awaited/${keyId}`,
   key: (keyId: string): string => `identity/key/${keyId}`,
   roster: (member: string): string => `identity/roster/${member}`,
   offences: 'evidence/offence/',

@@ -1,5 +1,5 @@
 /**
- * THE loop: decide on the record, save, sign. It is the only place where the signer is called.
+ * THE loop: decide on the record, save, sign. It is the only place where a consensus statement is signed.
  *
  *   decide ─ a crash here: nothing happened.
  *   save   ─ a crash here: the record says what may have been signed; deciding again gives the same statement.
@@ -15,7 +15,7 @@ import {
 } from '../consensus/restored.ts';
 import { adopt, type Decision, type SafetyRecord } from '../consensus/safety.ts';
 import { type Statement, statementDigest } from '../ledger/certificate.ts';
-import { pointOf, type Replica, Superseded } from './replica.ts';
+import { ownIndex, pointOf, type Replica, Superseded } from './replica.ts';
 
 /** A signed statement, or why none was signed. */
 export type Signed =
@@ -36,7 +36,8 @@ export async function act(
     const saved = decision.record === replica.record || (await save(replica, decision.record));
     if (!saved) continue;
     const { sign: statement } = decision;
-    const signature = await replica.ports.signer.sign(statementDigest(statement));
+    const { key } = replica.epoch.set.validators[ownIndex(replica)]!;
+    const signature = await replica.ports.signer.sign(statementDigest(statement), key);
     return { statement, signature };
   }
   throw new Error(`the safety record was changed by others ${ATTEMPTS_MAX} times in a row`);

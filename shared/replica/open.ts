@@ -80,6 +80,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     outbox: new Map(),
     forwardingTo: null,
     background: new Set(),
+    heights: new Map(),
     missing: new Set(),
     recovery: noRecovery(epoch.set.epoch),
     stopped: false,

@@ -118,6 +118,8 @@ export interface Replica extends ReplicaOptions {
   forwardingTo: string | null;
   /** What goes on without its caller: a host that ends with its request waits for it. */
   readonly background: Set<Promise<unknown>>;
+  /** The head's height of each member, as it said when last heard of: unchecked. */
+  readonly heights: Map<string, number>;
   /** Members that did not answer when last asked. */
   missing: Set<string>;
   /** What the other validators answered to this restored node, in which epoch, and how often it asked. */
@@ -157,9 +159,14 @@ export async function quiet(replica: Replica): Promise<void> {
   if (replica.background.size > 0) await quiet(replica);
 }
 
-/** This node's index in the epoch's validator set; −1 where it is none. */
-export const ownIndex = (replica: Replica): number =>
-  validatorIndex(replica.epoch.set, replica.member);
+/**
+ * This node's index in the epoch's validator set; −1 where it is none, and where it does not hold the
+ * key that the set names: it was replaced, or its turn comes with a later epoch.
+ */
+export function ownIndex({ epoch, member, ports }: Replica): number {
+  const index = validatorIndex(epoch.set, member);
+  return index >= 0 && ports.signer.holds(epoch.set.validators[index]!.key) ? index : -1;
+}
 
 /** The other validators of the epoch. */
 export const otherValidators = (replica: Replica): string[] =>

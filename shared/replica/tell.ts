@@ -87,12 +87,10 @@ export const replyWith = (
  * is at hand, and catches up from it otherwise. Nothing is believed unchecked.
  */
 export async function learn(replica: Replica, from: string, standing: Standing): Promise<void> {
-  if (standing.epoch > replica.epoch.set.epoch) return catchUp(replica, from);
-  if (standing.epoch < replica.epoch.set.epoch) return;
-  if (!isNews(replica, standing)) return;
-  if (standing.qc.round > replica.record.highQc.round && !pointOf(replica, standing.qc.block)) {
-    await catchUp(replica, from);
-  }
+  replica.heights.set(from, standing.height);
+  if (isBeyond(replica, standing)) await catchUp(replica, from);
+  // The one that was under way may have been answered before there was this news; nobody says it twice.
+  if (isBeyond(replica, standing)) await catchUp(replica, from);
   if (isNews(replica, standing)) await replica.lock.run(() => adoptStanding(replica, standing));
 }
 
@@ -105,6 +103,14 @@ export async function adoptStanding(replica: Replica, standing: Standing): Promi
   const checkedTc =
     tc && tc.round > (replica.record.highTc?.round ?? 0) ? checkTc(replica, tc) : undefined;
   await adoptCertificates(replica, checkedQc ?? null, checkedTc ?? null);
+}
+
+/** Whether a standing tells of an epoch or a certified block that is not at hand. */
+function isBeyond(replica: Replica, standing: Standing): boolean {
+  if (standing.epoch > replica.epoch.set.epoch) return true;
+  const { round, block } = standing.qc;
+  const higher = isNews(replica, standing) && round > replica.record.highQc.round;
+  return higher && !pointOf(replica, block);
 }
 
 function isNews(replica: Replica, { epoch, qc, tc }: Standing): boolean {

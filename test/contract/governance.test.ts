@@ -1,13 +1,20 @@
 import assert from 'node:assert/strict';
+import { sign } from 'node:crypto';
 import { describe, it } from 'node:test';
 import type { Value } from '../../shared/bytes/cbor.ts';
-import { approvalsNeeded, governance } from '../../shared/contract/governance.ts';
+import type { Digest } from '../../shared/bytes/digest.ts';
+import { governance } from '../../shared/contract/governance.ts';
+import { approvalsNeeded } from '../../shared/contract/governance-threshold.ts';
 import { identity } from '../../shared/contract/identity.ts';
 import type { MemberRecord } from '../../shared/contract/system-records.ts';
 import { DEFAULT_PARAMETERS } from '../../shared/ledger/limits.ts';
-import { genesisOf, newKey, newMember, output, refusal, startedLedger } from './run.ts';
+import { faultsTolerated } from '../../shared/ledger/quorum.ts';
+import { readinessDigest } from '../../shared/ledger/readiness.ts';
+import { type TestKey, testKey } from '../support/local-network.ts';
+import { genesisOf, LEDGER, newKey, newMember, output, refusal, startedLedger } from './run.ts';
 
-type Proposed = { id: string; digest: string; status: string };
+type After = { validators: number; faultsTolerated: number; quorum: number; statement: string };
+type Proposed = { id: string; digest: string; status: string; after: After };
 
 function consortium(ids = ['a', 'b', 'c', 'd']) {
   const { ledger, admin } = startedLedger(
@@ -29,7 +36,21 @@ function consortium(ids = ['a', 'b', 'c', 'd']) {
   };
   const member = (id: string) => ledger.state.get(`governance/member/${id}`) as MemberRecord;
   const epoch = (): Value | undefined => ledger.state.get('governance/epoch/current');
-  return { ledger, admin, propose, vote, decide, member, epoch };
+  const status = (id: string) =>
+    (ledger.query(undefined, 'governance', 'proposal', { id }) as { status: string }).status;
+  /** What the member's node with this key says of itself; block 7 is the last one. */
+  ledger.state.set(`ledger/recent/${'7'.padStart(16, '0')}`, [ledger.time, '']);
+  const ready = (id: string, key: TestKey, { height = 7, by = ids[0]! } = {}) => {
+    const block = 'b'.repeat(64) as Digest;
+    const digest = readinessDigest({ ledger: LEDGER, member: id, height, block });
+    const signature = sign('sha256', digest, { key: key.privateKey, dsaEncoding: 'ieee-p1363' });
+    const proof = { member: id, height, block, keyId: key.keyId };
+    return ledger.call(admin(by), 'governance', 'ready', {
+      ...proof,
+      signature: signature.toString('base64url'),
+    });
+  };
+  return { ledger, admin, propose, vote, decide, member, epoch, status, ready };
 }
 
 const setValidator = (member: string, validator: boolean) => ({
@@ -40,7 +61,13 @@ const setValidator = (member: string, validator: boolean) => ({
 
 describe('a vote', () => {
   it('needs more than two thirds of the members', () => {
-    assert.deepEqual([1, 2, 3, 4, 5, 6, 7].map(approvalsNeeded), [1, 2, 3, 3, 4, 5, 5]);
+    const sizes = [1, 2, 3, 4, 5, 6, 7];
+    assert.deepEqual(
+      sizes.map((n) => approvalsNeeded(n)),
+      [1, 2, 3, 3, 4, 5, 5],
+    );
+    // So many remain when f are lost: what they can't do is wait for the lost ones.
+    for (const n of sizes) assert.equal(approvalsNeeded(n), n - faultsTolerated(n));
   });
 
   it('counts the proposal as an approval and takes effect with the vote that decides', () => {
@@ -137,20 +164,66 @@ describe('an action', () => {
   });
 
   it('replaces a node key by one that no member uses', () => {
-    const { propose, decide, member } = consortium();
+    const { propose, decide, member, ready, epoch } = consortium();
     const replace = (nodeKey: unknown) => ({ kind: 'replace-node-key', member: 'a', nodeKey });
     assert.equal(refusal(propose('a', replace(member('b').nodeKey))), 'not-possible');
     assert.equal(refusal(propose('a', replace(member('a').peerKey))), 'not-possible');
-    const nodeKey = newKey();
-    decide(replace(nodeKey));
-    assert.deepEqual(member('a').nodeKey, nodeKey);
+    const old = member('a').nodeKey;
+    const key = testKey();
+    const { id, status: decided } = decide(replace(key.jwk));
+    // The vote goes over when the node shows that it has the key and follows.
+    assert.equal(decided, 'approved');
+    assert.deepEqual([member('a').nodeKey, epoch()], [old, { current: 1, next: null }]);
+    assert.deepEqual(output(ready('a', key)).proposals, [{ id, status: 'enacted' }]);
+    assert.deepEqual([member('a').nodeKey, epoch()], [key.jwk, { current: 1, next: 2 }]);
+    assert.equal(refusal(propose('a', replace(old))), 'not-possible');
+  });
+
+  it('replaces a peer key by a new one with the next epoch', () => {
+    const { ledger, admin, propose, decide, member, epoch } = consortium();
+    const replace = (peerKey: unknown) => ({ kind: 'replace-peer-key', member: 'a', peerKey });
+    const old = member('a').peerKey;
+    const identity = newKey();
+    output(
+      ledger.call(admin('a'), 'identity', 'register', { name: 'x', jwk: identity, roles: [] }),
+    );
+    assert.equal(refusal(propose('a', replace(identity))), 'not-possible');
+    const peerKey = newKey();
+    assert.equal(decide(replace(peerKey)).status, 'enacted');
+    assert.deepEqual([member('a').peerKey, epoch()], [peerKey, { current: 1, next: 2 }]);
+    assert.equal(refusal(propose('a', replace(old))), 'not-possible');
+  });
+
+  it('gives one validator’s place to another member at one boundary', () => {
+    const { decide, propose, member, ready, ledger } = consortium();
+    const key = testKey();
+    decide({
+      kind: 'add-member',
+      member: newMember({ id: 'e', nodeKey: key.jwk, validator: false }),
+    });
+    const replace = { kind: 'replace-validator', member: 'd', by: 'e', leaves: true };
+    assert.equal(refusal(propose('a', { ...replace, by: 'c' })), 'not-possible');
+    assert.equal(refusal(propose('a', { ...replace, by: 'z' })), 'not-possible');
+    const { status, after } = decide(replace);
+    assert.deepEqual([status, after.validators], ['approved', 4]);
+    assert.deepEqual([member('d').validator, member('e').validator], [true, false]);
+    assert.equal(refusal(ready('e', testKey())), 'unknown-key');
+    output(ready('e', key));
+    assert.deepEqual([member('d').validator, member('d').active], [false, false]);
+    assert.equal(member('e').validator, true);
+    assert.deepEqual(ledger.state.get('governance/membership/current'), {
+      members: ['a', 'b', 'c', 'e'],
+    });
   });
 
   it('moves a member to another hosting with a new key', () => {
-    const { decide, member } = consortium();
-    const nodeKey = newKey();
-    decide({ kind: 'change-hosting', member: 'a', hosting: 'own-account', nodeKey });
-    assert.deepEqual([member('a').hosting, member('a').nodeKey], ['own-account', nodeKey]);
+    const { decide, member, ready } = consortium();
+    const key = testKey();
+    const move = { kind: 'change-hosting', member: 'a', hosting: 'own-account', nodeKey: key.jwk };
+    assert.equal(decide(move).status, 'approved');
+    assert.equal(member('a').hosting, 'private');
+    output(ready('a', key));
+    assert.deepEqual([member('a').hosting, member('a').nodeKey], ['own-account', key.jwk]);
   });
 
   it('adds a member whose first identities are enrolled once', () => {
@@ -164,7 +237,8 @@ describe('an action', () => {
     assert.equal(refusal(enrol()), 'not-admitted');
     assert.equal(decide({ kind: 'add-member', member: added }).status, 'enacted');
     assert.equal(member('e').active, true);
-    assert.deepEqual(epoch(), { current: 1, next: null });
+    // The others tell it what is final, and know its peer key, from the next epoch on.
+    assert.deepEqual(epoch(), { current: 1, next: 2 });
     const [keyId] = output(enrol()).keyIds as string[];
     assert.deepEqual(ledger.caller(keyId!).roles, ['admin']);
     assert.equal(refusal(enrol()), 'enrolled-already');
@@ -224,5 +298,120 @@ describe('an action', () => {
     assert.match(refusal(propose('a', { kind: 'dissolve' })), /^invalid-arguments/);
     const parameters = { ...DEFAULT_PARAMETERS, baseTimeoutMs: 9000 };
     assert.equal(refusal(propose('a', { kind: 'set-parameters', parameters })), 'not-possible');
+  });
+});
+
+describe('a node that gets a vote', () => {
+  const key = testKey();
+  const joiner = newMember({ id: 'e', nodeKey: key.jwk });
+
+  it('gets it when it has proved that it follows, also where one vote did both', () => {
+    const { decide, member, ready, ledger, status, epoch } = consortium();
+    const { id, status: decided } = decide({ kind: 'add-member', member: joiner });
+    assert.equal(decided, 'approved');
+    assert.deepEqual([member('e').active, member('e').validator], [true, false]);
+    ledger.state.set('governance/epoch/current', { current: 2, next: null });
+    assert.equal(refusal(ready('e', testKey())), 'unknown-key');
+    assert.equal(refusal(ready('d', key)), 'unknown-key');
+    assert.equal(refusal(ready('e', key, { height: 6 })), 'not-recent');
+    assert.equal(status(id), 'approved');
+    output(ready('e', key));
+    assert.equal(status(id), 'enacted');
+    assert.equal(member('e').validator, true);
+    assert.deepEqual(epoch(), { current: 2, next: 3 });
+  });
+
+  it('may prove it before the last vote, but not long before', () => {
+    const { decide, member, ready, ledger } = consortium();
+    decide({ kind: 'add-member', member: { ...joiner, validator: false } });
+    output(ready('e', key));
+    ledger.time += 3600_001;
+    assert.equal(decide(setValidator('e', true)).status, 'approved');
+    output(ready('e', key));
+    assert.equal(member('e').validator, true);
+    decide(setValidator('e', false));
+    assert.equal(decide(setValidator('e', true)).status, 'enacted');
+  });
+
+  it('does not get it after the deadline, nor where the proposer withdrew', () => {
+    const { decide, member, ready, ledger, admin, status } = consortium();
+    decide({ kind: 'add-member', member: { ...joiner, validator: false } });
+    const late = decide(setValidator('e', true));
+    ledger.time += 8 * 24 * 3600_000;
+    output(ready('e', key));
+    assert.equal(status(late.id), 'void');
+    ledger.time += 3600_001;
+    const { id } = decide(setValidator('e', true));
+    output(ledger.call(admin('a'), 'governance', 'withdraw', { id }));
+    output(ready('e', key));
+    assert.deepEqual([status(id), member('e').validator], ['withdrawn', false]);
+  });
+
+  it('can not be spoken for with another’s signature', () => {
+    const { decide, ready } = consortium();
+    decide({ kind: 'add-member', member: joiner });
+    assert.equal(refusal(ready('e', { ...testKey(), keyId: key.keyId })), 'bad-signature');
+  });
+});
+
+describe('a threshold', () => {
+  const set = (thresholds: object) => ({ kind: 'set-thresholds', thresholds });
+
+  it('is set by kind of action, by the larger of the old and the new one', () => {
+    const { ledger, propose, vote, decide } = consortium();
+    const proposed = output<Proposed>(propose('a', set({ 'add-member': 'all' })));
+    output(vote('b', proposed));
+    assert.equal(output(vote('c', proposed)).status, 'open');
+    assert.equal(output(vote('d', proposed)).status, 'enacted');
+    const lower = output<Proposed>(propose('a', set({ 'add-member': 'more-than-half' })));
+    output(vote('b', lower));
+    assert.equal(output(vote('c', lower)).status, 'open');
+    assert.equal(output(vote('d', lower, false)).status, 'refused');
+    const thresholds = ledger.query(undefined, 'governance', 'thresholds') as Record<
+      string,
+      string
+    >;
+    assert.equal(thresholds['add-member'], 'all');
+    assert.equal(thresholds['remove-member'], 'more-than-two-thirds');
+    const added = { kind: 'add-member', member: newMember({ id: 'e', validator: false }) };
+    assert.equal(decide(added).status, 'enacted');
+  });
+
+  it('never lies below a simple majority, nor where a lost member could block its removal', () => {
+    const { propose } = consortium();
+    assert.match(refusal(propose('a', set({ 'add-member': 'one' }))), /^invalid-arguments/);
+    assert.equal(refusal(propose('a', set({ 'remove-member': 'all' }))), 'not-possible');
+    assert.equal(refusal(propose('a', set({}))), 'not-possible');
+  });
+
+  it('lets two of three members vote out the third, if all three said so before', () => {
+    const { decide, propose, vote } = consortium(['a', 'b', 'c']);
+    const remove = { kind: 'remove-member', member: 'c' };
+    const early = output<Proposed>(propose('a', remove));
+    assert.equal(output(vote('b', early)).status, 'open');
+    assert.equal(decide(set({ 'remove-member': 'more-than-half' })).status, 'enacted');
+    const later = output<Proposed>(propose('a', remove));
+    assert.equal(output(vote('b', later)).status, 'enacted');
+  });
+});
+
+describe('a proposal', () => {
+  it('says what the validators, f and the quorum become', () => {
+    const { propose, decide, ledger } = consortium(['a', 'b', 'c', 'd', 'e']);
+    const { id, after } = output<Proposed>(propose('a', { kind: 'remove-member', member: 'e' }));
+    const { statement, ...numbers } = after;
+    assert.deepEqual(numbers, { validators: 4, faultsTolerated: 1, quorum: 3 });
+    assert.match(
+      statement,
+      /^4 validators: 3 have to agree on each block, 1 may be silent, 1 may lie/,
+    );
+    assert.equal(decide(setValidator('d', false)).status, 'enacted');
+    const read = () =>
+      ledger.query(undefined, 'governance', 'proposal', { id }) as unknown as Proposed;
+    assert.deepEqual(
+      [read().after.validators, read().after.faultsTolerated, read().after.quorum],
+      [3, 0, 2],
+    );
+    assert.match(read().after.statement, /0 may lie. With fewer than 4 one that lies can fork/);
   });
 });

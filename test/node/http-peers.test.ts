@@ -54,7 +54,7 @@ function client(endpoint: string, options: Partial<HttpPeersOptions> = {}) {
   const peers = httpPeers({
     member: 'alice',
     ledger,
-    key: keys.get('alice')!,
+    keys: [keys.get('alice')!],
     endpointOf: (member) => (member === 'bob' ? endpoint : undefined),
     now: Date.now,
     ...options,
@@ -101,7 +101,7 @@ test('two nodes ask each other; an endpoint may end in a slash or have a path', 
   const alice = await node('alice', {}, '/nodes/alice');
   const fromBob = client(alice.endpoint, {
     member: 'bob',
-    key: keys.get('bob')!,
+    keys: [keys.get('bob')!],
     endpointOf: () => `${alice.endpoint}/nodes/alice/`,
   });
   const [toBob, toAlice] = await Promise.all([
@@ -134,7 +134,7 @@ test('a request without a token that is good here is answered 401', async () => 
     assert.deepEqual(await statusOf(endpoint, headers), [401, 'unauthorized']);
   }
   await assert.rejects(
-    client(endpoint, { key: makeKey() }).request('bob', message),
+    client(endpoint, { keys: [makeKey()] }).request('bob', message),
     /no reply from member bob: it answered with status 401/,
   );
 });

@@ -11,7 +11,7 @@ import {
   publicJwkOf,
   readPassphrase,
   signEs256,
-  signerFromKey,
+  signerFromKeys,
   signTransaction,
 } from '../../node/key-file.ts';
 import { jwkThumbprint, verifyEs256 } from '../../shared/bytes/crypto.ts';
@@ -105,9 +105,16 @@ test('signatures are ES256 and verify with the public key alone', async () => {
   const signature = signEs256(key, digest);
   assert.equal(signature.length, 64);
   assert.ok(verifyEs256(publicJwkOf(key), digest, signature));
-  const signer = signerFromKey(key);
-  assert.ok(verifyEs256(signer.publicKey, digest, await signer.sign(digest)));
-  assert.equal(verifyEs256(signer.publicKey, bytesOf(32, 8), await signer.sign(digest)), false);
+  const other = createKeyFile(join(folder, 'successor.pem'), PASSPHRASE);
+  const signer = signerFromKeys([key, other]);
+  for (const jwk of [key, other].map(publicJwkOf)) {
+    assert.ok(signer.holds(jwk));
+    assert.ok(verifyEs256(jwk, digest, await signer.sign(digest, jwk)));
+    assert.equal(verifyEs256(jwk, bytesOf(32, 8), await signer.sign(digest, jwk)), false);
+  }
+  const third = publicJwkOf(createKeyFile(join(folder, 'third.pem'), PASSPHRASE));
+  assert.equal(signer.holds(third), false);
+  await assert.rejects(signer.sign(digest, third), /is not kept here/);
 });
 
 test('a signed transaction parses to its body and verifies with another library', async () => {

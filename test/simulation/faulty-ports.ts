@@ -105,7 +105,7 @@ export function faultyPorts(
       list: () => call(() => mempool.list()),
     },
     signer: {
-      publicKey: key.publicKey,
+      holds: ({ x }) => x === key.publicKey.x,
       async sign(digest) {
         if (ends()) return never;
         await wait(world.faults.signerMsMax);

@@ -17,7 +17,7 @@ import { timers } from '../../node/timers.ts';
 import { jwkThumbprint, type PublicJwk } from '../../shared/bytes/crypto.ts';
 import { utf8 } from '../../shared/bytes/text.ts';
 import type { Catalog } from '../../shared/contract/catalog.ts';
-import { type Genesis, ledgerId } from '../../shared/ledger/genesis.ts';
+import { type Genesis, type GenesisMember, ledgerId } from '../../shared/ledger/genesis.ts';
 import { type ConsensusParameters, DEFAULT_PARAMETERS } from '../../shared/ledger/limits.ts';
 import {
   draftTransaction,
@@ -25,6 +25,7 @@ import {
   type TransactionBody,
 } from '../../shared/ledger/transaction.ts';
 import type { Custody } from '../../shared/ports/custody.ts';
+import type { Signer } from '../../shared/ports/signer.ts';
 import { ring } from '../../shared/replica/alarm.ts';
 import { openReplica } from '../../shared/replica/open.ts';
 import { receive } from '../../shared/replica/receive.ts';
@@ -112,7 +113,8 @@ export class LocalNetwork {
   readonly nodes = new Map<string, TestNode>();
   readonly keys = new Map<string, TestKey>();
   readonly #options: NetworkOptions;
-  readonly #nodeKeys = new Map<string, TestKey>();
+  /** Node keys by member, the newest last: a node holds all of its member's. */
+  readonly #nodeKeys = new Map<string, TestKey[]>();
   readonly #stores = new Map<string, NodeStores>();
   readonly #cut = new Set<string>();
   readonly #stopTimers = new Map<string, () => void>();
@@ -130,7 +132,7 @@ export class LocalNetwork {
     const identities = options.identities ?? [];
     const newKey = options.keyOf ?? testKey;
     for (const member of options.members) {
-      this.#nodeKeys.set(member, newKey(`${member} node`));
+      this.#nodeKeys.set(member, [newKey(`${member} node`)]);
       this.keys.set(`${member}/admin`, newKey(`${member}/admin`));
       // The ledger knows the peer key as the member's identity `node`.
       this.keys.set(`${member}/node`, newKey(`${member} peer`));
@@ -155,7 +157,7 @@ export class LocalNetwork {
           name: id,
           hosting: 'private' as const,
           validator: true,
-          nodeKey: this.#nodeKeys.get(id)!.jwk,
+          nodeKey: this.nodeKey(id),
           peerKey: this.keys.get(`${id}/node`)!.jwk,
           roles: [...new Set(own.flatMap(({ roles }) => roles))].filter((role) => role !== 'admin'),
           identities: [
@@ -209,19 +211,46 @@ export class LocalNetwork {
 
   /** A member's public consensus key. */
   nodeKey(member: string): PublicJwk {
-    return this.#nodeKeys.get(member)!.jwk;
+    return this.#nodeKeys.get(member)!.at(-1)!.jwk;
+  }
+
+  /** Gives a member's node a further node key, as a rotation does. */
+  newNodeKey(member: string): PublicJwk {
+    this.#nodeKeys.get(member)!.push(testKey());
+    return this.nodeKey(member);
+  }
+
+  /** The member's machine is lost: its store and its node keys. Its administrator's key is not. */
+  lose(member: string): void {
+    this.#stores.delete(member);
+    this.#nodeKeys.set(member, []);
+  }
+
+  /** A member to be voted in, with keys that this network keeps. */
+  joiner(id: string, validator: boolean): GenesisMember {
+    this.#nodeKeys.set(id, [testKey()]);
+    this.keys.set(`${id}/admin`, testKey());
+    return {
+      id,
+      name: id,
+      hosting: 'private',
+      validator,
+      nodeKey: this.nodeKey(id),
+      peerKey: testKey().jwk,
+      roles: [],
+      identities: [{ name: 'admin', key: this.keys.get(`${id}/admin`)!.jwk, roles: ['admin'] }],
+    };
   }
 
   /** A signature by a member's consensus key, for tests of hostile members. */
   signAs(member: string, digest: Uint8Array): Uint8Array {
-    return es256(this.#nodeKeys.get(member)!, digest);
+    return es256(this.#nodeKeys.get(member)!.at(-1)!, digest);
   }
 
   /** Starts a node from what its store holds. */
   async start(member: string, options: StartOptions = {}): Promise<TestNode> {
     const stores = this.#stores.get(member) ?? memoryStores();
     this.#stores.set(member, stores);
-    const nodeKey = this.#nodeKeys.get(member)!;
     let replica: Replica | undefined;
     const time = timers(() => {
       if (replica) void ring(replica);
@@ -229,13 +258,7 @@ export class LocalNetwork {
     this.#stopTimers.set(member, () => time.stop());
     const ports: Ports = {
       ...stores,
-      signer: {
-        publicKey: nodeKey.jwk,
-        sign: async (digest) => {
-          await this.#options.onSign?.(member, digest, stores);
-          return es256(nodeKey, digest);
-        },
-      },
+      signer: this.#signer(member),
       peers: { request: (to, message) => this.#deliver(member, to, message) },
       time,
     };
@@ -285,6 +308,17 @@ export class LocalNetwork {
     if (this.#cut.has(`${to}>${from}`) || !this.nodes.has(from))
       throw new Error('the reply is lost');
     return reply;
+  }
+
+  #signer(member: string): Signer {
+    const find = ({ x }: PublicJwk) => this.#nodeKeys.get(member)!.find(({ jwk }) => jwk.x === x);
+    return {
+      holds: (key) => find(key) !== undefined,
+      sign: async (digest, key) => {
+        await this.#options.onSign?.(member, digest, this.storesOf(member));
+        return es256(find(key)!, digest);
+      },
+    };
   }
 
   #custody(member: string): Custody {

@@ -1,0 +1,63 @@
+/**
+ * Sends this node's proof that it follows the ledger where an approved proposal waits for it, signed by
+ * an administrator whose key this node keeps. Without such a key the proof is logged for whoever has one.
+ */
+import type { LedgerService } from '../shared/api/ledger-service.ts';
+import { decodeCbor, toValue } from '../shared/bytes/cbor.ts';
+import { type AwaitedRecord, SYSTEM_KEYS } from '../shared/contract/system-records.ts';
+import { prefixRange } from '../shared/execution/view.ts';
+import { LIMITS } from '../shared/ledger/limits.ts';
+import { Rejected } from '../shared/ledger/rejection.ts';
+import { proveReadiness } from '../shared/replica/readiness.ts';
+import type { Replica } from '../shared/replica/replica.ts';
+
+const RANGE = prefixRange(SYSTEM_KEYS.awaited(''), 1024);
+
+/** Looks after each commit, and once at the start. */
+export function announceReadiness(
+  replica: Replica,
+  service: LedgerService,
+  identities: readonly string[],
+): void {
+  let underWay = false;
+  const look = async (): Promise<void> => {
+    if (underWay || replica.stopped) return;
+    underWay = true;
+    try {
+      if (await isAwaited(replica)) await announce(replica, service, identities);
+    } catch (error) {
+      replica.log('readiness-failed', { error: String(error) });
+    } finally {
+      underWay = false;
+    }
+  };
+  replica.commitListeners.add(() => void look());
+  void look();
+}
+
+async function isAwaited({ ports, head, member }: Replica): Promise<boolean> {
+  const entries = await ports.state.scan(RANGE, head.header.height!);
+  return entries.some(({ value }) => {
+    const awaited = decodeCbor(value) as unknown as AwaitedRecord;
+    return awaited.member === member && ports.signer.holds(awaited.key);
+  });
+}
+
+async function announce(
+  replica: Replica,
+  service: LedgerService,
+  identities: readonly string[],
+): Promise<void> {
+  const proof = await proveReadiness(replica);
+  if (typeof proof === 'string') return;
+  for (const name of identities) {
+    const identity = await service.identity(name);
+    if (!identity?.roles.includes('admin')) continue;
+    const call = { contract: 'governance', method: 'ready', args: toValue(proof) };
+    const status = await service.submitCustodial(name, call, LIMITS.waitMsMax);
+    const refusal = status instanceof Rejected ? status.rejection : undefined;
+    replica.log('readiness-sent', { keyId: proof.keyId, height: proof.height, refusal });
+    return;
+  }
+  replica.log('readiness-awaits-an-administrator', { ready: proof });
+}
