@@ -123,7 +123,7 @@ export async function startNode(
     throw new UserError(`The node of ${member} can't start: ${(error as Error).message}`);
   }
   const opened = replica;
-  reportEvidence(opened, custodyOf(new Map([[NODE_IDENTITY, peerKey]])));
+  reportEvidence(opened, custodyOf(new Map([[NODE_IDENTITY, peerKeys[0]]])));
   const service = ledgerService(opened, custodyOf(new Map(identities)));
   const app = nodeApp({ service, keys: apiKeys, log });
   const keyOf = await membersPeerKeys(opened);

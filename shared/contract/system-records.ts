@@ -129,6 +129,7 @@ export const SYSTEM_KEYS = {
   epoch: `governance/epoch/${CURRENT}`,
   validators: (epoch: number): string => `ledger/validators/${epoch}`,
   membership: `governance/membership/${CURRENT}`,
+  retiredKey: (keyId: string): string => `governance/retired-key/${keyId}`,
   awaited: (keyId: string): string => `governance/awaited/${keyId}`,
   key: (keyId: string): string => `identity/key/${keyId}`,
   roster: (member: string): string => `identity/roster/${member}`,

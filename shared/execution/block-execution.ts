@@ -22,6 +22,8 @@ export interface Epoch {
   readonly parameters: ConsensusParameters;
   /** Members without a vote, who are told of what was certified. */
   readonly observers: readonly string[];
+  /** State values that its first block writes: what members agreed on to recover the ledger. */
+  readonly amendments: readonly (readonly [key: string, value: Uint8Array])[];
 }
 
 /** What a block's transactions did. */
@@ -59,7 +61,6 @@ const MEMBERS_MAX = 4096;
 
 export class BlockExecution {
   readonly #facts: BlockFacts;
-  readonly #firstOfEpoch: boolean;
   readonly #catalog: Catalog;
   readonly #ancestry: Ancestry;
   readonly #mode: ExecutionMode;
@@ -75,22 +76,23 @@ export class BlockExecution {
 
   constructor(options: {
     readonly facts: BlockFacts;
-    readonly firstOfEpoch: boolean;
     /** Who is passed over after this block, where it changes that. */
     readonly leaders: Leaders | null;
+    /** In an epoch's first block: what the members agreed to amend, mostly nothing. */
+    readonly amendments: Epoch['amendments'] | null;
     readonly catalog: Catalog;
     readonly ancestry: Ancestry;
     readonly mode: ExecutionMode;
     readonly candidates: readonly Transaction[];
   }) {
     this.#facts = options.facts;
-    this.#firstOfEpoch = options.firstOfEpoch;
     this.#catalog = options.catalog;
     this.#ancestry = options.ancestry;
     this.#mode = options.mode;
     this.#candidates = options.candidates;
     if (options.leaders) this.#put(this.#writes, LEADERS_KEY, encodeLeaders(options.leaders));
-    if (this.#firstOfEpoch) {
+    if (options.amendments) {
+      for (const [key, value] of options.amendments) this.#writes.set(key, value);
       this.#put(this.#writes, SYSTEM_KEYS.epoch, { current: this.#facts.epoch, next: null });
     }
   }
@@ -205,7 +207,7 @@ export class BlockExecution {
     const parameters = decodeLoosely(stored) as unknown as ConsensusParameters;
     const active = members.filter((member) => member.active);
     const set = validatorSetOf(ledger, epoch + 1, parameters.tenureRounds, active);
-    return { set, parameters, observers: observersOf(active) };
+    return { set, parameters, observers: observersOf(active), amendments: [] };
   }
 
   #put(writes: Map<string, Uint8Array | null>, key: string, value: Cbor): void {

@@ -27,7 +27,7 @@ export function genesisBlock(genesis: Genesis): GenesisBlock {
   if ('missing' in updated) throw new Error('an empty tree has no pages to miss');
   const { parameters, members } = genesis;
   const set = validatorSetOf(ledger, 1, parameters.tenureRounds, members);
-  const epoch: Epoch = { set, parameters, observers: observersOf(members) };
+  const epoch: Epoch = { set, parameters, observers: observersOf(members), amendments: [] };
   const header: Header = {
     ledger,
     epoch: 1,

@@ -10,7 +10,7 @@ import type { Digest } from '../bytes/digest.ts';
 import { fromBase64Url, toBase64Url } from '../bytes/text.ts';
 import { type Statement, statementDigest } from './certificate.ts';
 import { type Genesis, MemberIdSchema } from './genesis.ts';
-import type { EpochHandover } from './receipt.ts';
+import type { EpochHandover, RecoveryHandover } from './receipt.ts';
 
 /** Offences of one member in one epoch that are kept: the first one is enough to act upon. */
 export const OFFENCES_MAX = 16;
@@ -55,7 +55,7 @@ export interface EvidenceProof {
   readonly ledger: Digest;
   readonly evidence: Evidence;
   readonly genesis: Genesis;
-  readonly handovers: readonly EpochHandover[];
+  readonly handovers: readonly (EpochHandover | RecoveryHandover)[];
 }
 
 /** Whether two statements contradict each other: one kind, one round, something else said. */

@@ -38,6 +38,29 @@ export interface EpochHandover {
   readonly validators: ValidatorSetJson;
 }
 
+/** A key's value in a state whose root is known, without the block. */
+export interface StateEntryProof {
+  readonly key: string;
+  readonly value: string | null;
+  readonly siblings: readonly Digest[];
+  readonly other: { readonly path: Digest; readonly valueHash: Digest } | null;
+}
+
+/**
+ * A hand-over that no quorum made: members agreed to recover the ledger. It proves who they were and
+ * whose keys signed, by the state of the agreed block; the validators are those of the agreement.
+ */
+export interface RecoveryHandover {
+  /** The general JWS that they signed. */
+  readonly agreement: unknown;
+  /** Of the agreed block; absent where it is the one of the hand-over before. */
+  readonly finality?: FinalityProof;
+  /** `governance/membership/current`; absent in the state: the members of the genesis document. */
+  readonly membership: StateEntryProof;
+  /** `identity/key/<key id>` of each signature. */
+  readonly keys: readonly StateEntryProof[];
+}
+
 export interface ValidatorSetJson {
   readonly epoch: number;
   readonly tenureRounds: number;
@@ -56,7 +79,7 @@ export interface Anchor {
   readonly earlier?: { readonly header: string; readonly inclusion: InclusionProofJson };
   /** From the genesis document's own validators to the epoch of `finality`. */
   readonly genesis: Genesis;
-  readonly handovers: readonly EpochHandover[];
+  readonly handovers: readonly (EpochHandover | RecoveryHandover)[];
 }
 
 export interface Receipt {

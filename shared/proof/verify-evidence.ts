@@ -5,7 +5,8 @@
 import { z } from 'zod';
 import { type Digest, isDigest } from '../bytes/digest.ts';
 import { EvidenceSchema, flawOf, offenceKind } from '../ledger/evidence.ts';
-import { AnchorSchema, check, type Verdict, validatorsAfter, verdictOf } from './verify.ts';
+import { check } from './check.ts';
+import { AnchorSchema, type Verdict, validatorsAfter, verdictOf } from './verify.ts';
 
 const EvidenceProofSchema = AnchorSchema.pick({ genesis: true, handovers: true }).extend({
   format: z.literal('fuqi-evidence-1'),
@@ -25,7 +26,7 @@ export interface ProvenOffence {
 export function verifyEvidenceProof(proof: unknown, trusted: Digest): Verdict<ProvenOffence> {
   return verdictOf(EvidenceProofSchema, proof, ({ ledger, evidence, genesis, handovers }) => {
     check(ledger === trusted, `the evidence is of ledger ${ledger}, not ${trusted}`);
-    const set = validatorsAfter(genesis, handovers, trusted);
+    const { set } = validatorsAfter(genesis, handovers, trusted);
     const { member, epoch, round } = evidence;
     check(set.epoch === epoch, `hand-overs up to epoch ${set.epoch}, expected ${epoch}`);
     const validator = set.validators.find((entry) => entry.member === member);

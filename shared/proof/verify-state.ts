@@ -5,14 +5,8 @@ import { sha256Hex } from '../bytes/crypto.ts';
 import { type Digest, isDigest } from '../bytes/digest.ts';
 import { fromBase64Url } from '../bytes/text.ts';
 import { verifyKey } from '../execution/state-tree.ts';
-import {
-  AnchorSchema,
-  check,
-  type ProvenBlock,
-  type Verdict,
-  verdictOf,
-  verifyAnchor,
-} from './verify.ts';
+import { check } from './check.ts';
+import { AnchorSchema, type ProvenBlock, type Verdict, verdictOf, verifyAnchor } from './verify.ts';
 
 const digest = z.string().refine(isDigest, 'a digest: 64 lowercase hex digits');
 

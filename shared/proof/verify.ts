@@ -19,6 +19,8 @@ import { GenesisSchema, ledgerId } from '../ledger/genesis.ts';
 import { Rejected } from '../ledger/rejection.ts';
 import { decodeResult, type TransactionResult } from '../ledger/result.ts';
 import { decodeTransaction, type Transaction } from '../ledger/transaction.ts';
+import { check, Invalid } from './check.ts';
+import { RecoverySchema, verifyRecovery } from './verify-recovery.ts';
 
 const digest = z.string().refine(isDigest, 'a digest: 64 lowercase hex digits');
 const bytes = z.string().transform((text, context) => {
@@ -52,7 +54,12 @@ export const AnchorSchema = z.strictObject({
   finality: FinalitySchema,
   earlier: z.strictObject({ header: bytes, inclusion: InclusionSchema }).optional(),
   genesis: GenesisSchema,
-  handovers: z.array(z.strictObject({ finality: FinalitySchema, validators: ValidatorSetSchema })),
+  handovers: z.array(
+    z.union([
+      z.strictObject({ finality: FinalitySchema, validators: ValidatorSetSchema }),
+      RecoverySchema.extend({ finality: FinalitySchema.optional() }),
+    ]),
+  ),
 });
 
 const ReceiptSchema = z.strictObject({
@@ -70,12 +77,24 @@ const ReceiptSchema = z.strictObject({
   anchor: AnchorSchema,
 });
 
+/** An epoch on the way that no quorum handed over to: members agreed to recover the ledger. */
+export interface ProvenRecovery {
+  readonly epoch: number;
+  /** The last final block before it. */
+  readonly height: number;
+  /** Members whose administrators signed. */
+  readonly members: readonly string[];
+  readonly reason: string;
+}
+
 /** A block that an anchor proved final. */
 export interface ProvenBlock {
   readonly id: Digest;
   readonly header: Header;
   /** Members whose signatures made the certificate. */
   readonly signers: readonly string[];
+  /** Agreements that the proof rests on besides certificates; mostly none. */
+  readonly recoveries: readonly ProvenRecovery[];
 }
 
 export type Verdict<T> =
@@ -89,14 +108,6 @@ export interface ProvenReceipt {
   readonly result: TransactionResult;
   readonly index: number;
   readonly block: ProvenBlock;
-}
-
-/** A check that failed. */
-export class Invalid extends Error {}
-
-/** Fails with a reason unless the condition holds. */
-export function check(condition: unknown, reason: string): asserts condition {
-  if (!condition) throw new Invalid(reason);
 }
 
 /** Checks a receipt (parsed JSON) against the ledger id that the verifier trusts. */
@@ -153,32 +164,44 @@ export function verdictOf<S extends z.ZodType, T extends object>(
 }
 
 type AnchorJson = z.output<typeof AnchorSchema>;
+type FinalHeader = Omit<ProvenBlock, 'recoveries'>;
 
 /**
- * The validators that hand-overs lead to. Those of epoch 1 come from the genesis document, whose digest
- * is the trusted ledger id; each hand-over proves the next epoch's.
+ * The validators that hand-overs lead to, and the agreements on the way. Those of epoch 1 come from the
+ * genesis document, whose digest is the trusted ledger id; each hand-over proves the next epoch's.
  */
 export function validatorsAfter(
   genesis: AnchorJson['genesis'],
   handovers: AnchorJson['handovers'],
   trusted: Digest,
-): ValidatorSet {
+): { readonly set: ValidatorSet; readonly recoveries: readonly ProvenRecovery[] } {
   check(ledgerId(genesis) === trusted, 'the genesis document has another digest');
-  let set = validatorSetOf(trusted, 1, genesis.parameters.tenureRounds, genesis.members);
+  const { parameters, members } = genesis;
+  let set = validatorSetOf(trusted, 1, parameters.tenureRounds, members);
+  const recoveries: ProvenRecovery[] = [];
+  let last: FinalHeader | undefined;
   for (const handover of handovers) {
-    const last = verifyFinality(handover.finality, set);
+    if (handover.finality) last = verifyFinality(handover.finality, set);
+    check(last, 'an agreement on no final block');
+    if ('agreement' in handover) {
+      const genesisMembers = members.map(({ id }) => id);
+      const { next: after, ...recovery } = verifyRecovery(handover, last, set, genesisMembers);
+      recoveries.push(recovery);
+      set = after;
+      continue;
+    }
     const next = readValidatorSet(handover.validators, trusted);
     check(next.epoch === set.epoch + 1, 'a hand-over that skips an epoch');
     check(last.header.nextValidatorsHash === validatorsHash(next), 'another next validator set');
     set = next;
   }
-  return set;
+  return { set, recoveries };
 }
 
 /** The block that an anchor proves final. */
 export function verifyAnchor(anchor: AnchorJson, trusted: Digest): ProvenBlock {
-  const set = validatorsAfter(anchor.genesis, anchor.handovers, trusted);
-  const final = verifyFinality(anchor.finality, set);
+  const { set, recoveries } = validatorsAfter(anchor.genesis, anchor.handovers, trusted);
+  const final = { ...verifyFinality(anchor.finality, set), recoveries };
   if (!anchor.earlier) return final;
   const header = decodeHeader(anchor.earlier.header);
   const id = blockId(header);
@@ -191,7 +214,7 @@ export function verifyAnchor(anchor: AnchorJson, trusted: Digest): ProvenBlock {
     verifyInclusion({ leaf: leafHash(fromHex(id)), ...inclusion, root }),
     'the earlier block is not in the history of the final one',
   );
-  return { id, header, signers: final.signers };
+  return { ...final, id, header };
 }
 
 function readValidatorSet(json: z.output<typeof ValidatorSetSchema>, ledger: Digest): ValidatorSet {
@@ -207,7 +230,7 @@ function readValidatorSet(json: z.output<typeof ValidatorSetSchema>, ledger: Dig
 }
 
 /** Commit rule: the last two headers of the chain in consecutive rounds, the last one certified. */
-function verifyFinality(proof: z.output<typeof FinalitySchema>, set: ValidatorSet): ProvenBlock {
+function verifyFinality(proof: z.output<typeof FinalitySchema>, set: ValidatorSet): FinalHeader {
   const headers = [proof.header, ...proof.descendants].map(decodeHeader);
   const hash = validatorsHash(set);
   let parent: Digest | undefined;

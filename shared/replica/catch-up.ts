@@ -5,11 +5,13 @@
 
 import type { CatchUpStep } from '../consensus/message.ts';
 import { decodeReply, encodeRequest } from '../consensus/message.ts';
-import { decodeBlock, encodeBlock } from '../ledger/block.ts';
+import { type Block, decodeBlock, encodeBlock } from '../ledger/block.ts';
 import { LIMITS } from '../ledger/limits.ts';
 import { settleAlarm } from './alarm.ts';
 import { adoptCertificates, checkQc, insert, Refused } from './chain.ts';
+import { decodeEpoch } from './head.ts';
 import { finalBlockBytes, finalityItem } from './history.ts';
+import { itemName } from './items.ts';
 import { type Replica, uncommitted } from './replica.ts';
 import { adoptStanding, standingOf } from './tell.ts';
 
@@ -79,22 +81,34 @@ export async function stepsAfter(replica: Replica, after: number): Promise<Catch
   for (let height = after + 1; height <= head; height++) {
     const block = await finalBlockBytes(replica, height);
     if (!add(block)) return steps;
-    if (decodeBlock(block).header.nextValidatorsHash === null) continue;
-    for (const step of await closingSteps(replica, height)) steps.push(step);
+    const last = decodeBlock(block);
+    const ends = last.header.nextValidatorsHash !== null || (await endedByAgreement(replica, last));
+    if (!ends) continue;
+    for (const step of await closingSteps(replica, last)) steps.push(step);
   }
   for (const { block } of tail) if (!add(encodeBlock(block))) break;
   return steps;
 }
 
-async function closingSteps(replica: Replica, height: number): Promise<CatchUpStep[]> {
-  const { qc } = await finalityItem(replica, height);
+/** Whether members agreed to go on from a block: what followed it in its epoch only makes it final. */
+async function endedByAgreement(replica: Replica, { id, header }: Block): Promise<boolean> {
+  if (header.epoch === replica.epoch.set.epoch) return false;
+  const next = header.epoch + 1;
+  const [agreement, epoch] = await replica.ports.state.items([
+    itemName.agreement(next),
+    itemName.epoch(next),
+  ]);
+  return agreement !== undefined && epoch !== undefined && decodeEpoch(epoch).start === id;
+}
+
+async function closingSteps(replica: Replica, { id: last, header }: Block): Promise<CatchUpStep[]> {
+  const { qc } = await finalityItem(replica, header.height!);
   const steps: CatchUpStep[] = [{ qc }];
-  for (let id = qc.block; ; ) {
+  for (let id = qc.block; id !== last; ) {
     const encoded = await replica.ports.blocks.get(id);
     if (!encoded) throw new Error(`the store lacks the closing block ${id}`);
-    const block = decodeBlock(encoded);
-    if (block.header.height !== null) return steps;
     steps.unshift({ block: encoded });
-    id = block.header.parent;
+    id = decodeBlock(encoded).header.parent;
   }
+  return steps;
 }

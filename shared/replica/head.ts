@@ -20,7 +20,7 @@ export interface StoredHead {
   readonly epoch: number;
 }
 
-/** CBOR of the head record. */
+/** CBOR of the head record; `next` is the epoch of the next block where it is not the head's own. */
 export function encodeHead(head: Omit<ChainPoint, 'leaders'>): Uint8Array {
   return encodeCbor([
     fromHex(head.id),
@@ -50,7 +50,10 @@ export function decodeHead(bytes: Uint8Array): StoredHead {
 }
 
 /** CBOR of an epoch with the final block that it starts from. */
-export function encodeEpoch({ set, parameters, observers }: Epoch, start: Digest): Uint8Array {
+export function encodeEpoch(
+  { set, parameters, observers, amendments }: Epoch,
+  start: Digest,
+): Uint8Array {
   return encodeCbor([
     fromHex(start),
     fromHex(set.ledger),
@@ -58,18 +61,20 @@ export function encodeEpoch({ set, parameters, observers }: Epoch, start: Digest
     set.validators.map(({ member, key }): Cbor => [member, key.x, key.y]),
     parameters as unknown as Cbor,
     observers,
+    amendments as readonly Cbor[],
   ]);
 }
 
 /** Reverses `encodeEpoch`. */
 export function decodeEpoch(bytes: Uint8Array): { start: Digest; epoch: Epoch } {
-  const [start, ledger, number, list, parameters, observers] = decodeLoosely(bytes) as [
+  const [start, ledger, number, list, parameters, observers, amendments] = decodeLoosely(bytes) as [
     Uint8Array,
     Uint8Array,
     number,
     [string, string, string][],
     Cbor,
     string[],
+    [string, Uint8Array][],
   ];
   const consensus = parameters as unknown as ConsensusParameters;
   const validators = list.map(
@@ -82,6 +87,7 @@ export function decodeEpoch(bytes: Uint8Array): { start: Digest; epoch: Epoch } 
       set: { ledger: toHex(ledger) as Digest, epoch: number, tenureRounds, validators },
       parameters: consensus,
       observers,
+      amendments,
     },
   };
 }

@@ -16,4 +16,6 @@ export const itemName = {
   history: (level: number, index: number): string => `history/${level}/${index}`,
   /** CBOR of an epoch: how it started, its validators, its parameters. */
   epoch: (epoch: number): string => `epoch/${epoch}`,
+  /** JSON of the agreement of members that started an epoch, where no hand-over did. */
+  agreement: (epoch: number): string => `agreement/${epoch}`,
 } as const;

@@ -1,8 +1,9 @@
 /** Makes receipts and state proofs from what final blocks left behind. */
 import { decodeLoosely } from '../bytes/cbor.ts';
 import type { Digest } from '../bytes/digest.ts';
+import { parseJsonJws } from '../bytes/jws.ts';
 import { inclusionPath, leafHash } from '../bytes/merkle.ts';
-import { toBase64Url, toHex } from '../bytes/text.ts';
+import { fromUtf8, toBase64Url, toHex } from '../bytes/text.ts';
 import type { ValidatorSet } from '../consensus/validators.ts';
 import { SYSTEM_KEYS } from '../contract/system-records.ts';
 import { proveKey, type TreeRoot } from '../execution/state-tree.ts';
@@ -16,9 +17,12 @@ import type {
   EpochHandover,
   FinalityProof,
   Receipt,
+  RecoveryHandover,
+  StateEntryProof,
   StateProof,
   ValidatorSetJson,
 } from '../ledger/receipt.ts';
+import { agreementKeyId } from '../ledger/recovery.ts';
 import { Rejected } from '../ledger/rejection.ts';
 import { decodeTransaction, transactionToJson } from '../ledger/transaction.ts';
 import { decodeEpoch } from './head.ts';
@@ -56,6 +60,17 @@ export async function stateProofOf(
   key: string,
   height: number,
 ): Promise<StateProof> {
+  const entry = await entryProofOf(replica, key, height);
+  const anchor = await anchorOf(replica, (await finalBlock(replica, height)).header);
+  return { format: 'fuqi-state-1', ledger: replica.ledger, ...entry, anchor };
+}
+
+/** The same without what makes the block final. */
+async function entryProofOf(
+  replica: Replica,
+  key: string,
+  height: number,
+): Promise<StateEntryProof> {
   const tree = await treeAt(replica, height);
   const [value] = await replica.ports.state.get([key], height);
   const base = replica.final.base([]);
@@ -65,15 +80,8 @@ export async function stateProofOf(
       if (proven.present !== (value !== undefined)) {
         throw new Error(`the state tree and the state differ at ${key}, height ${height}`);
       }
-      return {
-        format: 'fuqi-state-1',
-        ledger: replica.ledger,
-        key,
-        value: value ? toBase64Url(value) : null,
-        siblings: proven.siblings,
-        other: proven.other,
-        anchor: await anchorOf(replica, (await finalBlock(replica, height)).header),
-      };
+      const { siblings, other } = proven;
+      return { key, value: value ? toBase64Url(value) : null, siblings, other };
     }
     const misses = new Misses();
     for (const name of proven.missing) misses.pages.add(name);
@@ -95,9 +103,11 @@ async function anchorOf(replica: Replica, header: Header): Promise<Anchor> {
   return { finality, genesis: replica.genesis, handovers: await handovers(replica, header.epoch) };
 }
 
+type Handover = EpochHandover | RecoveryHandover;
+
 /** The hand-overs from the genesis document's validators to those of an epoch. */
-async function handovers(replica: Replica, last: number): Promise<EpochHandover[]> {
-  const made: EpochHandover[] = [];
+async function handovers(replica: Replica, last: number): Promise<Handover[]> {
+  const made: Handover[] = [];
   for (let epoch = 2; epoch <= last; epoch++) made.push(await handoverTo(replica, epoch));
   return made;
 }
@@ -119,14 +129,40 @@ export async function evidenceProofOf(
   };
 }
 
-async function handoverTo(replica: Replica, number: number): Promise<EpochHandover> {
-  const [bytes] = await replica.ports.state.items([itemName.epoch(number)]);
-  if (!bytes) throw new Error(`the store lacks the item of epoch ${number}`);
+async function handoverTo(replica: Replica, number: number): Promise<Handover> {
+  const [bytes, before, agreement] = await replica.ports.state.items([
+    itemName.epoch(number),
+    itemName.epoch(number - 1),
+    itemName.agreement(number),
+  ]);
+  if (!bytes || !before) throw new Error(`the store lacks the items of epoch ${number}`);
   const { start, epoch } = decodeEpoch(bytes);
   const last = await replica.ports.blocks.get(start);
   if (!last) throw new Error(`the store lacks block ${start}`);
-  const finality = await finalityOf(replica, decodeBlock(last).header);
-  return { finality, validators: validatorsToJson(epoch.set) };
+  const { header } = decodeBlock(last);
+  if (!agreement) {
+    const finality = await finalityOf(replica, header);
+    return { finality, validators: validatorsToJson(epoch.set) };
+  }
+  const recovery = await recoveryFrom(replica, JSON.parse(fromUtf8(agreement)!), header.height!);
+  // An epoch without a block of its own was handed over to by this same block.
+  if (decodeEpoch(before).start === start) return recovery;
+  return { ...recovery, finality: await finalityOf(replica, header) };
+}
+
+async function recoveryFrom(
+  replica: Replica,
+  agreement: unknown,
+  height: number,
+): Promise<RecoveryHandover> {
+  const jws = parseJsonJws(agreement)!;
+  const keyIds = new Set(jws.signatures.map((_, index) => agreementKeyId(jws, index)!));
+  const prove = (key: string) => entryProofOf(replica, key, height);
+  return {
+    agreement,
+    membership: await prove(SYSTEM_KEYS.membership),
+    keys: await Promise.all([...keyIds].map((keyId) => prove(SYSTEM_KEYS.key(keyId)))),
+  };
 }
 
 async function finalityOf(replica: Replica, header: Header): Promise<FinalityProof> {

@@ -111,7 +111,7 @@ export class SimulatedNode implements Endpoint {
       throw new Error('an inspection sends and signs nothing');
     };
     const time: Time = { now: () => this.#now(), alarm: () => {}, after: () => () => {} };
-    const signer = { publicKey: keys.nodeKey(this.member), sign: refuse };
+    const signer = { holds: () => true, sign: refuse };
     return openReplica({
       genesis: keys.genesis,
       member: this.member,

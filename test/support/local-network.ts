@@ -204,7 +204,7 @@ export class LocalNetwork {
     this.#stores.set(member, stores);
   }
 
-  /** The stores of a member that was started. */
+  /** What a member's node keeps, also while it is stopped. */
   storesOf(member: string): NodeStores {
     return this.#stores.get(member)!;
   }
