@@ -5,6 +5,7 @@ import { registerBackup } from './cli/backup.ts';
 import { registerImport } from './cli/import.ts';
 import { registerNodeStart } from './cli/node-start.ts';
 import { registerKeys, registerReading, registerTransactions } from './cli/read.ts';
+import { registerRecover } from './cli/recover.ts';
 import { registerStart } from './cli/start.ts';
 import { registerUp } from './cli/up.ts';
 import { registerVerify } from './cli/verify.ts';
@@ -27,6 +28,7 @@ registerImport(program);
 registerTransactions(program);
 registerReading(program);
 registerVerify(program);
+registerRecover(program);
 registerKeys(program);
 registerBackup(program);
 // Global options may stand anywhere on the line.

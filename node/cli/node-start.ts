@@ -4,6 +4,7 @@ import { startGateway } from '../gateway-server.ts';
 import { LOG_LEVELS, type LogLevel, openLog } from '../log.ts';
 import { startNode } from '../server.ts';
 import { untilStopped } from './command-context.ts';
+import { registerRotateKey } from './rotate-key.ts';
 
 const logLevel = () =>
   new Option('--log-level <level>', 'what is logged').choices(LOG_LEVELS).default('info');
@@ -15,9 +16,9 @@ interface NodeOptions {
 }
 
 export function registerNodeStart(program: Command): void {
-  program
-    .command('node')
-    .description('one member’s node')
+  const node = program.command('node').description('one member’s node');
+  registerRotateKey(node);
+  node
     .command('start')
     .description('start a node in the foreground; SIGTERM or Ctrl-C stops it')
     .requiredOption('--config <file>', 'its configuration')

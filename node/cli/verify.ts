@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { isDigest } from '../../shared/bytes/digest.ts';
 import { GenesisSchema, ledgerId } from '../../shared/ledger/genesis.ts';
-import { verifyReceipt } from '../../shared/proof/verify.ts';
+import { type ProvenBlock, verifyReceipt } from '../../shared/proof/verify.ts';
 import { verifyEvidenceProof } from '../../shared/proof/verify-evidence.ts';
 import { verifyStateProof } from '../../shared/proof/verify-state.ts';
 import { loadJson } from '../config.ts';
@@ -29,6 +29,7 @@ export function verifyProof(proof: unknown, ledger: string) {
       time,
       block: block.id,
       signers: block.signers,
+      ...recovered(block),
     };
   }
   if (format === 'fuqi-evidence-1') return verifyEvidenceProof(proof, ledger);
@@ -51,8 +52,20 @@ export function verifyProof(proof: unknown, ledger: string) {
     time,
     block: block.id,
     signers: block.signers,
+    ...recovered(block),
   };
 }
+
+/** Said plainly: on the way an epoch started by the members' agreement, not by a quorum's certificate. */
+const recovered = ({ recoveries }: ProvenBlock) =>
+  recoveries.length === 0
+    ? {}
+    : {
+        recovered: recoveries.map(
+          ({ epoch, height, members, reason }) =>
+            `epoch ${epoch}, after block ${height}, by agreement of ${members.join(', ')}: ${reason}`,
+        ),
+      };
 
 /** The ledger id to trust: given, or of a genesis document that one holds oneself. */
 function trustedLedger(

@@ -66,6 +66,14 @@ export interface ConsensusStatus {
   readonly headId: Digest;
   readonly headTime: number;
   readonly pending: number;
+  /** The other members as this node last heard of them: how far behind the highest head each is. */
+  readonly heights: readonly {
+    readonly member: string;
+    readonly validator: boolean;
+    /** Null: not heard of since this node started. */
+    readonly height: number | null;
+    readonly lag: number | null;
+  }[];
   /** Members whose vote, timeout or reply was missing when this node last asked. */
   readonly missing: readonly string[];
 }

@@ -188,6 +188,17 @@ export const SCHEMAS: Readonly<Record<string, JsonSchema>> = {
     headId: digest,
     headTime: time,
     pending: natural,
+    heights: {
+      ...list(
+        object({
+          member: text,
+          validator: { type: 'boolean' },
+          height: { type: ['integer', 'null'] },
+          lag: { type: ['integer', 'null'] },
+        }),
+      ),
+      description: 'the other members as last heard of, and how many blocks each is behind',
+    },
     missing: { ...list(text), description: 'members that did not answer when last asked' },
   }),
   Health: object({

@@ -31,7 +31,7 @@ import { finalBlock } from './history.ts';
 import { evidenceProofOf, receiptOf, stateProofOf } from './prove.ts';
 import { answerQuery } from './query.ts';
 import { isRecovering } from './recover.ts';
-import { leaderNow, type Replica } from './replica.ts';
+import { leaderNow, otherMembers, otherValidators, type Replica } from './replica.ts';
 import { finalStatus, pendingStatus, submit } from './submit.ts';
 
 const SCAN_MAX = 4096;
@@ -241,6 +241,18 @@ function consensusStatus(replica: Replica): ConsensusStatus {
     headId: id,
     headTime: header.time,
     pending: replica.mempool.size,
+    heights: heightsOf(replica),
     missing: [...replica.missing],
   };
+}
+
+function heightsOf(replica: Replica): ConsensusStatus['heights'] {
+  const { heights, head } = replica;
+  const highest = Math.max(head.header.height!, ...heights.values());
+  const validators = new Set(otherValidators(replica));
+  return otherMembers(replica).map((member) => {
+    const height = heights.get(member) ?? null;
+    const lag = height === null ? null : highest - height;
+    return { member, validator: validators.has(member), height, lag };
+  });
 }
