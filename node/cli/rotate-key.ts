@@ -41,7 +41,7 @@ export function registerRotateKey(node: Command): void {
       show(
         options,
         { action },
-        `Restart the node: it holds both keys now. Then propose this action (governance.propose), and let the\n` +
+        'Restart the node: it holds both keys now. Then propose this action (governance.propose), and let the\n' +
           `members vote:\n\n${JSON.stringify({ action }, null, 2)}\n\n` +
           'When the epoch with the new key has started, stop the node and run this again with --finish.',
       );
