@@ -2,6 +2,6 @@
 export const CODE_HASHES = {
   governance: '092b08da2fafb2568a8cbf52ef9f9c74ba93a591454fd6b16d9c32eedff313c2',
   identity: 'e6577a272842b2bfea409f6ea4220bb6a58ed593f2b8a3941ad404d13d8fa7c9',
-  evidence: 'd3b4cc8b30c5984981f6bf78aab1fd936db43ee9efc9b69ea0dabfe03126bb53',
+  evidence: '9d0477fd89da20db6827a8c3166042d025f336eb3289f6ae2ec3cc0ef4cad0be',
   invoice: 'c97795eb832c74a49e00a93d88ac7f7bc38e8352d7dcb3239b28caddd71822f6',
 } as const;
