@@ -139,8 +139,13 @@ export const signEs256 = (key: KeyObject, bytes: Uint8Array): Uint8Array =>
 
 /** The `Signer` port on keys in memory: the node key, and its successor while it is rotated. */
 export function signerFromKeys(keys: readonly KeyObject[]): Signer {
-  const find = ({ x, y }: PublicJwk): KeyObject | undefined =>
-    keys.find((key) => publicJwkOf(key).x === x && publicJwkOf(key).y === y);
+  const byPoint = new Map(
+    keys.map((key) => {
+      const { x, y } = publicJwkOf(key);
+      return [`${x}.${y}`, key] as const;
+    }),
+  );
+  const find = ({ x, y }: PublicJwk): KeyObject | undefined => byPoint.get(`${x}.${y}`);
   return {
     holds: (jwk) => find(jwk) !== undefined,
     async sign(digest, jwk) {

@@ -129,7 +129,7 @@ async function check(
 }
 
 const NO_SIGNER = {
-  publicKey: { kty: 'EC', crv: 'P-256', x: '', y: '' },
+  holds: () => false,
   sign: async (): Promise<never> => {
     throw new Error('a restore signs nothing');
   },

@@ -16,7 +16,7 @@ import {
   parseAgreement,
   type SignedAgreement,
 } from '../../shared/ledger/recovery.ts';
-import { applyAgreement, type Standstill, standstillOf } from '../../shared/replica/recover.ts';
+import { applyAgreement, type Standstill, standstillOf } from '../../shared/replica/agreement.ts';
 import { openKeyFile, publicJwkOf, readPassphrase, signEs256 } from '../key-file.ts';
 import { nodeFiles, withStores } from '../stopped-node.ts';
 import { UserError } from '../user-error.ts';

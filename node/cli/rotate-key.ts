@@ -6,7 +6,7 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { jwkThumbprint } from '../../shared/bytes/crypto.ts';
-import { standstillOf } from '../../shared/replica/recover.ts';
+import { standstillOf } from '../../shared/replica/agreement.ts';
 import { createKeyFile, openKeyFile, publicJwkOf } from '../key-file.ts';
 import { type NodeFiles, nodeFiles, nodePassphrase, withStores } from '../stopped-node.ts';
 import { UserError } from '../user-error.ts';

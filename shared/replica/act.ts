@@ -64,7 +64,8 @@ export async function attest(
   const record = known && known.epoch >= replica.record.epoch ? known : replica.record;
   const says = decideAttestation(record);
   if ('refuse' in says) return says;
-  const signature = await signer.sign(attestationDigest(replica.ledger, asker, says));
+  const { key } = replica.epoch.set.validators[ownIndex(replica)]!;
+  const signature = await signer.sign(attestationDigest(replica.ledger, asker, says), key);
   return { ...says, signature };
 }
 
