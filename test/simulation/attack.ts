@@ -65,23 +65,35 @@ export interface Attacker {
 
 const CHAIN = 3;
 
-/** Forks away the newest block that is final here. Answers how many blocks it got certified by votes. */
-export async function fork(attacker: Attacker): Promise<number> {
+/**
+ * The block to fork away: the newest that is final here by a certificate that nobody else has, or the
+ * newest certified one that may be final for a leader that nobody hears any more.
+ */
+export function target({ head, pending, record, member }: Replica): ChainPoint | undefined {
+  const certified = pending.get(record.highQc.block);
+  if (!certified) return undefined;
+  const isAlone = certified.header.author === member && certified.header.parent === head.id;
+  if (isAlone && certified.header.round === head.header.round + 1) return head;
+  return record.highTc?.round === currentRound(record) - 1 ? certified : undefined;
+}
+
+/** Forks a block away. Answers how many conflicting blocks it got certified by votes. */
+export async function fork(attacker: Attacker, away: ChainPoint): Promise<number> {
   const { replica, memory, scheduler } = attacker;
-  const { head, epochStart, record } = replica;
+  const { epochStart, record } = replica;
   const { set } = replica.epoch;
-  const parent = memory.point(head.header.parent);
-  if (!parent || head.header.epoch !== set.epoch || parent.next) return 0;
+  const parent = memory.point(away.header.parent);
+  if (!parent || away.header.epoch !== set.epoch || parent.next) return 0;
   const start = parent.id === epochStart ? startQc(set.epoch, epochStart) : undefined;
   const qc = memory.certificate(parent.id) ?? start;
   if (!qc || qc.epoch !== set.epoch) return 0;
   const others = otherValidators(replica);
   const victim = scheduler.pick(others);
-  await tell(attacker, victim, standingOf(replica));
   const round = currentRound(record);
   const real = record.highTc?.round === round - 1 ? record.highTc : null;
+  if (!real) await tell(attacker, victim, standingOf(replica));
   const tc = real ?? (scheduler.chance(0.5) ? forgedTimeouts(attacker, parent) : null);
-  const targets = others.filter((member) => member !== victim);
+  const targets = others.filter((member) => real !== null || member !== victim);
   return extend(
     attacker,
     { ...viewOf(replica, parent), qc, tc },
@@ -90,11 +102,36 @@ export async function fork(attacker: Attacker): Promise<number> {
   );
 }
 
+/**
+ * Tells two halves of the others two stories: two chains from the newest certificate, each to one half.
+ * Answers how many blocks it got certified by votes.
+ */
+export async function split(attacker: Attacker): Promise<number> {
+  const { replica, scheduler } = attacker;
+  const { highQc, highTc } = replica.record;
+  const parent = replica.pending.get(highQc.block);
+  if (!parent || parent.next) return 0;
+  const round = currentRound(replica.record);
+  const tc = highTc?.round === round - 1 ? highTc : null;
+  const others = otherValidators(replica);
+  const first = others.filter(() => scheduler.chance(0.5));
+  const second = others.filter((member) => !first.includes(member));
+  const view = (): Replica => ({ ...replica, pending: new Map(replica.pending) });
+  const from = { parent, qc: highQc, tc };
+  const [a, b] = await Promise.all([
+    extend(attacker, { ...from, view: view() }, round, first),
+    extend(attacker, { ...from, view: view(), laterMs: 1 }, round, second),
+  ]);
+  return a + b;
+}
+
 interface Fork {
   readonly view: Replica;
   readonly parent: ChainPoint;
   readonly qc: QuorumCertificate;
   readonly tc: TimeoutCertificate | null;
+  /** Makes it another block than one that is alike. */
+  readonly laterMs?: number;
 }
 
 async function extend(
@@ -109,9 +146,9 @@ async function extend(
   let certified = 0;
   for (let step = 0; step < CHAIN; step++) {
     const round = first + step;
-    if (leaderOf(set, parent.leaders, round) !== replica.member) return certified;
-    const block = await makeBlock(from.view, parent, qc, step === 0 ? from.tc : null, round);
-    if (!block) return certified;
+    if (leaderOf(set, parent.leaders, round) !== replica.member) break;
+    const block = await makeBlock(from, parent, qc, step === 0 ? from.tc : null, round);
+    if (!block) break;
     from.view.pending.set(block.id, block);
     const { ledger, epoch } = set;
     const vote = { kind: 'vote', ledger, epoch, round, block: block.id } as const;
@@ -148,13 +185,13 @@ function viewOf(replica: Replica, parent: ChainPoint): Pick<Fork, 'view' | 'pare
 }
 
 async function makeBlock(
-  view: Replica,
+  { view, laterMs = 0 }: Fork,
   parent: ChainPoint,
   qc: QuorumCertificate,
   tc: TimeoutCertificate | null,
   round: number,
 ) {
-  const time = Math.max(view.ports.time.now(), parent.header.time);
+  const time = Math.max(view.ports.time.now(), parent.header.time) + laterMs;
   const place = { round, parentRound: qc.round, author: view.member, time };
   const execution = await execute(view, parent, place, { kind: 'check' }, []);
   if (execution instanceof Rejected || execution.next) return undefined;

@@ -4,6 +4,9 @@
  */
 import { encodeCbor, toValue } from '../../shared/bytes/cbor.ts';
 import { taggedDigest } from '../../shared/bytes/digest.ts';
+import { equalBytes } from '../../shared/bytes/text.ts';
+import { attestationDigest } from '../../shared/consensus/restored.ts';
+import { type SafetyRecord, signedUpTo } from '../../shared/consensus/safety.ts';
 import { faultsTolerated } from '../../shared/consensus/validators.ts';
 import type { Action } from '../../shared/contract/governance-action.ts';
 import type { Evidence } from '../../shared/ledger/evidence.ts';
@@ -18,6 +21,8 @@ import { Invariants, NodeWatch } from './invariants.ts';
 import { Network } from './network.ts';
 import { type Host, SimulatedNode } from './node.ts';
 import { Scheduler } from './scheduler.ts';
+
+const GENESIS_TIME = 1_700_000_000_000;
 
 export const PARAMETERS = {
   tenureRounds: 4,
@@ -61,14 +66,15 @@ export class Cluster {
     if (hostile + twins > faultsTolerated(replicas)) throw new Error('more than f faulty members');
     this.#options = options;
     this.members = Array.from({ length: replicas }, (_, index) => `member-${index}`);
+    this.scheduler = new Scheduler(seed, GENESIS_TIME + 1000);
+    const tenureRounds = this.scheduler.pick([2, 4, 6]);
     this.keys = new LocalNetwork({
       members: this.members,
       catalog: counterCatalog,
       keyOf: testKeyFrom,
-      time: 1_700_000_000_000,
-      parameters: { ...PARAMETERS, ...options.parameters },
+      time: GENESIS_TIME,
+      parameters: { ...PARAMETERS, tenureRounds, ...options.parameters },
     });
-    this.scheduler = new Scheduler(seed, this.keys.genesis.time + 1000);
     this.network = new Network(this);
     const faulty = shuffled(this.scheduler, this.members).slice(0, hostile + twins);
     for (const member of this.members) {
@@ -107,7 +113,11 @@ export class Cluster {
   }
 
   #node(member: string, label: string, host: Host, hostile?: Hostile): SimulatedNode {
-    const watch = new NodeWatch(label, (error) => this.failed(error));
+    const watch = new NodeWatch(
+      label,
+      (error) => this.failed(error),
+      (digest, record) => this.#isAttestation(digest, record),
+    );
     const node = new SimulatedNode({
       world: this,
       network: this.network,
@@ -143,12 +153,25 @@ export class Cluster {
     const { header, id } = replica.head;
     const { epoch, round, height } = header;
     this.#log(label, 'committed', { height, epoch, round, id: id.slice(0, 8) });
+    if (this.scheduler.chance(this.faults.isolate)) {
+      this.counts.isolate = (this.counts.isolate ?? 0) + 1;
+      this.network.isolate(label, this.scheduler.between(100, 1500));
+    }
     try {
       const latest = this.scheduler.now + PARAMETERS.clockToleranceMs + SKEW_MS_MAX;
       this.#invariants.committed(replica, latest);
     } catch (error) {
       this.failed(new Error(`${label}: ${(error as Error).message}`));
     }
+  }
+
+  /** Whether a node tells a restored one what it signed, as its record has it. */
+  #isAttestation(digest: Uint8Array, record: SafetyRecord): boolean {
+    const says = { epoch: record.epoch, votedRound: signedUpTo(record) };
+    return this.nodes.some(({ member, store }) => {
+      const expected = attestationDigest(this.keys.ledger, { member, store }, says);
+      return equalBytes(digest, expected);
+    });
   }
 
   /** I7: what correct nodes take for evidence never names a member that follows the rules. */

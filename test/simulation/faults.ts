@@ -14,6 +14,8 @@ export interface Faults {
   /** Stores and signers take up to this long. */
   readonly storeMsMax: number;
   readonly signerMsMax: number;
+  /** A node is cut off right after it committed: it may be the only one that knows. */
+  readonly isolate: number;
   /** Clocks are off by up to this much, either way. */
   readonly skewMsMax: number;
 }
@@ -28,6 +30,7 @@ export const NO_FAULTS: Faults = {
   signerError: 0,
   storeMsMax: 0,
   signerMsMax: 0,
+  isolate: 0,
   skewMsMax: 0,
 };
 

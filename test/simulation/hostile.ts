@@ -16,9 +16,14 @@ import { currentRound } from '../../shared/consensus/safety.ts';
 import { startQc, tenureEnd } from '../../shared/consensus/validators.ts';
 import { decodeBlock } from '../../shared/ledger/block.ts';
 import { statementDigest } from '../../shared/ledger/certificate.ts';
-import { otherValidators, ownIndex, type Replica } from '../../shared/replica/replica.ts';
+import {
+  leaderNow,
+  otherValidators,
+  ownIndex,
+  type Replica,
+} from '../../shared/replica/replica.ts';
 import { standingOf } from '../../shared/replica/tell.ts';
-import { type Attacker, fork, Memory } from './attack.ts';
+import { type Attacker, fork, Memory, split, target } from './attack.ts';
 import type { FaultCounts } from './faults.ts';
 import { FORGERIES, type Forgery, forgeProposal, forgeQc, forgeTc, type Sign } from './forge.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -36,6 +41,7 @@ const TRICKS = [
   'garbage',
   'junk-vote',
   'fork',
+  'split',
 ] as const;
 type Trick = (typeof TRICKS)[number];
 
@@ -60,12 +66,14 @@ export class Hostile {
     this.#scheduler = scheduler;
     this.#counts = counts;
     this.#sign = sign;
+    // Some do nothing but try to fork the ledger, some a little of everything.
+    const isForker = scheduler.chance(0.5);
     this.#tricks = new Set(
-      TRICKS.filter((trick) => scheduler.chance(trick === 'fork' ? 0.8 : 0.4)),
+      isForker ? ['fork', 'split'] : TRICKS.filter(() => scheduler.chance(0.4)),
     );
     this.#forgeries = FORGERIES.filter(() => scheduler.chance(0.6));
     this.#deaf = new Set(members.filter(() => scheduler.chance(0.3)));
-    this.#eagerness = scheduler.pick([0.1, 0.5, 0.9]);
+    this.#eagerness = isForker ? 0.9 : scheduler.pick([0.1, 0.5, 0.9]);
     this.#alone = scheduler.chance(0.5);
   }
 
@@ -78,8 +86,8 @@ export class Hostile {
     if (this.#plays('silent', 0.3)) return null;
     if (this.#deaf.has(to) && this.#plays('selective')) return null;
     if (this.#plays('garbage', 0.1)) return message.subarray(0, message.length >> 1);
+    if (this.#attack(replica)) return null;
     let request = this.#withStanding(replica, decodeRequest(message));
-    if (request.kind === 'proposal' && this.#attack(replica)) return null;
     if (request.kind === 'proposal' && this.#forgeries.length > 0 && this.#plays('forged-block')) {
       const forged = await this.#forged(replica);
       if (forged) request = { ...request, ...forged };
@@ -135,7 +143,9 @@ export class Hostile {
   #attack(replica: Replica): boolean {
     const { set } = replica.epoch;
     const end = tenureEnd(set, currentRound(replica.record));
-    if (this.#attackedRound === end || !this.#plays('fork')) return false;
+    if (this.#attackedRound === end || leaderNow(replica) !== replica.member) return false;
+    const away = this.#scheduler.chance(0.7) ? target(replica) : undefined;
+    if (!this.#plays(away ? 'fork' : 'split', away ? 1 : 0.6)) return false;
     this.#attackedRound = end;
     this.#attacking = true;
     const attacker: Attacker = {
@@ -150,7 +160,10 @@ export class Hostile {
       this.#attacking = false;
     };
     // Its own state may move on under its hands.
-    fork(attacker).then(over, over);
+    (away ? fork(attacker, away) : split(attacker)).then((certified) => {
+      for (let count = 0; count < certified; count++) this.#count('fork-certified');
+      over();
+    }, over);
     return true;
   }
 

@@ -26,19 +26,30 @@ export class Invariants {
   }
 }
 
+const RECORDS_KEPT = 30;
+
 /** What has to hold for one node over all its lives. */
 export class NodeWatch implements Watch {
   readonly #label: string;
   readonly #failed: (error: Error) => void;
   #record: SafetyRecord | undefined;
+  /** The records of late, the newest last. */
+  readonly #records: SafetyRecord[] = [];
   /** Statements that were durable once, by digest. */
   readonly #durable = new Set<string>();
   readonly #votes = new Map<string, string>();
   readonly #timedOut = new Map<number, number>();
 
-  constructor(label: string, failed: (error: Error) => void) {
+  readonly #isAttestation: (digest: Uint8Array, record: SafetyRecord) => boolean;
+
+  constructor(
+    label: string,
+    failed: (error: Error) => void,
+    isAttestation: (digest: Uint8Array, record: SafetyRecord) => boolean,
+  ) {
     this.#label = label;
     this.#failed = failed;
+    this.#isAttestation = isAttestation;
   }
 
   /** The highest round that this node voted in, over all epochs. */
@@ -52,6 +63,8 @@ export class NodeWatch implements Watch {
       const next = decodeRecord(bytes);
       const before = this.#record;
       this.#record = next;
+      this.#records.push(next);
+      if (this.#records.length > RECORDS_KEPT) this.#records.shift();
       if (next.statement) this.#stated(next.statement);
       if (!before) return;
       assert.ok(next.epoch >= before.epoch, 'I3: the epoch lowered');
@@ -63,11 +76,21 @@ export class NodeWatch implements Watch {
     });
   }
 
-  /** I4: a signature exists only for a statement that is durable. */
+  /** I4: a signature exists only for a statement that is durable; an attestation says what is. */
   signed(digest: Uint8Array): void {
     this.#check(() => {
-      assert.ok(this.#durable.has(toHex(digest)), 'I4: a signature for no durable statement');
+      if (this.#durable.has(toHex(digest))) return;
+      assert.ok(
+        // The record may have moved on while the signer worked.
+        this.#records.some((record) => this.#isAttestation(digest, record)),
+        'I4: a signature for no durable statement',
+      );
     });
+  }
+
+  /** The store is an older copy now: the record may lower, but what was signed binds on. */
+  restored(): void {
+    this.#record = undefined;
   }
 
   /** I2: at the most one vote a round, and none at or below a round that was timed out. */

@@ -27,6 +27,8 @@ export class Network {
   /** Which of a member's nodes a node talks to: `label>member` → index; both where there is none. */
   readonly #routes = new Map<string, number>();
   readonly #recorded: { from: string; to: string; message: Uint8Array }[] = [];
+  /** Nodes that nobody hears, and how often they were cut off. */
+  readonly #isolated = new Map<string, number>();
   /** A filter on single messages, for scripted scenarios. */
   passes: (from: Endpoint, to: Endpoint, message: Uint8Array) => boolean = () => true;
   messages = 0;
@@ -46,6 +48,14 @@ export class Network {
 
   cut(from: string, to: string): void {
     this.#cut.add(`${from}>${to}`);
+  }
+
+  /** Cuts a node off from all others for a while. */
+  isolate(label: string, ms: number): void {
+    this.#isolated.set(label, (this.#isolated.get(label) ?? 0) + 1);
+    this.#world.scheduler.after(ms, () => {
+      this.#isolated.set(label, this.#isolated.get(label)! - 1);
+    });
   }
 
   heal(): void {
@@ -122,6 +132,7 @@ export class Network {
   }
 
   #lost(from: Endpoint, to: Endpoint): boolean {
+    if (this.#isolated.get(from.label) || this.#isolated.get(to.label)) return true;
     if (this.#cut.has(`${from.label}>${to.label}`)) return true;
     return this.#happens('drop', this.#world.faults.drop);
   }

@@ -3,8 +3,7 @@
  * crashes; a *function* opens one for every input, from durable state only, so that several can be
  * under way at once over the same store.
  */
-import { memoryStores } from '../../node/memory/stores.ts';
-import type { NodeStores } from '../../node/node-stores.ts';
+import { type MemoryStores, memoryStores } from '../../node/memory/stores.ts';
 import type { Transaction } from '../../shared/ledger/transaction.ts';
 import type { Time, Waited } from '../../shared/ports/time.ts';
 import { ring } from '../../shared/replica/alarm.ts';
@@ -15,7 +14,8 @@ import { submit } from '../../shared/replica/submit.ts';
 import { tellStanding } from '../../shared/replica/tell.ts';
 import { counterCatalog } from '../support/counter-contract.ts';
 import type { LocalNetwork } from '../support/local-network.ts';
-import { faultyPorts, type Life, type Watch, type World } from './faulty-ports.ts';
+import { faultyPorts, type Life, type World } from './faulty-ports.ts';
+import type { NodeWatch } from './invariants.ts';
 import type { Endpoint, Network, Tamper } from './network.ts';
 
 export type Host = 'process' | 'function';
@@ -27,7 +27,7 @@ export interface NodeOptions {
   readonly member: string;
   readonly label: string;
   readonly host: Host;
-  readonly watch: Watch;
+  readonly watch: NodeWatch;
   readonly committed: (replica: Replica) => void;
   readonly failed: (error: Error) => void;
   readonly log: (label: string, event: string, fields?: unknown) => void;
@@ -44,7 +44,10 @@ interface Alive extends Life {
 export class SimulatedNode implements Endpoint {
   readonly member: string;
   readonly label: string;
-  readonly stores: NodeStores = memoryStores();
+  #stores = memoryStores();
+  #copy: MemoryStores | undefined;
+  /** The identity of the store. */
+  store: string;
   readonly #options: NodeOptions;
   /** The lives that are not over: one of a process, any number of a function. */
   readonly #lives = new Set<Alive>();
@@ -57,6 +60,7 @@ export class SimulatedNode implements Endpoint {
     this.#options = options;
     this.member = options.member;
     this.label = options.label;
+    this.store = options.label;
     if (options.host === 'process') this.start();
   }
 
@@ -91,6 +95,24 @@ export class SimulatedNode implements Endpoint {
     );
   }
 
+  /** Copies the store as it is, as a backup does. */
+  backUp(): void {
+    this.#copy = this.#stores.copy();
+  }
+
+  /** Puts the backup in the place of the store: a new identity, as the host gives it. */
+  restore(): void {
+    if (!this.#copy) return;
+    this.crash();
+    this.#durableAlarm?.cancel();
+    this.#durableAlarm = undefined;
+    this.#stores = this.#copy;
+    this.#copy = undefined;
+    this.store = `${this.label} restored`;
+    this.#options.watch.restored();
+    this.#options.log(this.label, 'restored');
+  }
+
   /** Ends all that runs of this node; a process comes back after a while. */
   crash(): void {
     for (const life of this.#lives) life.crash();
@@ -116,8 +138,8 @@ export class SimulatedNode implements Endpoint {
       genesis: keys.genesis,
       member: this.member,
       catalog: counterCatalog,
-      ports: { ...this.stores, signer, peers: { request: refuse }, time },
-      store: this.label,
+      ports: { ...this.#stores, signer, peers: { request: refuse }, time },
+      store: this.store,
       log: () => {},
     });
   }
@@ -180,7 +202,7 @@ export class SimulatedNode implements Endpoint {
       sign: (digest: Uint8Array) => keys.signAs(member, digest),
     };
     const ports: Ports = {
-      ...faultyPorts(world, life, this.stores, key, watch),
+      ...faultyPorts(world, life, this.#stores, key, watch),
       peers: {
         request: async (to, message) => {
           const sent = tamper ? await tamper(to, message) : message;
@@ -197,7 +219,7 @@ export class SimulatedNode implements Endpoint {
       member,
       catalog: counterCatalog,
       ports,
-      store: this.label,
+      store: this.store,
       log: (event, fields) => this.#options.log(this.label, event, fields),
     });
     life.replica = replica;

@@ -1,4 +1,5 @@
 /** What a seed does to its network: drawn once, before it starts. */
+import { attestationsNeeded } from '../../shared/consensus/restored.ts';
 import { faultsTolerated } from '../../shared/consensus/validators.ts';
 import { DEFAULT_PARAMETERS } from '../../shared/ledger/limits.ts';
 import { type Cluster, PARAMETERS, SKEW_MS_MAX } from './cluster.ts';
@@ -35,6 +36,7 @@ export function drawFaults({ scheduler }: Cluster): Faults {
     signerError: scheduler.pick([0, 0, 0.02]),
     storeMsMax: scheduler.pick([0, 0, 0, 5]),
     signerMsMax: scheduler.pick([0, 0, 20, 100]),
+    isolate: scheduler.pick([0, 0, 0.1, 0.4]),
     skewMsMax: scheduler.pick([0, SKEW_MS_MAX]),
   };
 }
@@ -80,6 +82,25 @@ export function scheduleClocks(cluster: Cluster): void {
       });
     }
   }
+}
+
+/**
+ * A node's store is replaced by an older copy: at the most one, and only where enough others remember
+ * and answer (one validator alone can't be told what it forgot).
+ */
+export function scheduleRestore(cluster: Cluster): void {
+  const { scheduler, members, correct, counts } = cluster;
+  const n = members.length;
+  const faulty = n - correct.length;
+  if (!scheduler.chance(0.25) || n < 4) return;
+  if (faulty + 1 > faultsTolerated(n) || correct.length - 1 < attestationsNeeded(n)) return;
+  const node = scheduler.pick(correct);
+  const copied = scheduler.between(0, BAD_MS / 2);
+  scheduler.after(copied, () => node.backUp());
+  scheduler.after(scheduler.between(copied, BAD_MS), () => {
+    counts.restore = (counts.restore ?? 0) + 1;
+    node.restore();
+  });
 }
 
 /** Members decide something in the midst of it: other parameters, or who validates. */

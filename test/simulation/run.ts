@@ -11,6 +11,7 @@ import {
   scheduleClocks,
   scheduleDecisions,
   schedulePartitions,
+  scheduleRestore,
 } from './plan.ts';
 import { type Promised, reckon } from './reckoning.ts';
 import { Subscriber } from './subscriber.ts';
@@ -55,6 +56,7 @@ export async function simulate(
   }
   schedulePartitions(cluster);
   scheduleClocks(cluster);
+  scheduleRestore(cluster);
   scheduleDecisions(cluster, submitLater);
   const subscriber = scheduleSubscriber(cluster);
 
