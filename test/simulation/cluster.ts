@@ -10,6 +10,7 @@ import { type SafetyRecord, signedUpTo } from '../../shared/consensus/safety.ts'
 import { faultsTolerated } from '../../shared/consensus/validators.ts';
 import type { Action } from '../../shared/contract/governance-action.ts';
 import type { Evidence } from '../../shared/ledger/evidence.ts';
+import type { ConsensusParameters } from '../../shared/ledger/limits.ts';
 import { Rejected } from '../../shared/ledger/rejection.ts';
 import { parseTransaction, type Transaction } from '../../shared/ledger/transaction.ts';
 import type { Replica } from '../../shared/replica/replica.ts';
@@ -40,7 +41,9 @@ export interface ClusterOptions {
   /** How many members are faulty on purpose, and how; at the most f. */
   readonly hostile?: number;
   readonly twins?: number;
-  readonly parameters?: Partial<typeof PARAMETERS>;
+  /** Members with a twin, by name. */
+  readonly twinned?: readonly string[];
+  readonly parameters?: Partial<ConsensusParameters>;
   readonly trace?: (line: string) => void;
 }
 
@@ -76,14 +79,15 @@ export class Cluster {
       parameters: { ...PARAMETERS, tenureRounds, ...options.parameters },
     });
     this.network = new Network(this);
-    const faulty = shuffled(this.scheduler, this.members).slice(0, hostile + twins);
+    const { twinned } = options;
+    const faulty = twinned ?? shuffled(this.scheduler, this.members).slice(0, hostile + twins);
     for (const member of this.members) {
       const index = faulty.indexOf(member);
       if (index < 0) this.correct.push(this.#node(member, member, options.host));
       else if (index < hostile) this.#hostileNode(member);
       else for (const copy of ['a', 'b']) this.#node(member, `${member}-${copy}`, 'process');
     }
-    this.network.drawRoutes();
+    if (!twinned) this.network.drawRoutes();
   }
 
   get crashes(): number {

@@ -113,6 +113,10 @@ export class SimulatedNode implements Endpoint {
     this.#options.log(this.label, 'restored');
   }
 
+  get wasRestored(): boolean {
+    return this.store !== this.label;
+  }
+
   /** Ends all that runs of this node; a process comes back after a while. */
   crash(): void {
     for (const life of this.#lives) life.crash();

@@ -31,6 +31,14 @@ const remembered = new Map<string, boolean>();
 function unused() {`,
 };
 
+/** Leaders by scenario in place of turns; the product has no such switch. */
+export const SCRIPTED_LEADERS: Patch = {
+  file: 'shared/consensus/leaders.ts',
+  find: '  leaderOfTenure(set, leaders, tenureOf(set, round));',
+  replace: `  (globalThis as { scriptedLeaders?: number[] }).scriptedLeaders?.[round] ??
+  leaderOfTenure(set, leaders, tenureOf(set, round));`,
+};
+
 /** The source of a file with the patches that are for it. Throws where one does not fit any more. */
 export function patched(file: string, source: string, patches: readonly Patch[]): string {
   return patches

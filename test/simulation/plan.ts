@@ -8,7 +8,7 @@ import type { Host } from './node.ts';
 import { Scheduler } from './scheduler.ts';
 
 /** The bad time of a run. */
-export const BAD_MS = 3000;
+export const BAD_MS = 2000;
 
 export interface Cast {
   readonly host: Host;

@@ -1,5 +1,4 @@
 /** One simulated run: a bad time, then a good one, then the reckoning. A function of its seed. */
-import type { Digest } from '../../shared/bytes/digest.ts';
 import { Rejected } from '../../shared/ledger/rejection.ts';
 import type { Transaction } from '../../shared/ledger/transaction.ts';
 import { Cluster } from './cluster.ts';
@@ -19,7 +18,7 @@ import { Subscriber } from './subscriber.ts';
 /** After the network healed, everything accepted ends within this much virtual time: the liveness bound. */
 export const GOOD_MS = 30_000;
 const LAST_MS = 10_000;
-const TRANSACTIONS = 10;
+const TRANSACTIONS = 8;
 const COUNTERS = 3;
 
 export interface RunSummary {
@@ -94,7 +93,7 @@ function submit(
   (node ?? other).submit(transaction, waitMs).then(
     (status) => {
       if (!node || status instanceof Rejected) return;
-      accepted.set(transaction.id as Digest, transaction);
+      accepted.set(transaction.id, { transaction, node });
       if (status.status === 'committed' || status.status === 'rejected') {
         acknowledged.set(transaction.id, status.height);
       }
