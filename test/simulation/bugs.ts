@@ -13,6 +13,7 @@ export interface Bug {
 
 const SAFETY = 'shared/consensus/safety.ts';
 const VALIDATORS = 'shared/consensus/validators.ts';
+const QUORUM = 'shared/ledger/quorum.ts';
 const TALLY = 'shared/consensus/tally.ts';
 const ACT = 'shared/replica/act.ts';
 const CHAIN = 'shared/replica/chain.ts';
@@ -157,7 +158,7 @@ export const BUGS: readonly Bug[] = [
     rule: 'two quorums share a correct validator',
     patches: [
       patch(
-        VALIDATORS,
+        QUORUM,
         'Math.ceil((n + faultsTolerated(n) + 1) / 2)',
         'Math.max(1, Math.ceil((n + faultsTolerated(n) + 1) / 2) - 1)',
       ),
@@ -202,11 +203,11 @@ export const BUGS: readonly Bug[] = [
     await replica.ports.state.write(batchOf(block, descendantsOf(block, chain), qc));
   }
   const newest = final.at(-1)!;
-  const { id, header, tree, history, next } = newest;
-  await moveHead(replica, { id, header, tree, history, next });`,
+  const { id, header, tree, history, next, leaders } = newest;
+  await moveHead(replica, { id, header, tree, history, next, leaders });`,
         `  const newest = final.at(-1)!;
-  const { id, header, tree, history, next } = newest;
-  await moveHead(replica, { id, header, tree, history, next });
+  const { id, header, tree, history, next, leaders } = newest;
+  await moveHead(replica, { id, header, tree, history, next, leaders });
   for (const block of final) {
     await replica.ports.state.write(batchOf(block, descendantsOf(block, chain), qc));
   }`,
@@ -262,11 +263,11 @@ export const BUGS: readonly Bug[] = [
     name: 'anybody may propose',
     rule: 'the leader of a round signs its block',
     patches: [
-      patch(CHAIN, 'if (header.author !== leader) return', 'if (header.author === "") return'),
+      patch(CHAIN, 'if (header.author !== leader) {', "if (header.author === '') {"),
       patch(
         RECEIVE,
-        'if (!verifyStatement(set, statement, { validator: author, signature })) {',
-        'if (author < -1) {',
+        'if (!verifyStatement(set, statement, { validator, signature })) {',
+        'if (validator < -1) {',
       ),
     ],
   },
@@ -323,33 +324,17 @@ export const BUGS: readonly Bug[] = [
     name: 'messages of another epoch are taken for this one’s',
     rule: 'certificates and votes count in their epoch only',
     patches: [
+      patch(VALIDATORS, 'if (qc.epoch !== set.epoch || qc.round < 1)', 'if (qc.round < 1)'),
       patch(
         VALIDATORS,
-        'if (qc.epoch !== set.epoch || qc.round < 1) return undefined;',
-        'if (qc.round < 1) return undefined;',
+        'epoch, round: qc.round, block: qc.block',
+        'epoch: epoch && qc.epoch, round: qc.round, block: qc.block',
       ),
-      patch(VALIDATORS, 'if (tc.epoch !== set.epoch || tc.round < 1', 'if (tc.round < 1'),
-      patch(
-        VALIDATORS,
-        'statement.epoch !== set.epoch) return false',
-        'statement.epoch < 0) return false',
-      ),
-      patch(
-        VALIDATORS,
-        `  const { ledger, epoch } = set;
-  const statement = { kind: 'vote', ledger, epoch, round: qc.round, block: qc.block } as const;`,
-        `  const { ledger } = set; const { epoch } = qc;
-  const statement = { kind: 'vote', ledger, epoch, round: qc.round, block: qc.block } as const;`,
-      ),
+      patch(VALIDATORS, '|| statement.epoch !== set.epoch) return false', ') return false'),
       patch(SAFETY, 'qc && qc.epoch === record.epoch && qc.round', 'qc && qc.round'),
-      patch(RECEIVE, 'if (header.epoch !== set.epoch)\n', 'if (header.epoch < 0)\n'),
-      patch('shared/replica/tell.ts', 'if (epoch !== replica.epoch.set.epoch) return false;', ''),
-      patch(
-        'shared/replica/tell.ts',
-        'if (standing.epoch !== replica.epoch.set.epoch) return;',
-        '',
-      ),
-      patch('shared/replica/tell.ts', 'if (standing.epoch < replica.epoch.set.epoch) return;', ''),
+      patch(SAFETY, 'if (b.epoch !== record.epoch) return', 'if (b.epoch < 0) return'),
+      patch(RECEIVE, 'if (header.epoch !== set.epoch)', 'if (header.epoch < 0)'),
+      patch(CHAIN, 'if (header.epoch !== set.epoch)', 'if (header.epoch < 0)'),
     ],
   },
   {
@@ -368,6 +353,45 @@ export const BUGS: readonly Bug[] = [
     name: 'uncommitted blocks are not read back at a start',
     rule: 'recovery inserts the blocks that the record names',
     patches: [patch(OPEN, '    await restorePending(replica);', '')],
+  },
+  {
+    name: 'a restored store signs at once',
+    rule: 'a restored store asks what it signed before it signs again',
+    patches: [
+      patch(
+        OPEN,
+        'const marked = isRestored ? markRestored(record, store) : record;',
+        'const marked = isRestored ? { ...record, store } : record;',
+      ),
+    ],
+  },
+  {
+    name: 'a restored store has no floor',
+    rule: 'nothing is signed at or below what a restored store may have signed',
+    patches: [
+      patch('shared/consensus/restored.ts', 'floor: highest + set.tenureRounds }', 'floor: 0 }'),
+    ],
+  },
+  {
+    name: 'a tenure’s end waits for a timeout',
+    rule: 'at a tenure’s end the leader tells all of its last certificate',
+    patches: [patch(DRIVE, 'inBackground(replica, tellStanding(replica));', '')],
+  },
+  {
+    name: 'a function forgets what a ring taught it',
+    rule: 'what a ring learned is durable at its end',
+    patches: [patch(ALARM, 'await replica.lock.run(() => saveNews(replica));', '')],
+  },
+  {
+    name: 'any certificate of a round stands for another',
+    rule: 'a block is checked with its own timeout certificate',
+    patches: [
+      patch(
+        CHAIN,
+        'if (highTc?.round === tc.round && equalBytes(bytesOf(highTc), bytesOf(tc))) return highTc;',
+        'if (highTc?.round === tc.round) return highTc;',
+      ),
+    ],
   },
   {
     name: 'nobody times a leader out',
@@ -422,7 +446,7 @@ export const BUGS: readonly Bug[] = [
     patches: [
       patch(
         CATCH_UP,
-        'for (const step of await closingSteps(replica, height)) steps.push(step);',
+        'for (const step of await closingSteps(replica, last)) steps.push(step);',
         '',
       ),
     ],

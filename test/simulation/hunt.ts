@@ -1,50 +1,65 @@
 /**
- * `node test/simulation/hunt.ts --bug NAME` looks for a deliberate bug and prints the number of seeds
- * that it took as a JSON line; without a name it hunts all of them, each in a process of its own.
+ * The hunt for deliberate bugs, each in a process of its own. `node test/simulation/hunt.ts [--bug NAME]`
+ * prints a JSON line for each.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { BUGS } from './bugs.ts';
-import { loadWith } from './patches.ts';
 
-const HANG_MS = 120_000;
+/** How long one hunt may take: a bug can also keep a node from ever coming to rest. */
+const HUNT_MS = 150_000;
+const PARALLEL = 2;
 
-const options = new Command()
-  .option('--bug <name>', 'one bug')
-  .option('--seeds <number>', 'give up after so many', '200')
-  .parse()
-  .opts<{ bug?: string; seeds: string }>();
-
-if (options.bug === undefined) {
-  for (const { name } of BUGS) {
-    const args = [fileURLToPath(import.meta.url), '--bug', name, '--seeds', options.seeds];
-    const child = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: HANG_MS });
-    // A bug can also keep a node from ever coming to rest.
-    const hung = `${JSON.stringify({ bug: name, seeds: null, found: `no end: ${child.stderr}` })}\n`;
-    process.stdout.write(child.stdout || hung);
-  }
-} else {
-  const bug = BUGS.find(({ name }) => name === options.bug);
-  if (!bug) throw new Error(`no bug is named ${options.bug}`);
-  loadWith(bug.patches);
-  // A deliberate bug may leave promises that nobody waits for.
-  process.on('unhandledRejection', () => {});
-  const { simulate } = await import('./run.ts');
-  process.stdout.write(`${JSON.stringify(await hunt(bug.name, simulate))}\n`);
+export interface Found {
+  readonly bug: string;
+  /** How many seeds it took; null where a run came to no end, or nothing was found. */
+  readonly seeds: number | null;
+  /** What was violated; null where nothing was found. */
+  readonly found: string | null;
 }
 
-async function hunt(
-  name: string,
-  simulate: (seed: number, replicas: number) => Promise<unknown>,
-): Promise<{ bug: string; seeds: number | null; found: string | null }> {
-  const replicas = [4, 4, 7, 5];
-  for (let seed = 1; seed <= Number(options.seeds); seed++) {
-    try {
-      await simulate(seed, replicas[seed % replicas.length]!);
-    } catch (error) {
-      return { bug: name, seeds: seed, found: (error as Error).message.split('\n')[0]! };
-    }
+/** Looks for a bug over so many seeds. */
+export function hunt(name: string, seeds: number): Promise<Found> {
+  const script = fileURLToPath(new URL('./hunt-one.ts', import.meta.url));
+  const child = spawn(process.execPath, [script, name, String(seeds)], { timeout: HUNT_MS });
+  const output = { stdout: '', stderr: '' };
+  for (const stream of ['stdout', 'stderr'] as const) {
+    child[stream].on('data', (chunk) => {
+      output[stream] += chunk;
+    });
   }
-  return { bug: name, seeds: null, found: null };
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (_code, signal) => {
+      if (output.stdout) resolve(JSON.parse(output.stdout));
+      else if (signal) resolve({ bug: name, seeds: null, found: 'liveness: a run without an end' });
+      else reject(new Error(output.stderr));
+    });
+  });
+}
+
+/** Hunts several bugs, two at a time, in their order. */
+export async function huntAll(
+  bugs: readonly { readonly name: string; readonly seeds: number }[],
+  each: (found: Found) => void,
+): Promise<void> {
+  const left = [...bugs];
+  const worker = async (): Promise<void> => {
+    for (let bug = left.shift(); bug; bug = left.shift()) each(await hunt(bug.name, bug.seeds));
+  };
+  await Promise.all(Array.from({ length: PARALLEL }, worker));
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const { bug, seeds } = new Command()
+    .option('--bug <name>', 'one bug')
+    .option('--seeds <number>', 'give up after so many', '200')
+    .parse()
+    .opts<{ bug?: string; seeds: string }>();
+  const chosen = BUGS.filter(({ name }) => bug === undefined || name === bug);
+  await huntAll(
+    chosen.map(({ name }) => ({ name, seeds: Number(seeds) })),
+    (found) => process.stdout.write(`${JSON.stringify(found)}\n`),
+  );
 }

@@ -5,6 +5,7 @@ import { Cluster } from './cluster.ts';
 import { type FaultCounts, NO_FAULTS } from './faults.ts';
 import {
   BAD_MS,
+  type Cast,
   castOf,
   drawFaults,
   scheduleClocks,
@@ -31,13 +32,18 @@ export interface RunSummary {
   readonly faults: FaultCounts;
 }
 
+export interface RunOptions {
+  readonly trace?: (line: string) => void;
+  /** Who takes part, where the seed does not say it. */
+  readonly cast?: Cast;
+}
+
 /** Runs a seed; throws an Error that names what was violated. */
 export async function simulate(
   seed: number,
   replicas: number,
-  trace?: (line: string) => void,
+  { trace, cast = castOf(seed, replicas) }: RunOptions = {},
 ): Promise<RunSummary> {
-  const cast = castOf(seed, replicas);
   const cluster = new Cluster({ seed, replicas, ...cast, ...(trace && { trace }) });
   const { scheduler } = cluster;
   const from = scheduler.now;

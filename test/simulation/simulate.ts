@@ -27,9 +27,9 @@ const { simulate } = await import('./run.ts');
 
 const [low, high = low] = options.replicas.split('..').map(Number) as [number, number?];
 if (options.seed !== undefined) {
-  const run = await simulate(Number(options.seed), low, (line) =>
-    process.stdout.write(`${line}\n`),
-  );
+  const run = await simulate(Number(options.seed), low, {
+    trace: (line) => process.stdout.write(`${line}\n`),
+  });
   process.stdout.write(`${JSON.stringify(run)}\n`);
 } else {
   const sums = { seeds: 0, rounds: 0, commits: 0, acknowledged: 0, messages: 0, violations: 0 };
