@@ -27,7 +27,8 @@ export interface Watch {
   signed(digest: Uint8Array): void;
 }
 
-const never = new Promise<never>(() => {});
+/** A promise of its own each time: one for all would keep everything alive that ever waited for it. */
+const never = (): Promise<never> => new Promise(() => {});
 
 /** The stores and the signer of one life, with the faults of the world. */
 export function faultyPorts(
@@ -55,17 +56,17 @@ export function faultyPorts(
 
   /** One call of a store; `torn` leaves a part of a multi-item write behind. */
   async function call<T>(effect: () => Promise<T>, torn?: () => Promise<void>): Promise<T> {
-    if (ends()) return never;
+    if (ends()) return never();
     await wait(world.faults.storeMsMax);
-    if (!life.alive) return never;
+    if (!life.alive) return never();
     if (happens('store-error', world.faults.storeError)) throw new Error('the store is throttled');
     if (torn && happens('torn-write', world.faults.crash)) {
       await torn();
       life.crash();
-      return never;
+      return never();
     }
     const result = await effect();
-    if (ends()) return never;
+    if (ends()) return never();
     if (happens('lost-reply', world.faults.storeError)) throw new Error('the reply is lost');
     return result;
   }
@@ -107,15 +108,15 @@ export function faultyPorts(
     signer: {
       holds: ({ x }) => x === key.publicKey.x,
       async sign(digest) {
-        if (ends()) return never;
+        if (ends()) return never();
         await wait(world.faults.signerMsMax);
-        if (!life.alive) return never;
+        if (!life.alive) return never();
         if (happens('signer-error', world.faults.signerError)) {
           throw new Error('the signer is throttled');
         }
         watch.signed(digest);
         const signature = key.sign(digest);
-        if (ends()) return never;
+        if (ends()) return never();
         return signature;
       },
     },
