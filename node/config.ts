@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { MemberIdSchema } from '../shared/ledger/genesis.ts';
+import { LIMITS } from '../shared/ledger/limits.ts';
 import { UserError } from './user-error.ts';
 
 const port = z.int().min(0).max(65_535);
@@ -40,6 +41,13 @@ export const NodeConfigSchema = z.strictObject({
   passphraseFile: z.string().optional(),
   /** Hashed API keys of this member. */
   apiKeys: z.string(),
+  /** How long bodies of blocks are kept; for good unless told. Within either bound they stay. */
+  retain: z
+    .strictObject({
+      blocks: z.int().min(LIMITS.retainBlocksMin),
+      days: z.number().positive().optional(),
+    })
+    .optional(),
 });
 export type NodeConfig = z.infer<typeof NodeConfigSchema>;
 

@@ -10,7 +10,13 @@ export const openLog = (name: string, level: LogLevel): Logger =>
   pino({ name, level, base: { name } }, pino.destination({ dest: 2, sync: true }));
 
 /** Events that happen all the time where a member is away; an operator looks at them when searching. */
-const FREQUENT = new Set(['peer-failed', 'vote-refused', 'caught-up-to']);
+const FREQUENT = new Set([
+  'peer-failed',
+  'vote-refused',
+  'caught-up-to',
+  'catch-up-source-left',
+  'bodies-removed',
+]);
 
 /** Events that an operator should hear of without searching. */
 const WARNINGS = new Set(['double-signed', 'evidence-not-reported']);

@@ -111,6 +111,7 @@ export async function startNode(
       restored: store.restored !== undefined,
       acceptLoss: store.acceptLoss,
       log: replicaLog(log),
+      ...(config.retain === undefined ? {} : { retain: config.retain }),
     });
     // Nothing is signed before somebody sends a transaction or a message.
     store.settle();

@@ -61,7 +61,7 @@ export function markedHeads(
     read: (name) => heads.read(name),
     async swap(name, expected, next) {
       const swapped = await heads.swap(name, expected, next);
-      if (swapped && name !== 'lease') {
+      if (swapped && (name === 'head' || name === 'safety')) {
         versions[name] = next.version;
         timer ??= setTimeout(write, INTERVAL_MS).unref();
       }

@@ -1,4 +1,4 @@
-/** The block store in LMDB: blocks by the 32 bytes of their ids, written along with the next swap. */
+/** The block store in LMDB: blocks by the 32 bytes of their ids, written and removed along with the next swap. */
 import type { Digest } from '../../shared/bytes/digest.ts';
 import { fromHex } from '../../shared/bytes/text.ts';
 import type { BlockStore } from '../../shared/ports/block-store.ts';
@@ -8,21 +8,39 @@ import type { Environment } from './environment.ts';
 export function lmdbBlockStore(environment: Environment): BlockStore {
   const table = environment.table('blocks');
   const waiting = new Map<Digest, Uint8Array>();
+  const removed = new Set<Digest>();
   return {
     async put(id, bytes) {
       const key = fromHex(id);
-      if (waiting.has(id) || table.doesExist(key)) return;
+      // One whose removal is under way is not there any more, whatever the table says yet.
+      const leaving = removed.delete(id);
+      if (!leaving && (waiting.has(id) || table.doesExist(key))) return;
       const copy = new Uint8Array(bytes);
       waiting.set(id, copy);
       await environment.later({
         bytes: copy.length,
         write: () => table.put(key, copy),
-        written: () => waiting.delete(id),
+        written: () => {
+          if (waiting.get(id) === copy) waiting.delete(id);
+        },
       });
     },
     async get(id) {
+      if (removed.has(id)) return undefined;
       const bytes = waiting.get(id);
       return bytes ? new Uint8Array(bytes) : table.getBinary(fromHex(id));
+    },
+    async remove(ids) {
+      if (ids.length === 0) return;
+      for (const id of ids) removed.add(id);
+      await environment.later({
+        bytes: 0,
+        write: () =>
+          Promise.all(ids.filter((id) => removed.has(id)).map((id) => table.remove(fromHex(id)))),
+        written: () => {
+          for (const id of ids) removed.delete(id);
+        },
+      });
     },
   };
 }

@@ -17,6 +17,7 @@ export function lmdbStateStore(environment: Environment): StateStore {
   const items = environment.table('items');
   const waiting = new Set<StateBatch>();
   const waitingItems = new Map<string, Uint8Array>();
+  const removedItems = new Set<string>();
 
   // One range object for all reads, its start moved: making one costs as much again as reading.
   const range: { start: Uint8Array } = { start: Uint8Array.of(0) };
@@ -46,7 +47,10 @@ export function lmdbStateStore(environment: Environment): StateStore {
     async write(batch) {
       const { entries, named, bytes } = encodeBatch(batch);
       waiting.add(batch);
-      for (const [name, content] of named) waitingItems.set(name, content);
+      for (const [name, content] of named) {
+        removedItems.delete(name);
+        waitingItems.set(name, content);
+      }
       await environment.later({
         bytes,
         write: () =>
@@ -56,7 +60,9 @@ export function lmdbStateStore(environment: Environment): StateStore {
           ]),
         written: () => {
           waiting.delete(batch);
-          for (const [name] of named) waitingItems.delete(name);
+          for (const [name, content] of named) {
+            if (waitingItems.get(name) === content) waitingItems.delete(name);
+          }
         },
       });
     },
@@ -89,8 +95,23 @@ export function lmdbStateStore(environment: Environment): StateStore {
     },
     async items(names) {
       return names.map((name) => {
+        if (removedItems.has(name)) return undefined;
         const content = waitingItems.get(name);
         return content ? new Uint8Array(content) : items.getBinary(utf8(name));
+      });
+    },
+    async removeItems(names) {
+      if (names.length === 0) return;
+      for (const name of names) removedItems.add(name);
+      await environment.later({
+        bytes: 0,
+        write: () =>
+          Promise.all(
+            names.filter((name) => removedItems.has(name)).map((name) => items.remove(utf8(name))),
+          ),
+        written: () => {
+          for (const name of names) removedItems.delete(name);
+        },
       });
     },
   };

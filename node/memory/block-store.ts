@@ -12,5 +12,8 @@ export function memoryBlockStore(blocks = new Map<Digest, Uint8Array>()): BlockS
       const bytes = blocks.get(id);
       return bytes && new Uint8Array(bytes);
     },
+    async remove(ids) {
+      for (const id of ids) blocks.delete(id);
+    },
   };
 }

@@ -64,6 +64,9 @@ export function memoryStateStore(
         return bytes && new Uint8Array(bytes);
       });
     },
+    async removeItems(names) {
+      for (const name of names) items.delete(name);
+    },
   };
 }
 

@@ -29,7 +29,7 @@ export function blockJson({ id, header, transactions }: BlockSummary): Record<st
     height: header.height,
     time: timeText(header.time),
     author: header.author,
-    transactionCount: transactions.length,
+    transactionCount: transactions?.length ?? null,
     header,
     transactions,
   };
@@ -46,7 +46,8 @@ export async function getBlocks(c: ApiContext, { service }: NodeApi): Promise<Re
       : decodeBlockCursor(query.cursor)!;
   const blocks = await service.blocks(before, limit);
   const lowest = blocks.at(-1)?.header.height ?? 0;
-  const next = lowest > 0 ? encodeBlockCursor(lowest) : null;
+  const { retained } = await service.consensus();
+  const next = lowest > retained.state ? encodeBlockCursor(lowest) : null;
   const path = `${consortiumPath(service.genesis.consortium)}/blocks`;
   return c.json({ blocks: blocks.map(blockJson), next }, 200, {
     'cache-control': 'no-cache',
@@ -67,6 +68,13 @@ export async function getBlock(c: ApiContext, { service }: NodeApi): Promise<Res
   }
   const block = await service.block(height.data);
   if (block) return c.json(blockJson(block));
+  const { retained } = await service.consensus();
+  if (height.data < retained.state) {
+    return problem('not-retained', `This node keeps blocks from height ${retained.state} on.`, {
+      got: height.data,
+      expected: retained.state,
+    });
+  }
   const head = (await service.head()).header.height;
   return problem('not-found', `No final block has height ${text}; the head is ${head}.`, {
     got: height.data,

@@ -11,6 +11,7 @@ import { decodeEventCursor, encodeEventCursor, fromHeight, placeOf } from './cur
 import { eventStream } from './event-stream.ts';
 import type { EventCursor, LedgerEvent, LedgerService } from './ledger-service.ts';
 import { type ApiContext, consortiumPath, type NodeApi, timeText } from './node-api.ts';
+import { problem } from './problem.ts';
 
 const PAGE_DEFAULT = 100;
 const PAGE_MAX = 1000;
@@ -64,6 +65,13 @@ export async function getEvents(c: ApiContext, node: NodeApi): Promise<Response>
   // `type=issued` of a contract reads `invoice.issued`; the platform's prefix may stand before it.
   const matches = (event: LedgerEvent): boolean =>
     !query.type || query.type.has(event.type) || query.type.has(`fuqi.${event.type}`);
+  const { bodies } = (await service.consensus()).retained;
+  if (start.height < bodies) {
+    return problem('not-retained', `This node keeps events from height ${bodies} on.`, {
+      got: start.height,
+      expected: bodies,
+    });
+  }
   if (c.req.header('accept')?.toLowerCase().includes('text/event-stream')) {
     return eventStream(c, node, start, (event) =>
       matches(event) ? JSON.stringify(cloudEvent(event, service.ledger, consortium)) : undefined,
@@ -81,7 +89,7 @@ export async function getEvents(c: ApiContext, node: NodeApi): Promise<Response>
   });
 }
 
-/** `Last-Event-ID` wins over `cursor`, that over `from`; without any, the history's beginning. */
+/** `Last-Event-ID` wins over `cursor`, that over `from`; without any, the beginning of what is kept. */
 async function startOf(
   resume: string | undefined,
   cursor: string | undefined,
@@ -90,7 +98,8 @@ async function startOf(
 ): Promise<EventCursor> {
   const place = decodeEventCursor(resume ?? '') ?? decodeEventCursor(cursor ?? '');
   if (place) return place;
-  if (from !== 'head') return fromHeight(from ?? 0);
+  if (from === undefined) return fromHeight((await service.consensus()).retained.bodies);
+  if (from !== 'head') return fromHeight(from);
   return fromHeight(((await service.head()).header.height ?? 0) + 1);
 }
 

@@ -26,6 +26,16 @@ export type TransactionStatus =
       readonly time: number;
       readonly result: TransactionResult;
     }
+  /**
+   * Final in a block whose transactions and results this node does not keep; without a place: in one
+   * that it never had, or not at all.
+   */
+  | {
+      readonly id: Digest;
+      readonly status: 'not-retained';
+      readonly height?: number;
+      readonly index?: number;
+    }
   /** Never committed and never will be: block time has passed its notAfter, or a node refused to hold it. */
   | { readonly id: Digest; readonly status: 'expired' };
 
@@ -33,8 +43,8 @@ export type TransactionStatus =
 export interface BlockSummary {
   readonly id: Digest;
   readonly header: Header;
-  /** Ids in order of execution. */
-  readonly transactions: readonly Digest[];
+  /** Ids in order of execution; null where this node keeps the header only. */
+  readonly transactions: readonly Digest[] | null;
 }
 
 /** One event of the final history. The cursor orders all events of a ledger: (height, transaction, event). */
@@ -65,6 +75,8 @@ export interface ConsensusStatus {
   readonly height: number;
   readonly headId: Digest;
   readonly headTime: number;
+  /** Lowest heights that this node keeps: of headers and state, and of transactions and events. */
+  readonly retained: { readonly state: number; readonly bodies: number };
   readonly pending: number;
   /** The other members as this node last heard of them: how far behind the highest head each is. */
   readonly heights: readonly {
@@ -117,7 +129,7 @@ export interface LedgerService {
   evidenceProof(id: string): Promise<EvidenceProof | undefined>;
   head(): Promise<BlockSummary>;
   block(height: number): Promise<BlockSummary | undefined>;
-  /** Final blocks below `before`, newest first. */
+  /** Final blocks below `before` that this node keeps at least the headers of, newest first. */
   blocks(before: number, limit: number): Promise<BlockSummary[]>;
 
   /** A state value at a final height, with a proof where asked for; undefined value: absent. */
@@ -142,7 +154,7 @@ export interface LedgerService {
   /** The identity behind a custodial key name, with the roles it has at the head. */
   identity(name: string): Promise<Caller | undefined>;
 
-  /** Events after a cursor, in order, at most `limit`. Never waits. */
+  /** Events after a cursor that is not below `retained.bodies`, in order, at most `limit`. Never waits. */
   events(after: EventCursor, limit: number): Promise<LedgerEvent[]>;
   /** Calls back after each newly final height until the returned function is called. */
   onCommit(listener: (height: number) => void): () => void;

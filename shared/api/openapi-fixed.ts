@@ -152,7 +152,7 @@ export const FIXED_PATHS: Readonly<Record<string, PathItem>> = {
       parameters: [ID],
       responses: {
         200: ok('Its status.', reference('TransactionStatus')),
-        ...problemResponses(400, 404),
+        ...problemResponses(400, 404, 410),
       },
     },
   },
@@ -162,7 +162,10 @@ export const FIXED_PATHS: Readonly<Record<string, PathItem>> = {
       tags: ['transactions'],
       summary: 'The receipt: a proof that `fuqi verify` checks offline',
       parameters: [ID],
-      responses: { 200: ok('The receipt.', reference('Receipt')), ...problemResponses(400, 404) },
+      responses: {
+        200: ok('The receipt.', reference('Receipt')),
+        ...problemResponses(400, 404, 410),
+      },
     },
   },
   '/blocks': {
@@ -191,7 +194,7 @@ export const FIXED_PATHS: Readonly<Record<string, PathItem>> = {
       tags: ['ledger'],
       summary: 'A final block by its height, or `head`',
       parameters: [path('height', { type: 'string', pattern: '^([0-9]+|head)$' }, 'head')],
-      responses: { 200: ok('The block.', reference('Block')), ...problemResponses(400, 404) },
+      responses: { 200: ok('The block.', reference('Block')), ...problemResponses(400, 404, 410) },
     },
   },
   '/state/{contract}/{record}/{key}': {
@@ -208,7 +211,10 @@ export const FIXED_PATHS: Readonly<Record<string, PathItem>> = {
         at,
         query('proof', 'true: with a proof', { type: 'string', enum: ['true', 'false'] }),
       ],
-      responses: { 200: ok('The value.', reference('StateValue')), ...problemResponses(400, 404) },
+      responses: {
+        200: ok('The value.', reference('StateValue')),
+        ...problemResponses(400, 404, 410),
+      },
     },
   },
   '/evidence/{id}/proof': {

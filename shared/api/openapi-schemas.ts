@@ -94,7 +94,9 @@ export const SCHEMAS: Readonly<Record<string, JsonSchema>> = {
     ...object({
       line: natural,
       'id?': digest,
-      status: { enum: ['committed', 'rejected', 'pending', 'expired', 'refused'] },
+      status: {
+        enum: ['committed', 'rejected', 'pending', 'expired', 'not-retained', 'refused'],
+      },
       'height?': natural,
       'index?': natural,
       'time?': time,
@@ -128,9 +130,13 @@ export const SCHEMAS: Readonly<Record<string, JsonSchema>> = {
     height: natural,
     time,
     author: text,
-    transactionCount: natural,
+    transactionCount: { type: ['integer', 'null'] },
     header: { type: 'object', description: 'as it is hashed' },
-    transactions: list(digest),
+    transactions: {
+      type: ['array', 'null'],
+      items: digest,
+      description: 'null where this node keeps the header only',
+    },
   }),
   StateValue: object({
     key: text,
@@ -187,6 +193,11 @@ export const SCHEMAS: Readonly<Record<string, JsonSchema>> = {
     height: natural,
     headId: digest,
     headTime: time,
+    retained: {
+      ...object({ state: natural, bodies: natural }),
+      description:
+        'lowest heights kept: of headers and state, and of transactions, results and events',
+    },
     pending: natural,
     heights: {
       ...list(
@@ -221,6 +232,7 @@ const STATUS_TEXT: Readonly<Record<number, string>> = {
   401: 'API key or signing key missing or wrong',
   403: 'Role missing, key revoked',
   404: 'Not found',
+  410: 'Not kept on this node',
   409: 'Already on the ledger',
   413: 'Too large',
   415: 'Media type not supported',

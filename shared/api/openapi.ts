@@ -128,7 +128,10 @@ function operationOf(
         at,
       ],
       ...(definition.roles.length > 0 ? { security: KEY_NEEDED } : {}),
-      responses: { 200: ok('The answer.', answer), ...problemResponses(400, 401, 403, 404, 422) },
+      responses: {
+        200: ok('The answer.', answer),
+        ...problemResponses(400, 401, 403, 404, 410, 422),
+      },
     };
   }
   schemas[`${name}.input`] = selfContained(`${name}.input`, without(input, inPath));

@@ -12,11 +12,24 @@ import {
   rejectionDocument,
 } from './problem.ts';
 
+/** Says where a transaction is final whose block's body is not kept, as far as that is known. */
+export function notRetainedDocument(
+  outcome: TransactionStatus & { status: 'not-retained' },
+): ProblemDocument {
+  const { status: _, ...place } = outcome;
+  const found =
+    place.height === undefined
+      ? 'If the transaction was committed, it was in a block that this node never had'
+      : `The transaction is final in block ${place.height}, whose results this node does not keep`;
+  return problemDocument('not-retained', `${found}; ask another member’s node.`, place);
+}
+
 /** The status of a transaction as `GET …/transactions/{id}` shows it. */
 export function statusJson(status: TransactionStatus): Record<string, unknown> {
   if (status.status === 'pending' || status.status === 'expired') {
     return { id: status.id, status: status.status };
   }
+  if (status.status === 'not-retained') return { ...status };
   const { id, height, index, time, result } = status;
   const place = { id, status: result.status, height, index, time: timeText(time) };
   return result.status === 'committed'
@@ -34,6 +47,7 @@ export function problemOf(outcome: TransactionStatus | Rejected): ProblemDocumen
       { id: outcome.id },
     );
   }
+  if (outcome.status === 'not-retained') return notRetainedDocument(outcome);
   if (outcome.status === 'pending' || outcome.result.status === 'committed') return undefined;
   const { id, height, index, time, result } = outcome;
   const members = { id, height, index, time: timeText(time), result };

@@ -45,6 +45,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, Meaning>> = {
   'bad-signature': { status: 401, title: 'Signature does not verify', retry: 'new' },
   duplicate: { status: 409, title: 'Already on the ledger', retry: 'none' },
   'mempool-full': { status: 503, title: 'Node is full', retry: 'same' },
+  'not-retained': { status: 410, title: 'Not kept on this node', retry: 'none' },
   'key-revoked': { status: 403, title: 'Signing key revoked', retry: 'none' },
   'unknown-contract': { status: 404, title: 'No such contract', retry: 'none' },
   'unknown-method': { status: 404, title: 'No such method', retry: 'none' },

@@ -8,7 +8,7 @@ import { Rejected } from '../ledger/rejection.ts';
 import { parseTransaction } from '../ledger/transaction.ts';
 import { readText, refuseMediaType } from './body.ts';
 import type { ApiContext, NodeApi } from './node-api.ts';
-import { outcomeResponse, statusJson } from './outcome.ts';
+import { notRetainedDocument, outcomeResponse, statusJson } from './outcome.ts';
 import { waitPreference } from './prefer.ts';
 import { problem, problemResponse, rejectionDocument } from './problem.ts';
 
@@ -35,6 +35,7 @@ export async function getTransaction(c: ApiContext, { service }: NodeApi): Promi
   if (!isDigest(id)) return notAnId(id);
   const status = await service.transaction(id);
   if (!status) return unknownTransaction(id);
+  if (status.status === 'not-retained') return problemResponse(notRetainedDocument(status));
   return c.json(statusJson(status), 200, { 'cache-control': 'no-cache' });
 }
 
@@ -46,6 +47,7 @@ export async function getReceipt(c: ApiContext, { service }: NodeApi): Promise<R
   if (receipt) return c.json(receipt);
   const status = await service.transaction(id);
   if (!status) return unknownTransaction(id);
+  if (status.status === 'not-retained') return problemResponse(notRetainedDocument(status));
   return problem(
     'not-found',
     `The transaction is ${status.status}: a receipt exists once it is final in a block.`,

@@ -157,6 +157,9 @@ export function appendLeaf(
   return { frontier: { size: size + 1, peaks: [...rest, hash] }, nodes };
 }
 
+/** Where the peaks of the tree of this size stand, the largest first. */
+export const frontierPlaces = (size: number): NodePlace[] => perfectNodes({ start: 0, end: size });
+
 /** The Merkle tree hash of the tree that the frontier belongs to. */
 export const frontierRoot = ({ peaks }: Frontier): Digest =>
   peaks.length === 0 ? EMPTY_ROOT : fold(peaks);

@@ -14,6 +14,7 @@ import {
   type QuorumCertificate,
   type TimeoutCertificate,
 } from '../ledger/certificate.ts';
+import { LIMITS } from '../ledger/limits.ts';
 import { type Attestation, decodeAttestation, encodeAttestation } from './restored.ts';
 import type { SeenProposal } from './statement-book.ts';
 import type { TimeoutEntry } from './tally.ts';
@@ -61,6 +62,24 @@ export type Request = { readonly standing: Standing } & (
       /** Identity of the sender's store: the answer is for it alone. */
       readonly store: string;
     }
+  | {
+      /** Hand-overs to the epochs after this one. */
+      readonly kind: 'epochs';
+      readonly after: number;
+    }
+  | {
+      /** A recent final block to take the state of, with why it is final. */
+      readonly kind: 'anchor';
+    }
+  | {
+      /**
+       * Parts of the state tree after a block: hex digits of a path name the page below them, a
+       * whole path the entry (key and value) of its leaf.
+       */
+      readonly kind: 'state';
+      readonly height: number;
+      readonly places: readonly string[];
+    }
 );
 
 /** One step of catch-up, in order: a block to insert, or a certificate to adopt. */
@@ -78,6 +97,8 @@ export interface Reply {
   readonly refusal: string | null;
   /** What the receiver signed so far. */
   readonly attestation: Attestation | null;
+  /** Parts of a snapshot in the order they were asked for; fewer where the rest did not fit or is not kept. */
+  readonly parts: readonly Uint8Array[];
 }
 
 const encodeStanding = (standing: Standing): Cbor => [
@@ -144,9 +165,14 @@ export function encodeRequest(request: Request): Uint8Array {
     case 'tidings':
       return encodeCbor([...head, request.transactions, request.waiting]);
     case 'blocks':
+    case 'epochs':
       return encodeCbor([...head, request.after]);
     case 'attest':
       return encodeCbor([...head, request.store]);
+    case 'anchor':
+      return encodeCbor(head);
+    case 'state':
+      return encodeCbor([...head, request.height, request.places]);
   }
 }
 
@@ -168,13 +194,29 @@ export function decodeRequest(bytes: Uint8Array): Request {
         waiting: b === true,
       };
     case 'blocks':
+    case 'epochs':
       return { kind, standing, after: natural(a) };
     case 'attest':
       if (typeof a !== 'string' || a.length > STORE_LENGTH_MAX) throw new Error('not a request');
       return { kind, standing, store: a };
+    case 'anchor':
+      return { kind, standing };
+    case 'state':
+      return { kind, standing, height: natural(a), places: decodePlaces(b) };
     default:
       throw new Error('not a request');
   }
+}
+
+const PLACE = /^[0-9a-f]{0,64}$/;
+
+function decodePlaces(item: Cbor | undefined): string[] {
+  const places = list(item);
+  if (places.length > LIMITS.snapshotPlacesMax) throw new Error('too many places');
+  return places.map((place) => {
+    if (typeof place !== 'string' || !PLACE.test(place)) throw new Error('not a place');
+    return place;
+  });
 }
 
 /** Encodes a reply. */
@@ -186,12 +228,14 @@ export function encodeReply(reply: Reply): Uint8Array {
     reply.steps.map((step): Cbor => ('block' in step ? step.block : encodeQc(step.qc))),
     reply.refusal,
     reply.attestation && encodeAttestation(reply.attestation),
+    reply.parts,
   ]);
 }
 
 /** Decodes a reply; throws an Error on anything else. */
 export function decodeReply(bytes: Uint8Array): Reply {
-  const [standing, vote, timeout, steps, refusal, attestation] = list(decodeLoosely(bytes), 6);
+  const items = list(decodeLoosely(bytes), 7);
+  const [standing, vote, timeout, steps, refusal, attestation, parts] = items;
   if (refusal !== null && typeof refusal !== 'string') throw new Error('not a reply');
   return {
     standing: decodeStanding(standing),
@@ -202,5 +246,6 @@ export function decodeReply(bytes: Uint8Array): Reply {
     ),
     refusal: refusal ?? null,
     attestation: attestation === null ? null : decodeAttestation(attestation as Cbor),
+    parts: list(parts).map((part) => byteString(part)),
   };
 }

@@ -199,20 +199,25 @@ export class BlockExecution {
     if (!written) return null;
     const record = decodeLoosely(written) as unknown as EpochRecord;
     if (record.next !== epoch + 1) return null;
-    const members = view
-      .scan(prefixRange(SYSTEM_KEYS.members, MEMBERS_MAX))
-      .map(({ value }) => decodeLoosely(value) as unknown as MemberRecord);
-    const stored = view.get(SYSTEM_KEYS.parameters);
-    if (!stored) throw new Error('the ledger has no parameters');
-    const parameters = decodeLoosely(stored) as unknown as ConsensusParameters;
-    const active = members.filter((member) => member.active);
-    const set = validatorSetOf(ledger, epoch + 1, parameters.tenureRounds, active);
-    return { set, parameters, observers: observersOf(active), amendments: [] };
+    return epochOf(ledger, epoch + 1, view);
   }
 
   #put(writes: Map<string, Uint8Array | null>, key: string, value: Cbor): void {
     writes.set(key, encodeCbor(value));
   }
+}
+
+/** The epoch that the members and parameters in the state make. */
+export function epochOf(ledger: Digest, epoch: number, view: View): Epoch {
+  const members = view
+    .scan(prefixRange(SYSTEM_KEYS.members, MEMBERS_MAX))
+    .map(({ value }) => decodeLoosely(value) as unknown as MemberRecord);
+  const stored = view.get(SYSTEM_KEYS.parameters);
+  if (!stored) throw new Error('the ledger has no parameters');
+  const parameters = decodeLoosely(stored) as unknown as ConsensusParameters;
+  const active = members.filter((member) => member.active);
+  const set = validatorSetOf(ledger, epoch, parameters.tenureRounds, active);
+  return { set, parameters, observers: observersOf(active), amendments: [] };
 }
 
 /** State key of the ids of one block: ordered by height. */

@@ -91,6 +91,15 @@ export const leafOf = (path: Digest, valueHash: Digest): Leaf => ({
   hash: hashLeaf(path, valueHash),
 });
 
+/** A page that holds one leaf only, this many hex digits down. */
+export function pageOfLeaf(leaf: Leaf, depth: number): Page {
+  const nodes = emptyNodes();
+  const slot = FIRST_SLOT + Number.parseInt(leaf.path[depth]!, 16);
+  nodes[slot] = leaf;
+  rehash(nodes, 1 << slot);
+  return { nodes };
+}
+
 /** Hash of a subtree: that of nothing, of its one leaf, or of a node. */
 export const hashOf = (node: StateNode): Digest => (node === null ? ZERO_DIGEST : node.hash);
 

@@ -5,6 +5,7 @@
  */
 import { type Digest, isDigest, ZERO_DIGEST } from '../bytes/digest.ts';
 import {
+  FIRST_SLOT,
   findPage,
   hashLeaf,
   hashNode,
@@ -56,6 +57,25 @@ export function proveKey(
       return { siblings, other: { path: otherPath, valueHash }, present: false };
     }
     place = node;
+  }
+}
+
+/** The hash of a key's value in a tree, null where it has none; or the name of the page to fetch first. */
+export function findLeaf(
+  root: TreeRoot,
+  key: string,
+  page: PageLookup,
+): { readonly valueHash: Digest | null } | { readonly missing: string } {
+  const path = pathOf(key);
+  if (root.version === null) return { valueHash: null };
+  let place = { hash: root.hash, version: root.version };
+  for (let depth = 0; ; depth++) {
+    const prefix = path.slice(0, depth);
+    const found = findPage(place, prefix, page);
+    if (!found) return { missing: pageName(place.version, prefix) };
+    const node = found.nodes[FIRST_SLOT + Number.parseInt(path[depth]!, 16)]!;
+    if (node?.kind === 'child') place = node;
+    else return { valueHash: node?.kind === 'leaf' && node.path === path ? node.valueHash : null };
   }
 }
 

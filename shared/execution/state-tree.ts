@@ -20,15 +20,32 @@ import {
   type TreeRoot,
 } from './state-page.ts';
 
-export { decodePage, encodePage, type Page, type PageLookup, type TreeRoot } from './state-page.ts';
-export { type KeyProof, proveKey, type StateClaim, verifyKey } from './state-proof.ts';
+export {
+  decodePage,
+  encodePage,
+  type Page,
+  type PageLookup,
+  pageName,
+  pageOfLeaf,
+  pathOf,
+  type StateNode,
+  type TreeRoot,
+} from './state-page.ts';
+export { findLeaf, type KeyProof, proveKey, type StateClaim, verifyKey } from './state-proof.ts';
 
 /** The tree that holds nothing. */
 export const EMPTY_TREE: TreeRoot = { hash: ZERO_DIGEST, version: null };
 
-/** A tree after its changes with the pages they made, by item name; or the pages to fetch first. */
+/**
+ * A tree after its changes with the pages they made, by item name, and the keys that it did not hold
+ * before, by path; or the pages to fetch first.
+ */
 export type TreeUpdate =
-  | { readonly root: TreeRoot; readonly pages: Map<string, Page> }
+  | {
+      readonly root: TreeRoot;
+      readonly pages: Map<string, Page>;
+      readonly created: Map<Digest, string>;
+    }
   | { readonly missing: string[] };
 
 /**
@@ -47,13 +64,15 @@ export function updateTree(
     root.version === null ? null : { kind: 'child', hash: root.hash, version: root.version };
   const after = update.root(before);
   if (update.missing.length > 0) return { missing: update.missing };
-  if (after === before) return { root, pages: update.pages };
-  const pages = update.pages;
-  return { root: after ? { hash: after.hash, version: after.version } : EMPTY_TREE, pages };
+  const { pages, created } = update;
+  if (after === before) return { root, pages, created };
+  const next = after ? { hash: after.hash, version: after.version } : EMPTY_TREE;
+  return { root: next, pages, created };
 }
 
 /** A key's path and its new value's hash; null deletes. */
 interface Change {
+  readonly key: string;
   readonly path: Digest;
   readonly valueHash: Digest | null;
 }
@@ -61,7 +80,7 @@ interface Change {
 function sortedChanges(changes: ReadonlyMap<string, Uint8Array | null>): Change[] {
   const list: Change[] = [];
   for (const [key, value] of changes) {
-    list.push({ path: pathOf(key), valueHash: value && (sha256Hex(value) as Digest) });
+    list.push({ key, path: pathOf(key), valueHash: value && (sha256Hex(value) as Digest) });
   }
   return list.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
@@ -69,6 +88,7 @@ function sortedChanges(changes: ReadonlyMap<string, Uint8Array | null>): Change[
 /** One run over the tree: changes `from` up to `to` fall into the subtree that a call is about. */
 class Update {
   readonly pages = new Map<string, Page>();
+  readonly created = new Map<Digest, string>();
   readonly missing: string[] = [];
   readonly #version: number;
   readonly #changes: readonly Change[];
@@ -89,9 +109,10 @@ class Update {
   /** The subtree `depth` hex digits down that takes the place of `before`; itself if unchanged. */
   #subtree(before: StateNode, depth: number, from: number, to: number): StateNode {
     if (to - from === 1 && (before === null || before.kind === 'leaf')) {
-      const { path, valueHash } = this.#changes[from]!;
+      const { key, path, valueHash } = this.#changes[from]!;
       if (before === null || before.path === path) {
         if (valueHash === null) return null;
+        if (before === null) this.created.set(path, key);
         return before?.valueHash === valueHash ? before : leafOf(path, valueHash);
       }
       if (valueHash === null) return before;

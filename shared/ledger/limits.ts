@@ -31,6 +31,16 @@ export const LIMITS = {
   /** One page of catch-up blocks. */
   catchUpBytesMax: 3 * 1024 * 1024,
   catchUpBlocksMax: 256,
+  /** A node that is more blocks behind than this takes the state at a recent block instead of them. */
+  snapshotBehindMin: 10_000,
+  /** Pages and values of the state that one message asks for. */
+  snapshotPlacesMax: 2048,
+  /** A peer that has not answered a catch-up request by then is left for another. */
+  catchUpWaitMs: 10_000,
+  /** The fewest blocks whose bodies a node keeps: what its peers may miss and still follow by blocks. */
+  retainBlocksMin: 1000,
+  /** Blocks whose bodies are removed after one commit. */
+  pruneBlocksMax: 64,
   /** Transactions in one batch request and in one peer message. */
   batchTransactionsMax: 1000,
   /** Pending transactions a node holds before it answers 503. */
@@ -51,6 +61,10 @@ relation(
   'a value fits a stored chunk',
 );
 relation(LIMITS.blockBytesMax <= LIMITS.catchUpBytesMax, 'a full block fits a catch-up page');
+relation(
+  LIMITS.stateValueBytesMax + LIMITS.stateKeyBytesMax <= LIMITS.catchUpBytesMax,
+  'a value fits a part of a snapshot',
+);
 relation(LIMITS.eventBytesMax <= LIMITS.outputBytesMax, 'an event is no larger than an output');
 
 /** Consensus parameters: they stand on the ledger only; no node's local setting can change them. */

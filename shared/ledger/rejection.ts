@@ -18,6 +18,8 @@ export type RejectionCode =
   | 'bad-signature'
   | 'duplicate'
   | 'mempool-full'
+  // A read of what this node does not keep.
+  | 'not-retained'
   // Recorded in a block as the transaction's result.
   | 'key-revoked'
   | 'unknown-contract'

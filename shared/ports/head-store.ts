@@ -1,6 +1,7 @@
 /**
  * Compare-and-swap of a node's few small durable records: `safety` (what was signed), `head` (what
- * is final), `lease` (who drives). Each is an item of its own, read consistently.
+ * is final), `lease` (who drives), `snapshot` (how far a state sync is), `retained` (where what this
+ * node keeps begins). Each is an item of its own, read consistently.
  *
  * The law:
  * - `read` answers the last record whose `swap` succeeded, whoever wrote it (no stale reads).
@@ -14,7 +15,7 @@ export interface HeadStore {
   swap(name: RecordName, expected: number, next: VersionedRecord): Promise<boolean>;
 }
 
-export type RecordName = 'safety' | 'head' | 'lease';
+export type RecordName = 'safety' | 'head' | 'lease' | 'snapshot' | 'retained';
 
 /** A record with its version; `next.version` is always `expected + 1`. */
 export interface VersionedRecord {

@@ -13,12 +13,15 @@
  * - `scan` answers the live entries at `at` with `from` ≤ key < `to` in ascending order of the
  *   keys' UTF-8 bytes, at most `limit`.
  * - `items` answers the immutable items by name; undefined where there is none.
+ * - When `removeItems` resolves, `items` finds none of them; removing an absent one succeeds. It need
+ *   not be durable at once: a removed item may come back after a crash.
  */
 export interface StateStore {
   write(batch: StateBatch): Promise<void>;
   get(keys: readonly string[], at: number): Promise<(Uint8Array | undefined)[]>;
   scan(range: ScanRange, at: number): Promise<StateEntry[]>;
   items(names: readonly string[]): Promise<(Uint8Array | undefined)[]>;
+  removeItems(names: readonly string[]): Promise<void>;
 }
 
 /** Everything that one block writes. */

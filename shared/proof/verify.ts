@@ -15,6 +15,7 @@ import {
   verifyQc,
 } from '../consensus/validators.ts';
 import { blockId, decodeHeader, type Header } from '../ledger/block.ts';
+import type { QuorumCertificate } from '../ledger/certificate.ts';
 import { GenesisSchema, ledgerId } from '../ledger/genesis.ts';
 import { Rejected } from '../ledger/rejection.ts';
 import { decodeResult, type TransactionResult } from '../ledger/result.ts';
@@ -164,7 +165,8 @@ export function verdictOf<S extends z.ZodType, T extends object>(
 }
 
 type AnchorJson = z.output<typeof AnchorSchema>;
-type FinalHeader = Omit<ProvenBlock, 'recoveries'>;
+/** A header that was proven final. */
+export type FinalHeader = Omit<ProvenBlock, 'recoveries'>;
 
 /**
  * The validators that hand-overs lead to, and the agreements on the way. Those of epoch 1 come from the
@@ -229,8 +231,19 @@ function readValidatorSet(json: z.output<typeof ValidatorSetSchema>, ledger: Dig
   };
 }
 
-/** Commit rule: the last two headers of the chain in consecutive rounds, the last one certified. */
-function verifyFinality(proof: z.output<typeof FinalitySchema>, set: ValidatorSet): FinalHeader {
+/**
+ * Commit rule: the last two headers of the chain in consecutive rounds, the last one certified by the
+ * set. Throws `Invalid` where a check fails, an Error where bytes are no header.
+ */
+export function verifyFinality(
+  proof: {
+    readonly header: Uint8Array;
+    readonly descendants: readonly Uint8Array[];
+    readonly certificate: QuorumCertificate;
+  },
+  set: ValidatorSet,
+): FinalHeader {
+  check(proof.descendants.length > 0, 'a header with only its own certificate');
   const headers = [proof.header, ...proof.descendants].map(decodeHeader);
   const hash = validatorsHash(set);
   let parent: Digest | undefined;

@@ -1,22 +1,32 @@
 /**
  * Catch-up: a replica that is behind asks a peer for what follows its head, and inserts it like any
- * other block. It trusts only certificates; a peer that lies wastes its own answer.
+ * other block. It trusts only certificates; a peer that lies wastes its own answer. A short way is
+ * gone at once and with whoever brought the news; a long one in the background (`sync.ts`).
  */
 
-import type { CatchUpStep } from '../consensus/message.ts';
+import type { CatchUpStep, Reply } from '../consensus/message.ts';
 import { decodeReply, encodeRequest } from '../consensus/message.ts';
 import { type Block, decodeBlock, encodeBlock } from '../ledger/block.ts';
 import { LIMITS } from '../ledger/limits.ts';
 import { settleAlarm } from './alarm.ts';
-import { adoptCertificates, checkQc, insert, Refused } from './chain.ts';
+import { adoptCertificates, checkQc, commitHighest, insert, Refused } from './chain.ts';
 import { decodeEpoch } from './head.ts';
 import { finalBlockBytes, finalityItem } from './history.ts';
 import { itemName } from './items.ts';
 import { type Replica, uncommitted } from './replica.ts';
+import { snapshotThreshold, startSync } from './sync.ts';
 import { adoptStanding, standingOf } from './tell.ts';
 
-/** Catches up from one member. One at a time for each: a member that hangs must not hold up the others. */
-export function catchUp(replica: Replica, from: string): Promise<void> {
+/**
+ * Catches up from one member that says it is at a height. One at a time for each: a member that hangs
+ * must not hold up the others. Nobody's request waits for a long way.
+ */
+export async function catchUp(replica: Replica, from: string, height: number): Promise<void> {
+  const shortWay = Math.min(LIMITS.catchUpBlocksMax, snapshotThreshold(replica));
+  if (height - replica.head.header.height! > shortWay) {
+    startSync(replica, from);
+    return;
+  }
   const underWay = replica.catchingUp.get(from);
   if (underWay) return underWay;
   const following = follow(replica, from).finally(() => replica.catchingUp.delete(from));
@@ -26,20 +36,53 @@ export function catchUp(replica: Replica, from: string): Promise<void> {
 
 async function follow(replica: Replica, from: string): Promise<void> {
   for (;;) {
-    const before = progressOf(replica);
     const after = replica.head.header.height!;
     const standing = standingOf(replica);
     const request = encodeRequest({ kind: 'blocks', standing, after });
     const reply = decodeReply(await replica.ports.peers.request(from, request));
-    await replica.lock.run(async () => {
-      for (const step of reply.steps) if (!(await take(replica, step))) break;
-      await adoptStanding(replica, reply.standing);
-      settleAlarm(replica, false);
-    });
-    if (progressOf(replica) === before || replica.stopped) return;
-    const { head, record } = replica;
-    replica.log('caught-up-to', { height: head.header.height, round: record.highQc.round, from });
-    if (reply.standing.height <= head.header.height!) return;
+    const progressed = await takeSteps(replica, from, reply);
+    const behind = reply.standing.height - replica.head.header.height!;
+    // A member that is ahead and has no blocks for this node keeps no bodies that old.
+    if (!progressed && behind > 0) startSync(replica, from);
+    if (!progressed || replica.stopped || behind <= 0) return;
+  }
+}
+
+/** Inserts the blocks of a reply and adopts its certificates; answers whether that led any further. */
+export async function takeSteps(replica: Replica, from: string, reply: Reply): Promise<boolean> {
+  const before = progressOf(replica);
+  await replica.lock.run(async () => {
+    await takeAll(replica, reply.steps);
+    await adoptStanding(replica, reply.standing);
+    settleAlarm(replica, false);
+  });
+  if (progressOf(replica) === before) return false;
+  const { head, record } = replica;
+  replica.log('caught-up-to', { height: head.header.height, round: record.highQc.round, from });
+  return true;
+}
+
+/** Blocks, and bytes of them, that wait at the most for one move of the head. */
+const COMMIT_BLOCKS = 32;
+const COMMIT_BYTES = 4 * 1024 * 1024;
+
+/** Takes steps up to the first that does not check. Moving the head is the slowest part, and is shared. */
+async function takeAll(replica: Replica, steps: readonly CatchUpStep[]): Promise<void> {
+  replica.deferCommits = true;
+  try {
+    let [blocks, bytes] = [0, 0];
+    for (const step of steps) {
+      if (!(await take(replica, step))) break;
+      blocks++;
+      bytes += 'block' in step ? step.block.length : 0;
+      // The next epoch's blocks can't be inserted before this one's last is final.
+      if ('block' in step && blocks < COMMIT_BLOCKS && bytes < COMMIT_BYTES) continue;
+      await commitHighest(replica);
+      [blocks, bytes] = [0, 0];
+    }
+    await commitHighest(replica);
+  } finally {
+    replica.deferCommits = false;
   }
 }
 
@@ -52,7 +95,8 @@ async function take(replica: Replica, step: CatchUpStep): Promise<boolean> {
     if (qc) await adoptCertificates(replica, qc, null);
     return qc !== undefined;
   }
-  const block = decodeBlock(step.block);
+  const block = readBlock(step.block);
+  if (!block) return false;
   const { height } = block.header;
   if (height !== null && height <= replica.head.header.height!) return true;
   const inserted = await insert(replica, block);
@@ -61,10 +105,18 @@ async function take(replica: Replica, step: CatchUpStep): Promise<boolean> {
   return false;
 }
 
+function readBlock(bytes: Uint8Array): Block | undefined {
+  try {
+    return decodeBlock(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * What follows a height on this node: final blocks, at an epoch's end also the blocks that closed it
- * with their certificate, then the uncommitted chain to the highest certificate. Needs no lock: it
- * reads what is immutable.
+ * with their certificate, then the uncommitted chain to the highest certificate; nothing where this
+ * node does not keep bodies that old. Needs no lock: it reads what is immutable.
  */
 export async function stepsAfter(replica: Replica, after: number): Promise<CatchUpStep[]> {
   const steps: CatchUpStep[] = [];
@@ -78,6 +130,7 @@ export async function stepsAfter(replica: Replica, after: number): Promise<Catch
   const head = replica.head.header.height!;
   const { highQc } = replica.record;
   const tail = uncommitted(replica, highQc.block).reverse();
+  if (after + 1 < replica.retained.bodies) return steps;
   for (let height = after + 1; height <= head; height++) {
     const block = await finalBlockBytes(replica, height);
     if (!add(block)) return steps;

@@ -203,7 +203,8 @@ export async function adoptCertificates(
   if (replica.record === before) return;
   replica.timeouts.forgetBefore(currentRound(replica.record));
   replica.book.advance(currentRound(replica.record));
-  if (replica.record.highQc !== before.highQc) await commitHighest(replica);
+  if (replica.record.highQc !== before.highQc && !replica.deferCommits)
+    await commitHighest(replica);
   for (const listener of [...replica.advanceListeners]) listener();
 }
 

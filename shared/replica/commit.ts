@@ -5,7 +5,7 @@
  */
 import { type Cbor, encodeCbor } from '../bytes/cbor.ts';
 import type { Digest } from '../bytes/digest.ts';
-import { fromHex } from '../bytes/text.ts';
+import { fromHex, utf8 } from '../bytes/text.ts';
 import { enterEpoch } from '../consensus/safety.ts';
 import { TimeoutTally } from '../consensus/tally.ts';
 import type { VerifiedQc } from '../consensus/validators.ts';
@@ -18,9 +18,11 @@ import type { StateBatch } from '../ports/state-store.ts';
 import { save } from './act.ts';
 import { settleAlarm } from './alarm.ts';
 import { expire, release } from './expire.ts';
+import { encodeHandover, type Finality } from './handover.ts';
 import { decodeHead, encodeEpoch, encodeHead } from './head.ts';
 import { itemName } from './items.ts';
 import { type PendingBlock, type Replica, Superseded, uncommitted } from './replica.ts';
+import { applyRetention } from './retention.ts';
 import { openBook } from './witness.ts';
 
 /**
@@ -40,7 +42,7 @@ export async function commit(
   if (final.length === 0) return;
   const chain = uncommitted(replica, certified.id).reverse();
   for (const block of final) {
-    await replica.ports.state.write(batchOf(block, descendantsOf(block, chain), qc));
+    await replica.ports.state.write(batchOf(block, finalityOf(block, chain, qc)));
   }
   const newest = final.at(-1)!;
   const { id, header, tree, history, next, leaders } = newest;
@@ -51,31 +53,38 @@ export async function commit(
   for (const block of final) {
     for (const listener of replica.commitListeners) listener(block.header.height!);
   }
+  applyRetention(replica);
   settleAlarm(
     replica,
     final.some((block) => block.ids.size > 0),
   );
 }
 
-function descendantsOf(block: PendingBlock, chain: readonly PendingBlock[]): PendingBlock[] {
-  return chain.slice(chain.indexOf(block) + 1);
+/**
+ * Why a block is final, in short: the chain from its child on to the first block in the round right
+ * after its parent's, with that one's certificate.
+ */
+function finalityOf(block: PendingBlock, chain: readonly PendingBlock[], qc: VerifiedQc): Finality {
+  const descendants: Uint8Array[] = [];
+  for (let index = chain.indexOf(block) + 1; index < chain.length; index++) {
+    const { header } = chain[index]!;
+    descendants.push(encodeHeader(header));
+    if (header.round !== header.parentRound + 1) continue;
+    const certificate = chain[index + 1]?.block.qc ?? qc;
+    return { header: encodeHeader(block.header), descendants, certificate };
+  }
+  throw new Error(`nothing makes block ${block.id} final`);
 }
 
-function batchOf(
-  block: PendingBlock,
-  descendants: readonly PendingBlock[],
-  qc: VerifiedQc,
-): StateBatch {
+function batchOf(block: PendingBlock, finality: Finality): StateBatch {
   const execution = block.execution!;
   const height = block.header.height!;
+  const { descendants, certificate } = finality;
   const { hash, version } = execution.tree;
   const items: [string, Uint8Array][] = [
     [itemName.blockAt(height), fromHex(block.id)],
     [itemName.tree(height), encodeCbor([fromHex(hash), version])],
-    [
-      itemName.finality(height),
-      encodeCbor([descendants.map(({ header }) => encodeHeader(header)), encodeQc(qc)]),
-    ],
+    [itemName.finality(height), encodeCbor([descendants, encodeQc(certificate)])],
   ];
   for (const [index, { id }] of execution.transactions.entries()) {
     items.push([itemName.transaction(id), encodeCbor([height, index])]);
@@ -84,11 +93,14 @@ function batchOf(
     items.push([itemName.results(height), encodeCbor(execution.encodedResults as Cbor)]);
   }
   for (const [name, page] of execution.pages) items.push([name, encodePage(page)]);
+  for (const [path, key] of execution.created) items.push([itemName.key(path), utf8(key)]);
   for (const { level, index, hash } of execution.historyNodes) {
     items.push([itemName.history(level, index), fromHex(hash)]);
   }
   if (block.next) {
-    items.push([itemName.epoch(block.next.set.epoch), encodeEpoch(block.next, block.id)]);
+    const { set } = block.next;
+    items.push([itemName.epoch(set.epoch), encodeEpoch(block.next, block.id)]);
+    items.push([itemName.handover(set.epoch), encodeHandover({ finality, set })]);
   }
   return { height, values: [...execution.writes], items };
 }
@@ -105,8 +117,10 @@ async function moveHead(replica: Replica, head: ChainPoint): Promise<void> {
     // After a lost reply, or by another invocation of this node: what it wrote is what we wrote.
     const stored = await heads.read('head');
     if (!stored) throw new Error('the head record has disappeared from its store');
-    const { id } = decodeHead(stored.bytes);
-    if (id !== head.id && !replica.pending.has(id)) throw new Superseded(replica);
+    const { id, header } = decodeHead(stored.bytes);
+    // One that went on further must not be moved back.
+    const isBefore = replica.pending.has(id) && header.height! < head.header.height!;
+    if (id !== head.id && !isBefore) throw new Superseded(replica);
     replica.headVersion = stored.version;
     if (id === head.id) break;
   }

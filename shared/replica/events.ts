@@ -13,6 +13,8 @@ export async function eventsAfter(
   after: EventCursor,
   limit: number,
 ): Promise<LedgerEvent[]> {
+  const { bodies } = replica.retained;
+  if (after.height < bodies) throw new Error(`events from height ${bodies} on are kept here`);
   const events: LedgerEvent[] = [];
   const head = replica.head.header.height!;
   for (let from = Math.max(1, after.height); from <= head; from += EVENT_HEIGHTS) {

@@ -10,15 +10,21 @@ import type { StateEntry, StateStore } from '../ports/state-store.ts';
 import { GenerationalCache } from './generational-cache.ts';
 import { itemName } from './items.ts';
 
-const VALUES_MAX = 60_000;
+/** Bytes of values. */
+const VALUES_BYTES_MAX = 64 * 1024 * 1024;
+/** What an entry takes besides its value, about. */
+const ENTRY_BYTES = 200;
 const TRANSACTIONS_MAX = 60_000;
 // A decoded page takes about 1.7 KB.
 const PAGES_MAX = 20_000;
 
+const valueCache = (): GenerationalCache<string, Uint8Array | null> =>
+  new GenerationalCache(VALUES_BYTES_MAX, (value) => ENTRY_BYTES + (value?.length ?? 0));
+
 export class FinalState {
   readonly #store: StateStore;
-  readonly #values = new GenerationalCache<string, Uint8Array | null>(VALUES_MAX);
-  readonly #known = new GenerationalCache<Digest, boolean>(TRANSACTIONS_MAX);
+  #values = valueCache();
+  #known = new GenerationalCache<Digest, boolean>(TRANSACTIONS_MAX);
   readonly #pages = new GenerationalCache<string, Page>(PAGES_MAX);
   height: number;
 
@@ -90,6 +96,13 @@ export class FinalState {
       this.#known.set(id, isFinal(items[pages.length + index], at));
     }
     for (const [index, [name]] of scans.entries()) ranges.set(name, scanned[index]!);
+  }
+
+  /** Starts anew at another head, which no block led to from the last one. */
+  restart(height: number): void {
+    this.#values = valueCache();
+    this.#known = new GenerationalCache(TRANSACTIONS_MAX);
+    this.height = height;
   }
 
   /** Moves along with the head: a block's writes are the newest values now. */

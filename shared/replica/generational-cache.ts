@@ -4,12 +4,15 @@
  */
 export class GenerationalCache<K, V> {
   readonly #generationMax: number;
+  readonly #weigh: (value: V) => number;
+  #weight = 0;
   #young = new Map<K, V>();
   #old = new Map<K, V>();
 
-  /** Holds at most `sizeMax` entries. */
-  constructor(sizeMax: number) {
+  /** Holds at most `sizeMax` entries, or so much of what `weigh` says of each. */
+  constructor(sizeMax: number, weigh: (value: V) => number = () => 1) {
     this.#generationMax = Math.ceil(sizeMax / 2);
+    this.#weigh = weigh;
   }
 
   get(key: K): V | undefined {
@@ -21,9 +24,12 @@ export class GenerationalCache<K, V> {
   }
 
   set(key: K, value: V): void {
+    const before = this.#young.get(key);
     this.#young.set(key, value);
-    if (this.#young.size < this.#generationMax) return;
+    this.#weight += this.#weigh(value) - (before === undefined ? 0 : this.#weigh(before));
+    if (this.#weight < this.#generationMax) return;
     this.#old = this.#young;
     this.#young = new Map();
+    this.#weight = 0;
   }
 }

@@ -2,7 +2,8 @@
 import { type Cbor, decodeLoosely } from '../bytes/cbor.ts';
 import type { Digest } from '../bytes/digest.ts';
 import { toHex } from '../bytes/text.ts';
-import { type Block, decodeBlock } from '../ledger/block.ts';
+import type { TreeRoot } from '../execution/state-tree.ts';
+import { type Block, decodeBlock, decodeHeader, type Header } from '../ledger/block.ts';
 import { decodeQc, type QuorumCertificate } from '../ledger/certificate.ts';
 import { decodeResult, type TransactionResult } from '../ledger/result.ts';
 import { itemName } from './items.ts';
@@ -18,6 +19,25 @@ export async function finalBlockBytes(replica: Replica, height: number): Promise
   const bytes = id && (await replica.ports.blocks.get(toHex(id) as Digest));
   if (!bytes) throw new Error(`the store lacks the final block ${height}`);
   return bytes;
+}
+
+/** The header of a final block from `retained.state` on, also where its body is not kept. */
+export async function finalHeader(replica: Replica, height: number): Promise<Header> {
+  const names = [itemName.header(height), itemName.blockAt(height)];
+  const [header, id] = await replica.ports.state.items(names);
+  if (header) return decodeHeader(header);
+  const bytes = id && (await replica.ports.blocks.get(toHex(id) as Digest));
+  if (!bytes) throw new Error(`the store lacks the final block ${height}`);
+  return decodeBlock(bytes).header;
+}
+
+/** The state tree after a final block. The root page's version is that of the last change. */
+export async function treeAt(replica: Replica, height: number): Promise<TreeRoot> {
+  if (height === replica.head.header.height) return replica.head.tree;
+  const [item] = await replica.ports.state.items([itemName.tree(height)]);
+  if (!item) throw new Error(`the store lacks the tree root of block ${height}`);
+  const [hash, version] = decodeLoosely(item) as [Uint8Array, number | null];
+  return { hash: toHex(hash) as Digest, version };
 }
 
 /** Why a final block is final: the headers from its child on, and the certificate of the last. */

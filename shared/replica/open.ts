@@ -5,15 +5,12 @@
 
 import { decodeLoosely } from '../bytes/cbor.ts';
 import type { Digest } from '../bytes/digest.ts';
-import { fromHex } from '../bytes/text.ts';
-import { decodeLeaders, EVERYBODY } from '../consensus/leaders.ts';
-import { decodeRecord, encodeRecord } from '../consensus/record.ts';
+import { fromHex, utf8 } from '../bytes/text.ts';
+import { encodeRecord } from '../consensus/record.ts';
 import { acceptLoss, markRestored } from '../consensus/restored.ts';
-import { currentRound, emptyRecord, enterEpoch, type SafetyRecord } from '../consensus/safety.ts';
+import { currentRound, emptyRecord, type SafetyRecord } from '../consensus/safety.ts';
 import { StatementBook } from '../consensus/statement-book.ts';
 import { TimeoutTally } from '../consensus/tally.ts';
-import type { ValidatorSet } from '../consensus/validators.ts';
-import { LEADERS_KEY } from '../execution/block-execution.ts';
 import { genesisBlock } from '../execution/genesis-block.ts';
 import { encodePage } from '../execution/state-tree.ts';
 import { type Block, decodeBlock } from '../ledger/block.ts';
@@ -23,14 +20,16 @@ import { decodeTransaction } from '../ledger/transaction.ts';
 import { Mempool } from '../mempool/mempool.ts';
 import { settleAlarm } from './alarm.ts';
 import { adoptCertificates, checkQc, commitHighest, insert, Refused } from './chain.ts';
+import { type Durable, readDurable } from './durable.ts';
 import { FinalState } from './final-state.ts';
 import { GenerationalCache } from './generational-cache.ts';
-import { decodeEpoch, decodeHead, encodeEpoch, encodeHead, type StoredHead } from './head.ts';
+import { decodeHead, encodeEpoch, encodeHead } from './head.ts';
 import { finalityItem } from './history.ts';
 import { itemName } from './items.ts';
 import { Lock } from './lock.ts';
 import { noRecovery } from './recover.ts';
 import type { Replica, ReplicaOptions } from './replica.ts';
+import { completeSnapshot } from './snapshot-finish.ts';
 import { witness } from './witness.ts';
 
 /** Transactions given up that are remembered, so that their status can be told. */
@@ -40,30 +39,27 @@ const EXPIRED_MAX = 20_000;
 export async function openReplica(options: ReplicaOptions): Promise<Replica> {
   const { genesis, ports } = options;
   const ledger = ledgerId(genesis);
-  const { stored, version } = await readHead(options, ledger);
-  const { epoch, start } = await readEpoch(options, stored.epoch);
-  const record = await readRecord(options, stored, epoch.set, start);
-  const [leaders] = await ports.state.get([LEADERS_KEY], stored.header.height!);
-  const head = {
-    ...stored,
-    next: null,
-    leaders: leaders ? decodeLeaders(decodeLoosely(leaders)) : EVERYBODY,
-  };
+  await completeSnapshot(options);
+  await openHead(options, ledger);
+  const durable = await readDurable(options);
+  const { head, headVersion, epoch, epochStart, retained } = durable;
+  const record = await openRecord(options, durable);
   const replica: Replica = {
     ...options,
     ledger,
     lock: new Lock(),
     mempool: new Mempool(),
-    final: new FinalState(ports.state, stored.header.height!),
+    final: new FinalState(ports.state, head.header.height!),
     waiters: new Map(),
     expired: new GenerationalCache(EXPIRED_MAX),
     commitListeners: new Set(),
     record,
     durableRecord: record,
-    headVersion: version,
+    headVersion,
+    retained,
     head,
     epoch,
-    epochStart: start,
+    epochStart,
     pending: new Map(),
     timeouts: new TimeoutTally(epoch.set),
     book: new StatementBook(epoch.set, currentRound(record), (found) => witness(replica, found)),
@@ -77,6 +73,9 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     msPerTransaction: 1,
     proposalsUnderWay: new Map(),
     catchingUp: new Map(),
+    deferCommits: false,
+    syncing: null,
+    pruning: false,
     outbox: new Map(),
     forwardingTo: null,
     background: new Set(),
@@ -93,28 +92,25 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
   return replica;
 }
 
-async function readHead(
-  options: ReplicaOptions,
-  ledger: Digest,
-): Promise<{ stored: StoredHead; version: number }> {
+/** Checks that the store is of this ledger; makes block 0 in an empty one. */
+async function openHead(options: ReplicaOptions, ledger: Digest): Promise<void> {
   const { genesis, ports } = options;
   const read = await ports.heads.read('head');
   if (read) {
-    const stored = decodeHead(read.bytes);
-    if (stored.header.ledger !== ledger) {
-      throw new Error(
-        `the store holds ledger ${stored.header.ledger}, the genesis document is ledger ${ledger}`,
-      );
-    }
-    return { stored, version: read.version };
+    const { header } = decodeHead(read.bytes);
+    if (header.ledger === ledger) return;
+    throw new Error(
+      `the store holds ledger ${header.ledger}, the genesis document is ledger ${ledger}`,
+    );
   }
-  const { point, epoch, values, pages } = genesisBlock(genesis);
+  const { point, epoch, values, pages, created } = genesisBlock(genesis);
   await createRecord(options, point.id);
   await ports.state.write({
     height: 0,
     values: [...values],
     items: [
       ...[...pages].map(([name, page]) => [name, encodePage(page)] as const),
+      ...[...created].map(([path, key]) => [itemName.key(path), utf8(key)] as const),
       [itemName.blockAt(0), fromHex(point.id)],
       [itemName.epoch(1), encodeEpoch(epoch, point.id)],
     ],
@@ -123,17 +119,7 @@ async function readHead(
   if (!(await ports.heads.swap('head', 0, { version: 1, bytes }))) {
     throw new Error('another process is creating the same store');
   }
-  return { stored: decodeHead(bytes), version: 1 };
 }
-
-async function readEpoch({ ports }: ReplicaOptions, number: number) {
-  const [bytes] = await ports.state.items([itemName.epoch(number)]);
-  if (!bytes) throw new Error(`the store lacks the item of epoch ${number}`);
-  return decodeEpoch(bytes);
-}
-
-/** The name of no store: a head without a safety record has lost it. */
-const NO_STORE = '';
 
 /** A new store has its record before it has a head, so that a copy of it always names its store. */
 async function createRecord({ ports, store, restored }: ReplicaOptions, start: Digest) {
@@ -145,21 +131,15 @@ async function createRecord({ ports, store, restored }: ReplicaOptions, start: D
   throw new Error('another process is creating the same store');
 }
 
-async function readRecord(
+/** The record to go on from: that of a restored store is marked as such first. */
+async function openRecord(
   options: ReplicaOptions,
-  head: StoredHead,
-  set: ValidatorSet,
-  start: Digest,
+  { record, epoch }: Durable,
 ): Promise<SafetyRecord> {
   const { ports, store, log } = options;
-  const bytes = (await ports.heads.read('safety'))?.bytes;
-  const stored = bytes ? decodeRecord(bytes) : emptyRecord(NO_STORE, set.epoch, start);
-  // A crash between moving the head over an epoch's end and entering the next one.
-  const lastRound = head.id === start ? head.header.round : 0;
-  const record = enterEpoch(stored, set.epoch, start, lastRound);
   const isRestored = options.restored || record.store !== store;
   const marked = isRestored ? markRestored(record, store) : record;
-  const opened = options.acceptLoss ? acceptLoss(marked, set) : marked;
+  const opened = options.acceptLoss ? acceptLoss(marked, epoch.set) : marked;
   if (opened === record) return record;
   // Before anything else: a crash must not bring a record back that may be signed on.
   log('store-restored', { store, signsAgain: opened.floor !== null });
@@ -215,10 +195,13 @@ async function restoreMempool(replica: Replica): Promise<void> {
   // Those that were committed just before the crash are found final here.
   const ids = [...replica.mempool].map(({ id }) => id);
   const places = await replica.ports.state.items(ids.map((id) => itemName.transaction(id)));
-  const final = ids.filter((_, index) => {
+  const { height, time } = replica.head.header;
+  const over = ids.filter((id, index) => {
     const place = places[index];
-    return place && (decodeLoosely(place) as [number])[0] <= replica.head.header.height!;
+    if (place) return (decodeLoosely(place) as [number])[0] <= height!;
+    // Committed before a snapshot so long that its place is not known, or not at all.
+    return replica.retained.state > 0 && replica.mempool.get(id)!.body.notAfter < time;
   });
-  for (const id of final) replica.mempool.remove(id);
-  if (final.length > 0) await replica.ports.mempool.remove(final);
+  for (const id of over) replica.mempool.remove(id);
+  if (over.length > 0) await replica.ports.mempool.remove(over);
 }

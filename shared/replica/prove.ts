@@ -3,37 +3,34 @@ import { decodeLoosely } from '../bytes/cbor.ts';
 import type { Digest } from '../bytes/digest.ts';
 import { parseJsonJws } from '../bytes/jws.ts';
 import { inclusionPath, leafHash } from '../bytes/merkle.ts';
-import { fromUtf8, toBase64Url, toHex } from '../bytes/text.ts';
-import type { ValidatorSet } from '../consensus/validators.ts';
+import { fromUtf8, toBase64Url } from '../bytes/text.ts';
 import { SYSTEM_KEYS } from '../contract/system-records.ts';
-import { proveKey, type TreeRoot } from '../execution/state-tree.ts';
+import { proveKey } from '../execution/state-tree.ts';
 import { Misses } from '../execution/view.ts';
-import { decodeBlock, encodeHeader, type Header } from '../ledger/block.ts';
-import type { QuorumCertificate } from '../ledger/certificate.ts';
+import { encodeHeader, type Header } from '../ledger/block.ts';
 import type { Evidence, EvidenceProof } from '../ledger/evidence.ts';
 import type {
   Anchor,
-  CertificateJson,
   EpochHandover,
   FinalityProof,
   Receipt,
   RecoveryHandover,
   StateEntryProof,
   StateProof,
-  ValidatorSetJson,
 } from '../ledger/receipt.ts';
-import { agreementKeyId } from '../ledger/recovery.ts';
+import { agreementKeyId, parseAgreement } from '../ledger/recovery.ts';
 import { Rejected } from '../ledger/rejection.ts';
 import { decodeTransaction, transactionToJson } from '../ledger/transaction.ts';
+import { decodeHandover, finalityToJson, handoverToJson } from './handover.ts';
 import { decodeEpoch } from './head.ts';
-import { finalBlock, finalityItem, finalResults, placeOf } from './history.ts';
+import { finalBlock, finalHeader, finalityItem, finalResults, placeOf, treeAt } from './history.ts';
 import { itemName } from './items.ts';
 import type { Replica } from './replica.ts';
 
-/** The receipt of a final transaction; undefined where it is not final. */
+/** The receipt of a final transaction; undefined where it is not final, or its block is not kept. */
 export async function receiptOf(replica: Replica, id: Digest): Promise<Receipt | undefined> {
   const place = await placeOf(replica, id);
-  if (!place) return undefined;
+  if (!place || place.height < replica.retained.bodies) return undefined;
   const { height, index } = place;
   const block = await finalBlock(replica, height);
   const [results] = await finalResults(replica, [height]);
@@ -61,7 +58,7 @@ export async function stateProofOf(
   height: number,
 ): Promise<StateProof> {
   const entry = await entryProofOf(replica, key, height);
-  const anchor = await anchorOf(replica, (await finalBlock(replica, height)).header);
+  const anchor = await anchorOf(replica, await finalHeader(replica, height));
   return { format: 'fuqi-state-1', ledger: replica.ledger, ...entry, anchor };
 }
 
@@ -89,25 +86,14 @@ async function entryProofOf(
   }
 }
 
-/** The state tree after a final block. The root page's version is that of the last change. */
-async function treeAt(replica: Replica, height: number): Promise<TreeRoot> {
-  if (height === replica.head.header.height) return replica.head.tree;
-  const [item] = await replica.ports.state.items([itemName.tree(height)]);
-  if (!item) throw new Error(`the store lacks the tree root of block ${height}`);
-  const [hash, version] = decodeLoosely(item) as [Uint8Array, number | null];
-  return { hash: toHex(hash) as Digest, version };
-}
-
 async function anchorOf(replica: Replica, header: Header): Promise<Anchor> {
   const finality = await finalityOf(replica, header);
   return { finality, genesis: replica.genesis, handovers: await handovers(replica, header.epoch) };
 }
 
-type Handover = EpochHandover | RecoveryHandover;
-
 /** The hand-overs from the genesis document's validators to those of an epoch. */
-async function handovers(replica: Replica, last: number): Promise<Handover[]> {
-  const made: Handover[] = [];
+async function handovers(replica: Replica, last: number): Promise<Anchor['handovers']> {
+  const made: Anchor['handovers'][number][] = [];
   for (let epoch = 2; epoch <= last; epoch++) made.push(await handoverTo(replica, epoch));
   return made;
 }
@@ -129,25 +115,27 @@ export async function evidenceProofOf(
   };
 }
 
-async function handoverTo(replica: Replica, number: number): Promise<Handover> {
-  const [bytes, before, agreement] = await replica.ports.state.items([
+/** The hand-over to an epoch that this node was in, or was shown a chain of hand-overs to. */
+async function handoverTo(
+  replica: Replica,
+  number: number,
+): Promise<EpochHandover | RecoveryHandover> {
+  const [stored, epoch, before, agreed] = await replica.ports.state.items([
+    itemName.handover(number),
     itemName.epoch(number),
     itemName.epoch(number - 1),
     itemName.agreement(number),
   ]);
-  if (!bytes || !before) throw new Error(`the store lacks the items of epoch ${number}`);
-  const { start, epoch } = decodeEpoch(bytes);
-  const last = await replica.ports.blocks.get(start);
-  if (!last) throw new Error(`the store lacks block ${start}`);
-  const { header } = decodeBlock(last);
-  if (!agreement) {
-    const finality = await finalityOf(replica, header);
-    return { finality, validators: validatorsToJson(epoch.set) };
-  }
-  const recovery = await recoveryFrom(replica, JSON.parse(fromUtf8(agreement)!), header.height!);
+  if (stored) return handoverToJson(decodeHandover(stored, replica.ledger));
+  if (!epoch || !before || !agreed) throw new Error(`the store lacks the items of epoch ${number}`);
+  const agreement: unknown = JSON.parse(fromUtf8(agreed)!);
+  const signed = parseAgreement(agreement);
+  if (typeof signed === 'string') throw new Error(signed);
+  const { height } = signed.agreement;
+  const recovery = await recoveryFrom(replica, agreement, height);
   // An epoch without a block of its own was handed over to by this same block.
-  if (decodeEpoch(before).start === start) return recovery;
-  return { ...recovery, finality: await finalityOf(replica, header) };
+  if (decodeEpoch(before).start === decodeEpoch(epoch).start) return recovery;
+  return { ...recovery, finality: await finalityOf(replica, await finalHeader(replica, height)) };
 }
 
 async function recoveryFrom(
@@ -167,27 +155,5 @@ async function recoveryFrom(
 
 async function finalityOf(replica: Replica, header: Header): Promise<FinalityProof> {
   const { descendants, qc } = await finalityItem(replica, header.height!);
-  return {
-    header: toBase64Url(encodeHeader(header)),
-    descendants: descendants.map(toBase64Url),
-    certificate: certificateToJson(qc),
-  };
+  return finalityToJson({ header: encodeHeader(header), descendants, certificate: qc });
 }
-
-/** A certificate as receipts carry it. */
-export const certificateToJson = (qc: QuorumCertificate): CertificateJson => ({
-  epoch: qc.epoch,
-  round: qc.round,
-  block: qc.block,
-  signatures: qc.signatures.map(({ validator, signature }) => ({
-    validator,
-    signature: toBase64Url(signature),
-  })),
-});
-
-/** A validator set as receipts carry it. */
-export const validatorsToJson = (set: ValidatorSet): ValidatorSetJson => ({
-  epoch: set.epoch,
-  tenureRounds: set.tenureRounds,
-  validators: set.validators.map(({ member, key }) => ({ member, x: key.x, y: key.y })),
-});

@@ -18,6 +18,7 @@ import { insert, Refused } from './chain.ts';
 import { route } from './forward.ts';
 import { heardFrom } from './recover.ts';
 import { ownIndex, type Replica } from './replica.ts';
+import { anchorParts, handoversAfter, stateParts } from './snapshot-serve.ts';
 import { learn, replyWith } from './tell.ts';
 import { overhear } from './witness.ts';
 
@@ -45,6 +46,14 @@ export async function receive(
       return replyWith(replica, { steps: await stepsAfter(replica, request.after) });
     case 'attest':
       return receiveAttest(replica, from, request);
+    case 'epochs':
+      return replyWith(replica, { parts: await handoversAfter(replica, request.after) });
+    case 'anchor':
+      return replyWith(replica, { parts: await anchorParts(replica) });
+    case 'state': {
+      const { height, places } = request;
+      return replyWith(replica, { parts: await stateParts(replica, height, places) });
+    }
   }
 }
 
@@ -54,10 +63,11 @@ async function receiveProposal(
   request: Request & { kind: 'proposal' },
 ): Promise<Uint8Array> {
   const block = decodeBlock(request.block);
-  if (block.header.epoch > replica.epoch.set.epoch) await catchUp(replica, from);
+  if (block.header.epoch > replica.epoch.set.epoch)
+    await catchUp(replica, from, request.standing.height);
   let answer = await replica.lock.run(() => vote(replica, block, request.signature));
   if (answer instanceof Refused && answer.unknownParent) {
-    await catchUp(replica, from);
+    await catchUp(replica, from, request.standing.height);
     answer = await replica.lock.run(() => vote(replica, block, request.signature));
   }
   if (answer instanceof Refused) return replyWith(replica, { refusal: answer.reason });

@@ -28,6 +28,7 @@ import type { Time } from '../ports/time.ts';
 import type { FinalState } from './final-state.ts';
 import type { GenerationalCache } from './generational-cache.ts';
 import type { Lock } from './lock.ts';
+import type { Retained } from './retained.ts';
 import type { EvidenceListener } from './witness.ts';
 
 export interface Ports {
@@ -58,6 +59,18 @@ export interface ReplicaOptions {
   /** The operator of a ledger with one validator accepts that what was committed since the backup is lost. */
   readonly acceptLoss?: boolean;
   readonly log: Log;
+  /** More blocks behind than this takes a snapshot; how long a peer is waited for. As in `LIMITS` unless told. */
+  readonly catchUp?: { readonly snapshotBehind?: number; readonly waitMs?: number };
+  /** What this node keeps of old blocks; everything unless told. */
+  readonly retain?: Retention;
+}
+
+/** How long bodies of blocks are kept: they are removed beyond all that is named. */
+export interface Retention {
+  /** The newest so many blocks. */
+  readonly blocks: number;
+  /** Blocks with a time this close to the newest one's. */
+  readonly days?: number | undefined;
 }
 
 /** An executed block that is not final yet. `execution` is null for a block that closes an epoch. */
@@ -84,6 +97,8 @@ export interface Replica extends ReplicaOptions {
   record: SafetyRecord;
   /** The record as this replica saved it last; null where it is not known to be the stored one. */
   durableRecord: SafetyRecord | null;
+  /** Where what this node keeps begins. */
+  retained: Retained;
   /** Version of the stored head record. */
   headVersion: number;
   /** The last final block. */
@@ -113,6 +128,12 @@ export interface Replica extends ReplicaOptions {
   readonly proposalsUnderWay: Map<string, number>;
   /** Catch-ups under way, by the member that is asked. */
   readonly catchingUp: Map<string, Promise<void>>;
+  /** Blocks are being inserted in numbers: one move of the head commits many of them. */
+  deferCommits: boolean;
+  /** Going a long way, one peer at a time. */
+  syncing: Promise<void> | null;
+  /** Removing bodies that need not be kept any more. */
+  pruning: boolean;
   /** Transactions to bring to the leader, and the leader that a batch is under way to. */
   readonly outbox: Map<Digest, Uint8Array>;
   forwardingTo: string | null;

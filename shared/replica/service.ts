@@ -19,7 +19,7 @@ import {
 import { genesisBlock } from '../execution/genesis-block.ts';
 import { callerOf } from '../execution/run-transaction.ts';
 import { prefixRange } from '../execution/view.ts';
-import type { Block } from '../ledger/block.ts';
+import { type Block, blockId } from '../ledger/block.ts';
 import type { Evidence } from '../ledger/evidence.ts';
 import { LIMITS } from '../ledger/limits.ts';
 import { Rejected, rejected } from '../ledger/rejection.ts';
@@ -27,11 +27,12 @@ import { decodeTransaction } from '../ledger/transaction.ts';
 import type { Custody } from '../ports/custody.ts';
 import { submitCustodial } from './custodial.ts';
 import { eventsAfter } from './events.ts';
-import { finalBlock } from './history.ts';
+import { finalBlock, finalHeader } from './history.ts';
 import { evidenceProofOf, receiptOf, stateProofOf } from './prove.ts';
 import { answerQuery } from './query.ts';
 import { isRecovering } from './recover.ts';
 import { leaderNow, otherMembers, otherValidators, type Replica } from './replica.ts';
+import { notRetained } from './retained.ts';
 import { finalStatus, pendingStatus, submit } from './submit.ts';
 
 const SCAN_MAX = 4096;
@@ -43,8 +44,8 @@ export function ledgerService(replica: Replica, custody: Custody): LedgerService
 
   const block = async (height: number): Promise<BlockSummary | undefined> => {
     if (height === 0) return genesis;
-    if (height < 0 || height > headHeight()) return undefined;
-    return summaryOf(await finalBlock(replica, height));
+    if (height < replica.retained.state || height > headHeight()) return undefined;
+    return summaryAt(replica, height);
   };
 
   const scan = async (prefix: string): Promise<Value[]> => {
@@ -114,13 +115,13 @@ export function ledgerService(replica: Replica, custody: Custody): LedgerService
     receipt: (id) => receiptOf(replica, id),
     evidenceProof: (id) => evidenceProofOf(replica, id),
     async head() {
-      return (await block(headHeight()))!;
+      return headHeight() === 0 ? genesis : summaryAt(replica, headHeight());
     },
     block,
     async blocks(before, limit) {
       const top = Math.min(before - 1, headHeight());
       const heights = Array.from(
-        { length: Math.max(0, Math.min(limit, top + 1)) },
+        { length: Math.max(0, Math.min(limit, top + 1 - replica.retained.state)) },
         (_, i) => top - i,
       );
       const found = await Promise.all(heights.map(block));
@@ -129,8 +130,8 @@ export function ledgerService(replica: Replica, custody: Custody): LedgerService
 
     async state(key, at, withProof) {
       const height = at ?? headHeight();
-      const late = checkHeight(height, headHeight());
-      if (late) return late;
+      const refused = checkHeight(replica, height);
+      if (refused) return refused;
       const [bytes] = await replica.ports.state.get([key], height);
       const value = bytes && (decodeLoosely(bytes) as Value);
       if (!withProof || height === 0) return { height, value };
@@ -139,15 +140,15 @@ export function ledgerService(replica: Replica, custody: Custody): LedgerService
 
     async query(contractName, name, input, caller, at) {
       const height = at ?? headHeight();
-      const late = checkHeight(height, headHeight());
-      if (late) return late;
+      const refused = checkHeight(replica, height);
+      if (refused) return refused;
       const contract = (await activeContracts()).find((entry) => entry.name === contractName);
       const definition = contract?.queries[name];
       if (!contract)
         return rejected('unknown-contract', 'No such contract is active.', { got: contractName });
       if (!definition) return rejected('unknown-method', 'No such query.', { got: name });
-      const { header } = (await block(height))!;
-      const facts = { height, time: header.time };
+      const { time } = height === 0 ? genesis.header : await finalHeader(replica, height);
+      const facts = { height, time };
       const output = await answerQuery(replica, facts, contract, definition, input, caller);
       return output instanceof Rejected ? output : { height, output };
     },
@@ -197,8 +198,11 @@ export function ledgerService(replica: Replica, custody: Custody): LedgerService
   return service;
 }
 
-function checkHeight(height: number, head: number): Rejected | undefined {
-  if (height >= 0 && height <= head) return undefined;
+function checkHeight(replica: Replica, height: number): Rejected | undefined {
+  const head = replica.head.header.height!;
+  const { state } = replica.retained;
+  if (height >= state && height <= head) return undefined;
+  if (height >= 0 && height < state) return notRetained('the state', height, state);
   return rejected('malformed', 'No such height is final on this node.', {
     pointer: '/at',
     got: height,
@@ -209,6 +213,13 @@ function checkHeight(height: number, head: number): Rejected | undefined {
 function genesisSummary(replica: Replica): BlockSummary {
   const { point } = genesisBlock(replica.genesis);
   return { id: point.id, header: point.header, transactions: [] };
+}
+
+/** A final block from `retained.state` on; without its transactions where the body is not kept. */
+async function summaryAt(replica: Replica, height: number): Promise<BlockSummary> {
+  if (height >= replica.retained.bodies) return summaryOf(await finalBlock(replica, height));
+  const header = await finalHeader(replica, height);
+  return { id: blockId(header), header, transactions: null };
 }
 
 function summaryOf({ id, header, transactions }: Block): BlockSummary {
@@ -240,6 +251,7 @@ function consensusStatus(replica: Replica): ConsensusStatus {
     height: header.height!,
     headId: id,
     headTime: header.time,
+    retained: replica.retained,
     pending: replica.mempool.size,
     heights: heightsOf(replica),
     missing: [...replica.missing],

@@ -63,9 +63,9 @@ function waitFor(
 
 /** What became of a transaction: final with its result, pending here, or gone. */
 export async function statusOf(replica: Replica, id: Digest): Promise<TransactionStatus> {
-  return (
-    (await finalStatus(replica, id)) ?? pendingStatus(replica, id) ?? { id, status: 'expired' }
-  );
+  const known = (await finalStatus(replica, id)) ?? pendingStatus(replica, id);
+  // One that a node can't find may stand in a block before its snapshot.
+  return known ?? { id, status: replica.retained.state > 0 ? 'not-retained' : 'expired' };
 }
 
 /** The status of a final transaction; undefined where it is not final. */
@@ -75,6 +75,7 @@ export async function finalStatus(
 ): Promise<TransactionStatus | undefined> {
   const place = await placeOf(replica, id);
   if (!place) return undefined;
+  if (place.height < replica.retained.bodies) return { id, status: 'not-retained', ...place };
   const { result, time } = await finalResult(replica, place);
   return { id, status: result.status, ...place, time, result };
 }

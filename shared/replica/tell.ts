@@ -77,6 +77,7 @@ export const replyWith = (
     vote: null,
     timeout: replica.ownTimeout,
     steps: [],
+    parts: [],
     refusal: null,
     attestation: null,
     ...answer,
@@ -88,9 +89,9 @@ export const replyWith = (
  */
 export async function learn(replica: Replica, from: string, standing: Standing): Promise<void> {
   replica.heights.set(from, standing.height);
-  if (isBeyond(replica, standing)) await catchUp(replica, from);
+  if (isBeyond(replica, standing)) await catchUp(replica, from, standing.height);
   // The one that was under way may have been answered before there was this news; nobody says it twice.
-  if (isBeyond(replica, standing)) await catchUp(replica, from);
+  if (isBeyond(replica, standing)) await catchUp(replica, from, standing.height);
   if (isNews(replica, standing)) await replica.lock.run(() => adoptStanding(replica, standing));
 }
 

@@ -170,11 +170,11 @@ describe('an update', () => {
       ['also absent', null],
     ]);
     const updated = updateTree(store.root, 9, same, store.page);
-    assert.deepEqual(updated, { root: store.root, pages: new Map() });
+    assert.deepEqual(updated, { root: store.root, pages: new Map(), created: new Map() });
     assert.deepEqual(updateTree(store.root, 9, new Map(), store.page), updated);
     const nothing = new Map([['absent', null]]);
     const none = updateTree(EMPTY_TREE, 1, nothing, store.page);
-    assert.deepEqual(none, { root: EMPTY_TREE, pages: new Map() });
+    assert.deepEqual(none, { root: EMPTY_TREE, pages: new Map(), created: new Map() });
   });
 
   it('writes only the pages on the paths of its changes, and leaves no needless ones', () => {

@@ -52,6 +52,8 @@ describe('a configuration file', () => {
     assert.match(refusal({ data: undefined }), /at \/data: .*expected string/);
     assert.match(refusal({ peers: { a: 'ftp://x' } }), /at \/peers\/a: .*\(found "ftp:\/\/x"\)/);
     assert.match(refusal({ keys: { node: 'x', peer: 'y' } }), /at \/keys\/identities: /);
+    assert.match(refusal({ retain: { blocks: 10 } }), /at \/retain\/blocks: .*1000 \(found 10\)/);
+    assert.match(refusal({ retain: { days: 3 } }), /at \/retain\/blocks: /);
   });
 
   it('is refused with a field that nobody knows, by its name', () => {

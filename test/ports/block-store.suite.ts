@@ -61,8 +61,54 @@ export function blockStoreSuite(harness: Harness): void {
     }
   });
 
+  test(
+    says('a removed block is absent, before and after a swap, and may be put again'),
+    async () => {
+      const { blocks, heads } = await opened(harness);
+      let version = 0;
+      const swap = () => heads.swap('head', version, { version: ++version, bytes: bytesOf(10, 1) });
+      for (const [index, settled] of [false, true].entries()) {
+        const [gone, kept] = [digestOf(10 * index), digestOf(10 * index + 1)];
+        await blocks.put(gone, bytesOf(100, 1));
+        await blocks.put(kept, bytesOf(100, 2));
+        if (settled) await swap();
+        await blocks.remove([gone, digestOf('absent')]);
+        assert.equal(await blocks.get(gone), undefined);
+        await swap();
+        assert.equal(await blocks.get(gone), undefined);
+        assert.deepEqual(plain(await blocks.get(kept)), bytesOf(100, 2));
+        await blocks.put(gone, bytesOf(100, 1));
+        assert.deepEqual(plain(await blocks.get(gone)), bytesOf(100, 1));
+      }
+    },
+  );
+
+  test(says('a block that is put while its removal is under way stays'), async () => {
+    const { blocks, heads } = await opened(harness);
+    await blocks.put(digestOf(1), bytesOf(100, 1));
+    await heads.swap('head', 0, { version: 1, bytes: bytesOf(10, 1) });
+    await blocks.remove([digestOf(1)]);
+    const swap = heads.swap('head', 1, { version: 2, bytes: bytesOf(10, 1) });
+    await Promise.resolve();
+    await blocks.put(digestOf(1), bytesOf(100, 1));
+    await swap;
+    assert.deepEqual(plain(await blocks.get(digestOf(1))), bytesOf(100, 1));
+    await heads.swap('head', 2, { version: 3, bytes: bytesOf(10, 1) });
+    assert.deepEqual(plain(await blocks.get(digestOf(1))), bytesOf(100, 1));
+  });
+
   if (harness.reopen) {
     const { reopen } = harness;
+    test(says('blocks that were removed before a swap are gone after opening again'), async () => {
+      const stores = await harness.open();
+      await stores.blocks.put(digestOf(1), bytesOf(100, 1));
+      await stores.heads.swap('head', 0, { version: 1, bytes: bytesOf(10, 1) });
+      await stores.blocks.remove([digestOf(1)]);
+      await stores.heads.swap('head', 1, { version: 2, bytes: bytesOf(10, 1) });
+      const again = await reopen(stores);
+      assert.equal(await again.blocks.get(digestOf(1)), undefined);
+      await again.close();
+    });
     test(says('blocks survive closing and opening again, with or without a swap'), async () => {
       const stores = await harness.open();
       await stores.blocks.put(digestOf(1), bytesOf(LIMITS.blockBytesMax, 1));

@@ -244,6 +244,33 @@ export function stateStoreSuite(harness: Harness): void {
     );
   });
 
+  test(
+    says('a removed item is absent, before and after a swap, and may be written again'),
+    async () => {
+      const { state, heads } = await opened(harness);
+      const item = (name: string) => ({
+        height: 1,
+        values: [],
+        items: [[name, utf8(name)] as const],
+      });
+      const itemsOf = async (...names: string[]) => (await state.items(names)).map(textOf);
+      await state.write(item('early'));
+      await heads.swap('head', 0, { version: 1, bytes: bytesOf(10, 1) });
+      await state.write(item('late'));
+      await state.write(item('kept'));
+      await state.removeItems(['early', 'late', 'absent']);
+      assert.deepEqual(await itemsOf('early', 'late', 'kept'), [undefined, undefined, 'kept']);
+      await heads.swap('head', 1, { version: 2, bytes: bytesOf(10, 1) });
+      assert.deepEqual(await itemsOf('early', 'late', 'kept'), [undefined, undefined, 'kept']);
+      await state.removeItems(['kept']);
+      await state.write(item('kept'));
+      await state.write(item('early'));
+      assert.deepEqual(await itemsOf('early', 'kept'), ['early', 'kept']);
+      await heads.swap('head', 2, { version: 3, bytes: bytesOf(10, 1) });
+      assert.deepEqual(await itemsOf('early', 'kept'), ['early', 'kept']);
+    },
+  );
+
   if (harness.reopen) {
     const { reopen } = harness;
     test(says('what was written survives closing and opening again'), async () => {

@@ -9,7 +9,7 @@ import { Rejected } from '../../shared/ledger/rejection.ts';
 import { parseTransaction } from '../../shared/ledger/transaction.ts';
 import { verifyReceipt } from '../../shared/proof/verify.ts';
 import { verifyStateProof } from '../../shared/proof/verify-state.ts';
-import { certificateToJson } from '../../shared/replica/prove.ts';
+import { certificateToJson } from '../../shared/replica/handover.ts';
 import { counterCatalog } from '../support/counter-contract.ts';
 import { LocalNetwork } from '../support/local-network.ts';
 

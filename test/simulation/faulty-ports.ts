@@ -85,6 +85,7 @@ export function faultyPorts(
     blocks: {
       put: (id, bytes) => call(() => blocks.put(id, bytes)),
       get: (id) => call(() => blocks.get(id)),
+      remove: (ids) => call(() => blocks.remove(ids)),
     },
     state: {
       write: (batch) =>
@@ -95,6 +96,7 @@ export function faultyPorts(
       get: (keys, at) => call(() => state.get(keys, at)),
       scan: (range, at) => call(() => state.scan(range, at)),
       items: (names) => call(() => state.items(names)),
+      removeItems: (names) => call(() => state.removeItems(names)),
     },
     mempool: {
       add: (entries) =>

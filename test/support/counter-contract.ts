@@ -38,6 +38,16 @@ export const counter = contract('counter', {
         return { value };
       },
     },
+    forget: {
+      summary: 'Deletes a counter.',
+      roles: ['user', 'admin'],
+      input: z.strictObject({ name }),
+      output: z.null(),
+      apply(context, input) {
+        context.delete('counter', input.name);
+        return null;
+      },
+    },
     misbehave: {
       summary: 'Does what contract code may not do.',
       roles: ['user', 'admin'],

@@ -29,7 +29,7 @@ import type { Signer } from '../../shared/ports/signer.ts';
 import { ring } from '../../shared/replica/alarm.ts';
 import { openReplica } from '../../shared/replica/open.ts';
 import { receive } from '../../shared/replica/receive.ts';
-import type { Log, Ports, Replica } from '../../shared/replica/replica.ts';
+import type { Log, Ports, Replica, ReplicaOptions } from '../../shared/replica/replica.ts';
 import { reportEvidence } from '../../shared/replica/report.ts';
 import { ledgerService } from '../../shared/replica/service.ts';
 import { tellStanding } from '../../shared/replica/tell.ts';
@@ -92,6 +92,8 @@ export interface NetworkOptions {
   readonly log?: (member: string, ...event: Parameters<Log>) => void;
   /** Told of each digest before it is signed, with what the member's store holds then. */
   readonly onSign?: (member: string, digest: Uint8Array, stores: NodeStores) => Promise<void>;
+  /** Each node's own settings. */
+  readonly replica?: Pick<ReplicaOptions, 'catchUp' | 'retain'>;
 }
 
 /** What the host knows of a store that a node is opened with. */
@@ -124,6 +126,13 @@ export class LocalNetwork {
   /** The same for replies: `to` answered `from`. */
   interceptReply: (from: string, to: string, reply: Uint8Array) => Uint8Array = (_f, _t, bytes) =>
     bytes;
+  /** The same for replies: what a member answers to a request. */
+  answer: (
+    from: string,
+    to: string,
+    request: Uint8Array,
+    reply: Uint8Array,
+  ) => Uint8Array | Promise<Uint8Array> = (_from, _to, _request, reply) => reply;
   /** Messages sent so far, for tests of idleness. */
   messages = 0;
 
@@ -265,7 +274,7 @@ export class LocalNetwork {
     const log: Log = (...event) => this.#options.log?.(member, ...event);
     const { genesis } = this;
     const { catalog } = this.#options;
-    const given = { store: member, ...options };
+    const given = { store: member, ...this.#options.replica, ...options };
     replica = await openReplica({ genesis, member, catalog, ports, log, ...given });
     reportEvidence(replica, this.#custody(member));
     const node = { member, replica, service: ledgerService(replica, this.#custody(member)) };
@@ -303,8 +312,8 @@ export class LocalNetwork {
     this.messages++;
     const node = this.nodes.get(to);
     if (!node || this.#cut.has(`${from}>${to}`)) throw new Error(`${to} is unreachable`);
-    const answer = await receive(node.replica, from, this.intercept(from, to, message));
-    const reply = this.interceptReply(from, to, answer);
+    const own = await receive(node.replica, from, this.intercept(from, to, message));
+    const reply = await this.answer(from, to, message, this.interceptReply(from, to, own));
     if (this.#cut.has(`${to}>${from}`) || !this.nodes.has(from))
       throw new Error('the reply is lost');
     return reply;
