@@ -200,7 +200,7 @@ export const BUGS: readonly Bug[] = [
       patch(
         COMMIT,
         `  for (const block of final) {
-    await replica.ports.state.write(batchOf(block, descendantsOf(block, chain), qc));
+    await replica.ports.state.write(batchOf(block, finalityOf(block, chain, qc)));
   }
   const newest = final.at(-1)!;
   const { id, header, tree, history, next, leaders } = newest;
@@ -209,7 +209,7 @@ export const BUGS: readonly Bug[] = [
   const { id, header, tree, history, next, leaders } = newest;
   await moveHead(replica, { id, header, tree, history, next, leaders });
   for (const block of final) {
-    await replica.ports.state.write(batchOf(block, descendantsOf(block, chain), qc));
+    await replica.ports.state.write(batchOf(block, finalityOf(block, chain, qc)));
   }`,
       ),
     ],
