@@ -6,6 +6,7 @@ import type { KeyObject } from 'node:crypto';
 import type { Logger } from 'pino';
 import { nodeApp } from '../shared/api/app.ts';
 import { decodeCbor } from '../shared/bytes/cbor.ts';
+import type { Catalog } from '../shared/contract/catalog.ts';
 import {
   type ContractRecord,
   effectiveContract,
@@ -50,6 +51,8 @@ export interface RunningNode {
 export interface StartOptions {
   /** The operator says that the store is a copy from before, where nothing on this machine shows it. */
   readonly restored?: boolean;
+  /** The contracts that it can run; this build's unless told. */
+  readonly catalog?: Catalog;
 }
 
 /** Starts the node that a configuration file describes. */
@@ -105,7 +108,7 @@ export async function startNode(
     replica = await openReplica({
       genesis,
       member,
-      catalog: contracts,
+      catalog: options.catalog ?? contracts,
       ports: { ...stores, heads, signer: signerFromKeys(nodeKeys), peers, time },
       store: store.identity,
       restored: store.restored !== undefined,

@@ -1,0 +1,203 @@
+/**
+ * The nemesis: does one thing after the other to the consortium, as its seed says, and waits after each
+ * until all nodes are level. Never is more than f = 1 node down or cut off, but where all are killed.
+ */
+import { cpSync, rmSync } from 'node:fs';
+import { type Consortium, MEMBERS, PAIRS } from './consortium.ts';
+import { DAMAGES } from './damage.ts';
+import { type Action, clock, type History, sleep } from './history.ts';
+import type { Trouble } from './proxy.ts';
+import type { Random } from './random.ts';
+
+/** After a fault is over, all nodes are level within this time, or the run has failed. */
+const LEVEL_MS = 60_000;
+const CALM_MS = [1000, 3000] as const;
+
+export interface NemesisOptions {
+  readonly consortium: Consortium;
+  readonly history: History;
+  readonly random: Random;
+  readonly stopped: () => boolean;
+  readonly onAction?: (action: Action) => void;
+}
+
+/** One kind of fault: makes it, waits, and makes it good again. Answers what was hit. */
+type Fault = (options: NemesisOptions) => Promise<readonly string[]>;
+
+/** What a fault is done to. */
+type Choose = (options: NemesisOptions) => Promise<string>;
+const leader: Choose = ({ consortium }) => consortium.leader();
+const follower: Choose = async ({ consortium, random }) => {
+  const led = await consortium.leader();
+  return random.pick(MEMBERS.filter((member) => member !== led));
+};
+
+const kill =
+  (choose: Choose): Fault =>
+  async (options) => {
+    const { consortium, random } = options;
+    const victim = await choose(options);
+    await consortium.signal(victim, 'SIGKILL');
+    await sleep(random.between(500, 6000));
+    await startAgain(victim, options);
+    return [victim];
+  };
+
+const pause =
+  (choose: Choose): Fault =>
+  async (options) => {
+    const { consortium, random } = options;
+    const victim = await choose(options);
+    await consortium.signal(victim, 'SIGSTOP');
+    await sleep(random.between(500, 9000));
+    await consortium.signal(victim, 'SIGCONT');
+    return [victim];
+  };
+
+/** Troubles the links from and to one node. */
+const cut =
+  (choose: Choose, outward: Trouble, inward: Trouble): Fault =>
+  async (options) => {
+    const { consortium, random } = options;
+    const victim = await choose(options);
+    for (const [from, to] of PAIRS) {
+      if (from === victim) consortium.link(from, to, outward);
+      if (to === victim) consortium.link(from, to, inward);
+    }
+    await sleep(random.between(1000, 9000));
+    consortium.mend();
+    return [victim];
+  };
+
+const HELD: Trouble = { holdRequests: true, holdReplies: true };
+/** `victim` sends nothing that arrives, and hears all: its requests are lost, and its replies. */
+const mute = (choose: Choose): Fault => cut(choose, { holdRequests: true }, { holdReplies: true });
+/** `victim` hears nothing, and all that it sends arrives. */
+const deaf = (choose: Choose): Fault => cut(choose, { holdReplies: true }, { holdRequests: true });
+
+const cutPair: Fault = async ({ consortium, random }) => {
+  const [from, to] = random.pick(PAIRS);
+  consortium.link(from, to, HELD);
+  if (random.chance(0.5)) consortium.link(to, from, HELD);
+  await sleep(random.between(1000, 9000));
+  consortium.mend();
+  return [from, to];
+};
+
+const delayAll: Fault = async ({ consortium, random }) => {
+  for (const [from, to] of PAIRS) consortium.link(from, to, { delayMs: random.between(0, 150) });
+  await sleep(random.between(1000, 6000));
+  consortium.mend();
+  return [...MEMBERS];
+};
+
+const killAll: Fault = async (options) => {
+  const { consortium, random } = options;
+  await Promise.all(MEMBERS.map((member) => consortium.signal(member, 'SIGKILL')));
+  await sleep(random.between(0, 1000));
+  await Promise.all(MEMBERS.map((member) => startAgain(member, options)));
+  return [...MEMBERS];
+};
+
+/** Damages the files of a stopped node; it has to say so and not start, or to serve what is right. */
+const damageFiles: Fault = async (options) => {
+  const { consortium, history, random } = options;
+  const victim = random.pick(MEMBERS);
+  await consortium.signal(victim, random.pick(['SIGKILL', 'SIGTERM'] as const));
+  const { data } = consortium.layout.member(victim);
+  const intact = `${data}.intact`;
+  cpSync(data, intact, { recursive: true });
+  const kind = random.pick(Object.keys(DAMAGES));
+  DAMAGES[kind]!(data, random);
+  history.count(`store: ${kind}`);
+  const start = await consortium.start(victim);
+  if (start.serving) history.count('damaged store served');
+  else {
+    history.count('damaged store refused');
+    const isClear =
+      start.code === 1 && /damaged|the data folder is empty|can't be opened/.test(start.said);
+    if (!isClear) history.violation(`${victim} with ${kind} ended so: ${JSON.stringify(start)}`);
+    rmSync(data, { recursive: true, force: true });
+    cpSync(intact, data, { recursive: true });
+    await startAgain(victim, options);
+  }
+  rmSync(intact, { recursive: true });
+  return [victim];
+};
+
+const calm: Fault = async ({ random }) => {
+  await sleep(random.between(2000, 4000));
+  return [];
+};
+
+/** All faults, with how often each is chosen. */
+const FAULTS: readonly (readonly [kind: string, weight: number, fault: Fault])[] = [
+  ['calm', 1, calm],
+  ['kill-leader', 4, kill(leader)],
+  ['kill-follower', 2, kill(follower)],
+  ['pause-leader', 2, pause(leader)],
+  ['pause-follower', 1, pause(follower)],
+  ['isolate-leader', 2, cut(leader, HELD, HELD)],
+  ['isolate-follower', 1, cut(follower, HELD, HELD)],
+  ['refuse-leader', 1, cut(leader, { refuse: true }, { refuse: true })],
+  ['mute-leader', 1, mute(leader)],
+  ['mute-follower', 1, mute(follower)],
+  ['deaf-leader', 1, deaf(leader)],
+  ['deaf-follower', 1, deaf(follower)],
+  ['cut-pair', 2, cutPair],
+  ['delay', 1, delayAll],
+  ['damage', 3, damageFiles],
+  ['kill-all', 1, killAll],
+];
+
+/** Does faults until the run is stopped. */
+export async function runNemesis(options: NemesisOptions): Promise<void> {
+  const { history, random, stopped, onAction } = options;
+  let deck: (typeof FAULTS)[number][] = [];
+  while (!stopped()) {
+    // Dealt like cards: every kind comes up before one comes up more often than its weight.
+    if (deck.length === 0)
+      deck = shuffled(
+        FAULTS.flatMap((one) => Array(one[1]).fill(one)),
+        random,
+      );
+    const [kind, , fault] = deck.pop()!;
+    const startedAt = clock();
+    const victims = await fault(options);
+    const healedAt = clock();
+    await untilLevel(kind, options);
+    const action: Action = { kind, victims, startedAt, healedAt, levelAt: clock() };
+    history.actions.push(action);
+    onAction?.(action);
+    await sleep(random.between(...CALM_MS));
+  }
+}
+
+function shuffled<T>(items: readonly T[], random: Random): T[] {
+  const left = [...items];
+  return items.map(() => left.splice(random.between(0, left.length - 1), 1)[0]!);
+}
+
+async function startAgain(member: string, { consortium, history }: NemesisOptions): Promise<void> {
+  const start = await consortium.start(member);
+  if (!start.serving) throw new Error(`${member} did not start again: ${JSON.stringify(start)}`);
+  history.count('restarts');
+}
+
+/** Waits until every node has what the furthest one had when this began. */
+async function untilLevel(kind: string, { consortium, history }: NemesisOptions): Promise<void> {
+  const from = clock();
+  let due = 0;
+  for (;;) {
+    const standings = await consortium.standings();
+    due ||= Math.max(0, ...standings.map(({ height }) => height));
+    if (standings.length === MEMBERS.length && standings.every(({ height }) => height >= due))
+      return;
+    if (clock() - from > LEVEL_MS) {
+      const where = standings.map(({ member, height }) => `${member} ${height}`).join(', ');
+      history.violation(`${LEVEL_MS} ms after ${kind} not all nodes have height ${due}: ${where}`);
+      return;
+    }
+    await sleep(100);
+  }
+}
