@@ -135,7 +135,7 @@ export async function startNode(
   const handler = peerHandler({
     verify,
     receive: (from, message) => receive(opened, from, message),
-    onFault: (error) => log.error({ err: error }, 'peer-request-failed'),
+    onFault: (from, error) => log.error({ member: from, err: error }, 'peer-request-failed'),
   });
   app.post('/peer', (c) => handler(c.req.raw));
 

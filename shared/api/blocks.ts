@@ -35,15 +35,23 @@ export function blockJson({ id, header, transactions }: BlockSummary): Record<st
   };
 }
 
-/** `GET …/blocks?limit=&cursor=`: newest first; the cursor pins the height that the first page began at. */
+/**
+ * `GET …/blocks?limit=&cursor=`: newest first; the cursor pins the height that the first page began
+ * at. A node that is behind the cursor refuses (503): its page would leave a gap.
+ */
 export async function getBlocks(c: ApiContext, { service }: NodeApi): Promise<Response> {
   const query = readQuery(c.req.raw, PageQuery);
   if (query instanceof Response) return query;
   const limit = query.limit ?? PAGE_DEFAULT;
-  const before =
-    query.cursor === undefined
-      ? ((await service.head()).header.height ?? 0) + 1
-      : decodeBlockCursor(query.cursor)!;
+  const end = ((await service.head()).header.height ?? 0) + 1;
+  const before = query.cursor === undefined ? end : decodeBlockCursor(query.cursor)!;
+  // Another node gave the cursor; a page from what this one has would skip the blocks between.
+  if (before > end) {
+    return problem('unavailable', 'This node has not yet caught up with the page before.', {
+      got: before - 1,
+      expected: end - 1,
+    });
+  }
   const blocks = await service.blocks(before, limit);
   const lowest = blocks.at(-1)?.header.height ?? 0;
   const { retained } = await service.consensus();

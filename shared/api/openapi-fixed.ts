@@ -184,7 +184,7 @@ export const FIXED_PATHS: Readonly<Record<string, PathItem>> = {
           'A page.',
           object({ blocks: list(reference('Block')), next: { type: ['string', 'null'] } }),
         ),
-        ...problemResponses(400),
+        ...problemResponses(400, 503),
       },
     },
   },

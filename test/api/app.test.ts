@@ -297,6 +297,16 @@ test('pages of blocks hold every height once, newest first, while blocks are add
   );
 });
 
+test('a node that is behind a page’s cursor says so instead of leaving blocks out', async () => {
+  const { height } = (await json(await get(''))).head;
+  const level = await json(await get(`/blocks?limit=2&cursor=b${height + 1}`));
+  assert.equal(level.blocks[0].height, height);
+  const response = await get(`/blocks?limit=2&cursor=b${height + 2}`);
+  assert.equal(response.headers.get('retry-after'), '1');
+  const body = await refusal(response, 503, 'unavailable');
+  assert.deepEqual([body.retry, body.got, body.expected], ['same', height + 1, height]);
+});
+
 test('a block is found by its height, and the newest by name', async () => {
   const head = await json(await get('/blocks/head'));
   assert.deepEqual(await json(await get(`/blocks/${head.height}`)), head);

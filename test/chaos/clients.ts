@@ -51,8 +51,8 @@ export async function runClient(number: number, options: ClientOptions): Promise
     const call = await run(chooseInput(key, `${number}.${sequence}`, options), send, options);
     history.calls.push(call);
     if (call.place) lastHeight = Math.max(lastHeight, call.place.height);
-    if (!call.returned && !call.expired) history.count('unknown');
     await readLocally(name, key, lastHeight, options, agent);
+    if (call.place) await askElsewhere(call.id!, call.place, options, agent);
     await sleep(random.between(0, 2 * thinkMs));
   }
   await agent.destroy();
@@ -182,6 +182,32 @@ function custodial(number: number, { consortium, random }: ClientOptions, agent:
     const url = `${consortium.urlOf()}${BASE}/contracts/register/${method}`;
     return { id: undefined, send: () => post(url, headers, JSON.stringify(args), agent) };
   };
+}
+
+/** What any node says of a transaction that ended: the same, or that it doesn't know yet. */
+async function askElsewhere(
+  id: Digest,
+  place: Place,
+  { consortium, history, random }: ClientOptions,
+  agent: Agent,
+): Promise<void> {
+  const member = random.pick(MEMBERS);
+  try {
+    const response = await request(`${consortium.urlOf(member)}${BASE}/transactions/${id}`, {
+      dispatcher: agent,
+      signal: AbortSignal.timeout(2000),
+    });
+    // biome-ignore lint/suspicious/noExplicitAny: an answer of any shape.
+    const body = (await response.body.json()) as any;
+    if (response.statusCode === 404 || body.status === 'pending') {
+      history.count('status-not-known-there-yet');
+    } else if (body.height !== place.height || body.index !== place.index) {
+      const at = `${place.height}.${place.index}`;
+      history.violation(`${member} said of ${id}, final at ${at}: ${JSON.stringify(body)}`);
+    } else history.count('status-confirmed');
+  } catch {
+    history.count('read-failed');
+  }
 }
 
 /** Reads a register from one node, at its head or at the height of an earlier answer. */

@@ -10,7 +10,7 @@ import type { Trouble } from './proxy.ts';
 import type { Random } from './random.ts';
 
 /** After a fault is over, all nodes are level within this time, or the run has failed. */
-const LEVEL_MS = 60_000;
+const LEVEL_MS = 40_000;
 const CALM_MS = [1000, 3000] as const;
 
 export interface NemesisOptions {
@@ -153,14 +153,16 @@ const FAULTS: readonly (readonly [kind: string, weight: number, fault: Fault])[]
 /** Does faults until the run is stopped. */
 export async function runNemesis(options: NemesisOptions): Promise<void> {
   const { history, random, stopped, onAction } = options;
-  let deck: (typeof FAULTS)[number][] = [];
+  await sleep(random.between(...CALM_MS));
+  // Dealt like cards: first every kind once, then each as often as its weight says.
+  let deck = shuffled(FAULTS, random);
   while (!stopped()) {
-    // Dealt like cards: every kind comes up before one comes up more often than its weight.
-    if (deck.length === 0)
+    if (deck.length === 0) {
       deck = shuffled(
-        FAULTS.flatMap((one) => Array(one[1]).fill(one)),
+        FAULTS.flatMap((one) => Array<typeof one>(one[1]).fill(one)),
         random,
       );
+    }
     const [kind, , fault] = deck.pop()!;
     const startedAt = clock();
     const victims = await fault(options);
@@ -168,8 +170,8 @@ export async function runNemesis(options: NemesisOptions): Promise<void> {
     await untilLevel(kind, options);
     const action: Action = { kind, victims, startedAt, healedAt, levelAt: clock() };
     history.actions.push(action);
-    onAction?.(action);
     await sleep(random.between(...CALM_MS));
+    onAction?.(action);
   }
 }
 
@@ -185,7 +187,7 @@ async function startAgain(member: string, { consortium, history }: NemesisOption
 }
 
 /** Waits until every node has what the furthest one had when this began. */
-async function untilLevel(kind: string, { consortium, history }: NemesisOptions): Promise<void> {
+async function untilLevel(kind: string, { consortium }: NemesisOptions): Promise<void> {
   const from = clock();
   let due = 0;
   for (;;) {
@@ -195,8 +197,7 @@ async function untilLevel(kind: string, { consortium, history }: NemesisOptions)
       return;
     if (clock() - from > LEVEL_MS) {
       const where = standings.map(({ member, height }) => `${member} ${height}`).join(', ');
-      history.violation(`${LEVEL_MS} ms after ${kind} not all nodes have height ${due}: ${where}`);
-      return;
+      throw new Error(`${LEVEL_MS} ms after ${kind} not all nodes have height ${due}: ${where}`);
     }
     await sleep(100);
   }

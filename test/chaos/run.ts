@@ -44,7 +44,7 @@ export interface Summary extends Reckoning {
 }
 
 /** After the last fault, all that was sent has ended within this time. */
-const QUIET_MS = 60_000;
+const QUIET_MS = 40_000;
 
 /** Runs; throws only where the run itself failed. */
 export async function chaos(options: ChaosOptions): Promise<Summary> {
