@@ -28,7 +28,7 @@ export function lmdbBlockStore(environment: Environment): BlockStore {
     async get(id) {
       if (removed.has(id)) return undefined;
       const bytes = waiting.get(id);
-      return bytes ? new Uint8Array(bytes) : table.getBinary(fromHex(id));
+      return bytes ? new Uint8Array(bytes) : table.get(fromHex(id));
     },
     async remove(ids) {
       if (ids.length === 0) return;

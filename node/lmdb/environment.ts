@@ -6,6 +6,7 @@
  */
 import { accessSync, constants, mkdirSync } from 'node:fs';
 import { type Database, open, type RootDatabase } from 'lmdb';
+import { withChecksum } from './checksum.ts';
 import { checkDataFile } from './data-file.ts';
 import { lockFolder } from './folder-lock.ts';
 
@@ -156,13 +157,15 @@ function environmentOf(
   }
 
   return {
-    table: (name, options) =>
-      root.openDB<Uint8Array, Uint8Array>({
+    table(name, { versions } = { versions: false }) {
+      const options = {
         name,
-        encoding: 'binary',
+        encoder: withChecksum,
         keyEncoding: 'binary',
-        useVersions: options?.versions ?? false,
-      }),
+        useVersions: versions,
+      } as const;
+      return root.openDB<Uint8Array, Uint8Array>(options);
+    },
     async later(write) {
       assertOpen();
       waiting.push(write);

@@ -7,12 +7,19 @@ import type { Environment } from './environment.ts';
 export function lmdbHeadStore(environment: Environment): HeadStore {
   const table = environment.table('heads', { versions: true });
   return {
-    read: (name) =>
+    async read(name) {
       // Through the queue of commits: a record is shown only when it is durable.
-      environment.commit(async () => {
-        const entry = table.getEntry(utf8(name));
-        return entry && { version: entry.version!, bytes: entry.value };
-      }),
+      const entry = await environment.commit(async () => {
+        try {
+          return table.getEntry(utf8(name));
+        } catch (error) {
+          // A damaged value is no failed write.
+          return error as Error;
+        }
+      });
+      if (entry instanceof Error) throw entry;
+      return entry && { version: entry.version!, bytes: entry.value };
+    },
     swap: (name, expected, next) =>
       environment.commit(() =>
         // For LMDB-js null as the expected version means that there is no entry.

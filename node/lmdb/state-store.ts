@@ -97,7 +97,7 @@ export function lmdbStateStore(environment: Environment): StateStore {
       return names.map((name) => {
         if (removedItems.has(name)) return undefined;
         const content = waitingItems.get(name);
-        return content ? new Uint8Array(content) : items.getBinary(utf8(name));
+        return content ? new Uint8Array(content) : items.get(utf8(name));
       });
     },
     async removeItems(names) {

@@ -10,15 +10,17 @@ const given = new Command()
   .option('--seed <number>', 'of the choices', String(Date.now() % 1_000_000))
   .option('--clients <number>', 'clients at once', '8')
   .option('--think <ms>', 'mean time between a client’s calls', '200')
+  .option('--short-lived <part>', 'part of the signed transactions that live 2.5 s only', '0')
   .option('--port <number>', 'the gateway’s port; the nodes take those after it', '18400')
   .option('--keep', 'keep the folder with the nodes’ logs and stores')
-  .option('--json', 'JSON lines only (for people a line for each fault goes to standard error)')
+  .option('--json', 'JSON lines (there is no other output)')
   .parse()
   .opts<{
     minutes: string;
     seed: string;
     clients: string;
     think: string;
+    shortLived: string;
     port: string;
     keep?: boolean;
     json?: boolean;
@@ -33,6 +35,7 @@ const summary = await chaos({
   seconds: Number(given.minutes) * 60,
   clients: Number(given.clients),
   thinkMs: Number(given.think),
+  shortLived: Number(given.shortLived),
   port: Number(given.port),
   onLine: print,
   keep: given.keep === true,

@@ -29,6 +29,8 @@ export interface ClientOptions {
   readonly random: Random;
   /** Mean time between a client's calls. */
   readonly thinkMs: number;
+  /** The part of the signed transactions that live 2.5 s only. */
+  readonly shortLived: number;
   readonly stopped: () => boolean;
 }
 
@@ -139,14 +141,17 @@ async function post(
 }
 
 /** Signs with a member's identity and sends to every node in turn, until one knows the end. */
-async function signing({ consortium, random }: ClientOptions, agent: Agent): Promise<Prepare> {
+async function signing(
+  { consortium, random, shortLived }: ClientOptions,
+  agent: Agent,
+): Promise<Prepare> {
   const { layout, ledger } = consortium;
   const passphrase = readPassphrase({ env: {}, file: layout.passphrase });
   const owner = random.pick(MEMBERS);
   const key = openKeyFile(layout.member(owner).identityKey(IDENTITY), passphrase);
   return ({ method, ...args }) => {
     // Some live so short that they expire while the ledger stands still.
-    const notAfter = Date.now() + (random.chance(0.1) ? 2500 : 120_000);
+    const notAfter = Date.now() + (random.chance(shortLived) ? 2500 : 120_000);
     const nonce = `${owner}-${random.next()}`;
     const jws = signTransaction(key, {
       ledger,
@@ -201,6 +206,8 @@ async function askElsewhere(
     const body = (await response.body.json()) as any;
     if (response.statusCode === 404 || body.status === 'pending') {
       history.count('status-not-known-there-yet');
+    } else if (history.damaged === member && response.statusCode === 500) {
+      history.count('read-of-damaged-value-refused');
     } else if (body.height !== place.height || body.index !== place.index) {
       const at = `${place.height}.${place.index}`;
       history.violation(`${member} said of ${id}, final at ${at}: ${JSON.stringify(body)}`);
@@ -232,7 +239,9 @@ async function readLocally(
       if (at && height !== lastHeight) history.violation(`asked at ${lastHeight}, got ${height}`);
       history.reads.push({ client, member, key, height, register: output, isAtHead: !at });
     } else if (at && response.statusCode === 404) history.count('read-not-final-there-yet');
-    else history.violation(`a read answered ${response.statusCode}: ${JSON.stringify(body)}`);
+    else if (history.damaged === member && response.statusCode === 500) {
+      history.count('read-of-damaged-value-refused');
+    } else history.violation(`a read answered ${response.statusCode}: ${JSON.stringify(body)}`);
   } catch {
     history.count('read-failed');
   }

@@ -3,8 +3,14 @@ import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Random } from './random.ts';
 
-/** The two pages that LMDB begins a file with. */
-const FIRST_PAGES = 8192;
+const PAGE_BYTES = 4096;
+/** The two pages that LMDB begins a file with, and where each says what it is. */
+const FIRST_PAGES = 2 * PAGE_BYTES;
+const MAGIC_AT = 24;
+/** A page that begins a large value, and where its bytes are (mdb.c: MDB_page, P_OVERFLOW). */
+const FLAGS_AT = 18;
+const OVERFLOW = 4;
+const VALUE_AT = 24;
 
 type Damage = (folder: string, random: Random) => void;
 
@@ -27,8 +33,22 @@ export const DAMAGES: Readonly<Record<string, Damage>> = {
   'first pages zeroed': (folder) => change(folder, (bytes) => bytes.fill(0, 0, FIRST_PAGES)),
   'first pages flipped': (folder, random) =>
     change(folder, (bytes) => {
-      for (let flips = 200; flips > 0; flips--) {
-        bytes[random.between(0, FIRST_PAGES - 1)]! ^= 1 << random.between(0, 7);
+      for (const page of [0, PAGE_BYTES])
+        flip(bytes, page + MAGIC_AT + random.between(0, 3), random);
+    }),
+  'large values flipped': (folder, random) =>
+    change(folder, (bytes) => {
+      for (let page = FIRST_PAGES; page + PAGE_BYTES <= bytes.length; page += PAGE_BYTES) {
+        const isValue =
+          bytes.readBigUInt64LE(page) === BigInt(page / PAGE_BYTES) &&
+          bytes[page + FLAGS_AT] === OVERFLOW;
+        if (isValue && random.chance(0.3)) {
+          flip(bytes, page + random.between(VALUE_AT, VALUE_AT + 2000), random);
+        }
       }
     }),
 };
+
+function flip(bytes: Buffer, at: number, random: Random): void {
+  bytes[at]! ^= 1 << random.between(0, 7);
+}

@@ -72,6 +72,8 @@ export class History {
   readonly pages: SeenBlock[][] = [];
   readonly actions: Action[] = [];
   readonly violations: string[] = [];
+  /** The member whose store is damaged just now: it may answer that it has a fault. */
+  damaged: string | undefined;
   /** How often something else happened, by its name. */
   readonly counts: Record<string, number> = {};
 

@@ -2,7 +2,7 @@
  * The nemesis: does one thing after the other to the consortium, as its seed says, and waits after each
  * until all nodes are level. Never is more than f = 1 node down or cut off, but where all are killed.
  */
-import { cpSync, rmSync } from 'node:fs';
+import { cpSync, renameSync, rmSync } from 'node:fs';
 import { type Consortium, MEMBERS, PAIRS } from './consortium.ts';
 import { DAMAGES } from './damage.ts';
 import { type Action, clock, type History, sleep } from './history.ts';
@@ -55,15 +55,19 @@ const pause =
   };
 
 /** Troubles the links from and to one node. */
+function isolate(consortium: Consortium, victim: string, outward: Trouble, inward: Trouble): void {
+  for (const [from, to] of PAIRS) {
+    if (from === victim) consortium.link(from, to, outward);
+    if (to === victim) consortium.link(from, to, inward);
+  }
+}
+
 const cut =
   (choose: Choose, outward: Trouble, inward: Trouble): Fault =>
   async (options) => {
     const { consortium, random } = options;
     const victim = await choose(options);
-    for (const [from, to] of PAIRS) {
-      if (from === victim) consortium.link(from, to, outward);
-      if (to === victim) consortium.link(from, to, inward);
-    }
+    isolate(consortium, victim, outward, inward);
     await sleep(random.between(1000, 9000));
     consortium.mend();
     return [victim];
@@ -99,7 +103,10 @@ const killAll: Fault = async (options) => {
   return [...MEMBERS];
 };
 
-/** Damages the files of a stopped node; it has to say so and not start, or to serve what is right. */
+/**
+ * Damages the files of a stopped node. It has to say so and not start, or to serve nothing that is wrong.
+ * The others don't hear it meanwhile: it is about to get back its store of before.
+ */
 const damageFiles: Fault = async (options) => {
   const { consortium, history, random } = options;
   const victim = random.pick(MEMBERS);
@@ -110,18 +117,24 @@ const damageFiles: Fault = async (options) => {
   const kind = random.pick(Object.keys(DAMAGES));
   DAMAGES[kind]!(data, random);
   history.count(`store: ${kind}`);
+  isolate(consortium, victim, { refuse: true }, { refuse: true });
+  history.damaged = victim;
   const start = await consortium.start(victim);
-  if (start.serving) history.count('damaged store served');
-  else {
+  if (start.serving) {
+    history.count('damaged store served');
+    await sleep(random.between(2000, 4000));
+    await consortium.signal(victim, 'SIGKILL');
+  } else {
     history.count('damaged store refused');
     const isClear =
       start.code === 1 && /damaged|the data folder is empty|can't be opened/.test(start.said);
     if (!isClear) history.violation(`${victim} with ${kind} ended so: ${JSON.stringify(start)}`);
-    rmSync(data, { recursive: true, force: true });
-    cpSync(intact, data, { recursive: true });
-    await startAgain(victim, options);
   }
-  rmSync(intact, { recursive: true });
+  rmSync(data, { recursive: true, force: true });
+  renameSync(intact, data);
+  consortium.mend();
+  await startAgain(victim, options);
+  history.damaged = undefined;
   return [victim];
 };
 

@@ -19,6 +19,8 @@ export interface ChaosOptions {
   readonly clients: number;
   /** Mean time between a client's calls. */
   readonly thinkMs: number;
+  /** The part of the signed transactions that live 2.5 s only; none unless told. */
+  readonly shortLived?: number;
   /** The gateway's port; the nodes take the four after it. */
   readonly port: number;
   /** Learns what happens, line by line. */
@@ -111,6 +113,7 @@ async function unleash(
       ...parts,
       random: random.fork(),
       thinkMs: options.thinkMs,
+      shortLived: options.shortLived ?? 0,
       stopped: () => isOver,
     }),
   );
