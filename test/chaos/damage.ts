@@ -22,6 +22,9 @@ function change(folder: string, by: (bytes: Buffer) => void): void {
   writeFileSync(file(folder), bytes);
 }
 
+/** Nothing is left of the store: its node starts anew, catches up, and asks the others before it votes. */
+export const LOSSES: readonly string[] = ['folder deleted', 'file emptied'];
+
 /** Ways to damage a data folder, by name. */
 export const DAMAGES: Readonly<Record<string, Damage>> = {
   'folder deleted': (folder) => rmSync(folder, { recursive: true }),

@@ -3,8 +3,9 @@
  * until all nodes are level. Never is more than f = 1 node down or cut off, but where all are killed.
  */
 import { cpSync, renameSync, rmSync } from 'node:fs';
+import { DEFAULT_PARAMETERS } from '../../shared/ledger/limits.ts';
 import { type Consortium, MEMBERS, PAIRS } from './consortium.ts';
-import { DAMAGES } from './damage.ts';
+import { DAMAGES, LOSSES } from './damage.ts';
 import { type Action, clock, type History, sleep } from './history.ts';
 import type { Trouble } from './proxy.ts';
 import type { Random } from './random.ts';
@@ -104,8 +105,8 @@ const killAll: Fault = async (options) => {
 };
 
 /**
- * Damages the files of a stopped node. It has to say so and not start, or to serve nothing that is wrong.
- * The others don't hear it meanwhile: it is about to get back its store of before.
+ * Damages the files of a stopped node. One whose store is lost has to come back by itself; else it has to
+ * say what is wrong and not start, or to serve nothing that is wrong, and gets back its store of before.
  */
 const damageFiles: Fault = async (options) => {
   const { consortium, history, random } = options;
@@ -117,6 +118,24 @@ const damageFiles: Fault = async (options) => {
   const kind = random.pick(Object.keys(DAMAGES));
   DAMAGES[kind]!(data, random);
   history.count(`store: ${kind}`);
+  if (LOSSES.includes(kind)) {
+    rmSync(intact, { recursive: true });
+    await startAgain(victim, options);
+    await untilVoting(options);
+  } else {
+    const served = await tryDamaged(victim, kind, options);
+    rmSync(data, { recursive: true, force: true });
+    renameSync(intact, data);
+    await startAgain(victim, options);
+    history.damaged = undefined;
+    if (served) await untilVoting(options);
+  }
+  return [victim];
+};
+
+/** Starts a node on a damaged store for a while; answers whether it served. What it signs then nobody hears: it will forget it. */
+async function tryDamaged(victim: string, kind: string, options: NemesisOptions): Promise<boolean> {
+  const { consortium, history, random } = options;
   isolate(consortium, victim, { refuse: true }, { refuse: true });
   history.damaged = victim;
   const start = await consortium.start(victim);
@@ -126,17 +145,20 @@ const damageFiles: Fault = async (options) => {
     await consortium.signal(victim, 'SIGKILL');
   } else {
     history.count('damaged store refused');
-    const isClear =
-      start.code === 1 && /damaged|the data folder is empty|can't be opened/.test(start.said);
+    const isClear = start.code === 1 && /damaged|can't be opened/.test(start.said);
     if (!isClear) history.violation(`${victim} with ${kind} ended so: ${JSON.stringify(start)}`);
   }
-  rmSync(data, { recursive: true, force: true });
-  renameSync(intact, data);
   consortium.mend();
-  await startAgain(victim, options);
-  history.damaged = undefined;
-  return [victim];
-};
+  return start.serving;
+}
+
+/** A node that lost its store, or has an older one, counts as down until rounds of two tenures have passed (docs/operations.md). */
+async function untilVoting({ consortium }: NemesisOptions): Promise<void> {
+  const round = async (): Promise<number> =>
+    Math.max(0, ...(await consortium.standings()).map((standing) => standing.round));
+  const due = (await round()) + 2 * DEFAULT_PARAMETERS.tenureRounds;
+  for (const from = clock(); clock() - from < LEVEL_MS && (await round()) < due; ) await sleep(200);
+}
 
 const calm: Fault = async ({ random }) => {
   await sleep(random.between(2000, 4000));
