@@ -227,6 +227,7 @@ async function readLocally(
 ): Promise<void> {
   const member = random.pick(MEMBERS);
   const at = random.chance(0.5) ? `?at=${lastHeight}` : '';
+  const losses = history.losses.get(member) ?? 0;
   try {
     const response = await request(`${consortium.urlOf(member)}${BASE}/registers/${key}${at}`, {
       dispatcher: agent,
@@ -237,7 +238,8 @@ async function readLocally(
     if (response.statusCode === 200) {
       const { height, output } = body;
       if (at && height !== lastHeight) history.violation(`asked at ${lastHeight}, got ${height}`);
-      history.reads.push({ client, member, key, height, register: output, isAtHead: !at });
+      const isAtHead = !at;
+      history.reads.push({ client, member, key, height, register: output, isAtHead, losses });
     } else if (at && response.statusCode === 404) history.count('read-not-final-there-yet');
     else if (history.damaged === member && response.statusCode === 500) {
       history.count('read-of-damaged-value-refused');

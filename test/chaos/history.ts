@@ -29,6 +29,8 @@ export interface LocalRead {
   readonly register: Register;
   /** Not at a height that the client named. */
   readonly isAtHead: boolean;
+  /** How often the node had lost its store when it was asked. */
+  readonly losses: number;
 }
 
 /** What one stream gave: every event after a cursor, up to where it broke off. */
@@ -72,6 +74,8 @@ export class History {
   readonly pages: SeenBlock[][] = [];
   readonly actions: Action[] = [];
   readonly violations: string[] = [];
+  /** How often each member's node lost its store: it begins again from genesis. */
+  readonly losses = new Map<string, number>();
   /** The member whose store is damaged just now: it may answer that it has a fault. */
   damaged: string | undefined;
   /** How often something else happened, by its name. */

@@ -119,6 +119,7 @@ const damageFiles: Fault = async (options) => {
   DAMAGES[kind]!(data, random);
   history.count(`store: ${kind}`);
   if (LOSSES.includes(kind)) {
+    history.losses.set(victim, (history.losses.get(victim) ?? 0) + 1);
     rmSync(intact, { recursive: true });
     await startAgain(victim, options);
     await untilVoting(options);

@@ -171,14 +171,14 @@ function replay(
 function checkReads(versions: Versions, history: History): void {
   const highest = new Map<string, number>();
   for (const read of history.reads) {
-    const { client, member, key, height, register, isAtHead } = read;
+    const { client, member, key, height, register, isAtHead, losses } = read;
     const due =
       versions.get(key)?.findLast((version) => version.height <= height)?.register ?? EMPTY;
     if (!isDeepStrictEqual(register, due)) {
       history.violation(`${describe(read)}, the history says ${JSON.stringify(due)}`);
     }
     if (!isAtHead) continue;
-    const name = `${client} at ${member}`;
+    const name = `${client} at ${member}, store ${losses}`;
     const before = highest.get(name) ?? 0;
     if (height < before) history.violation(`${describe(read)} after height ${before}`);
     highest.set(name, height);
