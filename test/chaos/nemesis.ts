@@ -10,7 +10,7 @@ import { type Action, clock, type History, sleep } from './history.ts';
 import type { Trouble } from './proxy.ts';
 import type { Random } from './random.ts';
 
-/** After a fault is over, all nodes are level within this time, or the run has failed. */
+/** After a fault is over, nodes that are behind get nearer within this time, or the run has failed. */
 const LEVEL_MS = 40_000;
 const CALM_MS = [1000, 3000] as const;
 
@@ -222,16 +222,22 @@ async function startAgain(member: string, { consortium, history }: NemesisOption
   history.count('restarts');
 }
 
-/** Waits until every node has what the furthest one had when this began. */
+/** Waits until every node has what the furthest one had when this began. One that gets nearer has time. */
 async function untilLevel(kind: string, { consortium }: NemesisOptions): Promise<void> {
-  const from = clock();
+  let progressAt = clock();
   let due = 0;
+  let lowest = -1;
   for (;;) {
     const standings = await consortium.standings();
     due ||= Math.max(0, ...standings.map(({ height }) => height));
-    if (standings.length === MEMBERS.length && standings.every(({ height }) => height >= due))
-      return;
-    if (clock() - from > LEVEL_MS) {
+    const isWhole = standings.length === MEMBERS.length;
+    const low = isWhole ? Math.min(...standings.map(({ height }) => height)) : -1;
+    if (isWhole && low >= due) return;
+    if (low > lowest) {
+      lowest = low;
+      progressAt = clock();
+    }
+    if (clock() - progressAt > LEVEL_MS) {
       const where = standings.map(({ member, height }) => `${member} ${height}`).join(', ');
       throw new Error(`${LEVEL_MS} ms after ${kind} not all nodes have height ${due}: ${where}`);
     }
