@@ -22,8 +22,8 @@ export const withChecksum = {
     const value = copy.subarray(0, Math.max(0, end));
     if (end < 0 || crc32(value) !== copy.readUInt32BE(end)) {
       throw new Error(
-        'The store is damaged (a value has changed on the disk): stop the node, check the disk, and put an intact copy of ' +
-          'the store’s last state back; an older copy must not vote.',
+        'The store is damaged (a value has changed on the disk): stop the node, check the disk, and restore a backup with ' +
+          '“fuqi restore”, or start with an empty data folder: the node catches up from the others.',
       );
     }
     return value;

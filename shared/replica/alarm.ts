@@ -39,8 +39,10 @@ export function settleAlarm(replica: Replica, committedFull: boolean): void {
 
 function arm(replica: Replica): void {
   const { baseTimeoutMs, timeoutMsMax } = replica.epoch.parameters;
-  // The cap is seconds, not hours: uncapped back-off has stopped networks for hours.
-  const delay = Math.min(baseTimeoutMs * 2 ** Math.max(0, replica.rings - 1), timeoutMsMax);
+  // The first ring has told everybody, so the second, which times the leader out, follows sooner. The
+  // cap is seconds, not hours: uncapped back-off has stopped networks for hours.
+  const doublings = replica.rings === 0 ? 0 : replica.rings - 2;
+  const delay = Math.min(baseTimeoutMs * 2 ** doublings, timeoutMsMax);
   replica.alarmAt = replica.ports.time.now() + delay;
   replica.ports.time.alarm(replica.alarmAt, waitedOf(replica));
 }

@@ -423,8 +423,8 @@ export const BUGS: readonly Bug[] = [
     patches: [
       patch(
         ALARM,
-        'Math.min(baseTimeoutMs * 2 ** Math.max(0, replica.rings - 1), timeoutMsMax)',
-        'baseTimeoutMs * 4 ** Math.max(0, replica.rings) + timeoutMsMax * 0',
+        'Math.min(baseTimeoutMs * 2 ** doublings, timeoutMsMax)',
+        'baseTimeoutMs * 6 ** Math.max(0, replica.rings) + timeoutMsMax * 0',
       ),
     ],
   },
