@@ -1,8 +1,9 @@
 /** The invariants of docs/protocol.md §7, asserted while a simulation runs. */
 import assert from 'node:assert/strict';
+import { ZERO_DIGEST } from '../../shared/bytes/digest.ts';
 import { toHex } from '../../shared/bytes/text.ts';
 import { decodeRecord } from '../../shared/consensus/record.ts';
-import type { SafetyRecord } from '../../shared/consensus/safety.ts';
+import { emptyRecord, type SafetyRecord } from '../../shared/consensus/safety.ts';
 import { type Statement, statementDigest } from '../../shared/ledger/certificate.ts';
 import type { Replica } from '../../shared/replica/replica.ts';
 import type { Watch } from './faulty-ports.ts';
@@ -33,8 +34,8 @@ export class NodeWatch implements Watch {
   readonly #label: string;
   readonly #failed: (error: Error) => void;
   #record: SafetyRecord | undefined;
-  /** The records of late, the newest last. */
-  readonly #records: SafetyRecord[] = [];
+  /** The records of late, the newest last; a new store's says that nothing was signed. */
+  readonly #records: SafetyRecord[] = [emptyRecord('', 1, ZERO_DIGEST)];
   /** Statements that were durable once, by digest. */
   readonly #durable = new Set<string>();
   readonly #votes = new Map<string, string>();
