@@ -40,6 +40,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, Meaning>> = {
   'unsupported-algorithm': { status: 400, title: 'Algorithm not supported', retry: 'new' },
   'wrong-ledger': { status: 422, title: 'Made for another ledger', retry: 'new' },
   expired: { status: 422, title: 'Transaction expired', retry: 'new' },
+  late: { status: 409, title: 'Transaction may have been too late', retry: 'same' },
   'not-after-too-far': { status: 422, title: 'Valid for too long', retry: 'new' },
   'unknown-key': { status: 401, title: 'Signing key unknown', retry: 'none' },
   'bad-signature': { status: 401, title: 'Signature does not verify', retry: 'new' },

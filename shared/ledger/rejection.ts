@@ -13,6 +13,7 @@ export type RejectionCode =
   | 'unsupported-algorithm'
   | 'wrong-ledger'
   | 'expired'
+  | 'late'
   | 'not-after-too-far'
   | 'unknown-key'
   | 'bad-signature'

@@ -48,6 +48,12 @@ export class Mempool {
     return selected;
   }
 
+  /** Whether one is held that a block of this time could still take. */
+  hasLive(time: number): boolean {
+    for (const { body } of this.#pending.values()) if (body.notAfter >= time) return true;
+    return false;
+  }
+
   /** Those whose notAfter lies before a time. */
   expired(time: number): Transaction[] {
     return [...this.#pending.values()].filter(({ body }) => body.notAfter < time);

@@ -4,6 +4,8 @@ export interface Waited {
   readonly rings: number;
   /** The height of the head. */
   readonly height: number;
+  /** The last round of the tenure that it waited for. */
+  readonly round: number;
 }
 
 /** The node's clock, its one alarm, and the bounded waits of its clients. The core never looks at another clock. */

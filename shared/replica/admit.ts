@@ -23,8 +23,15 @@ export async function admit(
   const now = Math.max(replica.ports.time.now(), replica.head.header.time);
   // Clocks differ: what a leader within the tolerance would still take is let in.
   const window = transactionWindowMs + clockToleranceMs;
-  const late = checkWindow(transaction, replica.ledger, now, window);
-  if (late) return late;
+  const refused = checkWindow(transaction, replica.ledger, now, window);
+  if (refused?.rejection.code === 'expired' && !isOver(replica, transaction)) {
+    return rejected('late', 'Send the same again, or ask for its status: it is not known yet.', {
+      pointer: '/payload/notAfter',
+      got: transaction.body.notAfter,
+      expected: now,
+    });
+  }
+  if (refused) return refused;
   for (const [index, keyId] of transaction.keyIds.entries()) {
     const jwk = await keyOf(replica, keyId);
     if (!jwk) return unknownKey(index, keyId);
@@ -40,6 +47,13 @@ export async function admit(
   replica.mempool.add(transaction);
   return inBlock ? 'known' : 'admitted';
 }
+
+/**
+ * Whether no block can take it any more: block time never goes back. By its own clock alone a node
+ * can't say so, because a block that it has not seen yet may hold the transaction.
+ */
+const isOver = ({ head }: Replica, { body }: Transaction): boolean =>
+  head.header.time > body.notAfter;
 
 async function keyOf(replica: Replica, keyId: string): Promise<PublicJwk | undefined> {
   const bytes = await replica.final.read(SYSTEM_KEYS.key(keyId));

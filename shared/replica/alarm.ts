@@ -3,6 +3,7 @@
  * certificates and tells the others of its transactions; from the second on it also times the leader
  * out. An idle node has no alarm.
  */
+import type { Digest } from '../bytes/digest.ts';
 import { currentRound, decideTimeout } from '../consensus/safety.ts';
 import type { TimeoutEntry } from '../consensus/tally.ts';
 import { tenureEnd } from '../consensus/validators.ts';
@@ -11,18 +12,25 @@ import type { Waited } from '../ports/time.ts';
 import { act, saveNews } from './act.ts';
 import { adoptCertificates } from './chain.ts';
 import { startDrive } from './drive.ts';
-import { expire } from './expire.ts';
 import { askForAttestations, isAsking } from './recover.ts';
 import { inBackground, otherValidators, ownIndex, type Replica } from './replica.ts';
 import { askAll } from './tell.ts';
 
 const hasWork = (replica: Replica): boolean => {
-  if (replica.mempool.size > 0 || isAsking(replica)) return true;
+  if (replica.mempool.hasLive(hopelessBefore(replica)) || isAsking(replica)) return true;
   for (const block of replica.pending.values()) {
     if (block.ids.size > 0 || block.next !== null) return true;
   }
   return false;
 };
+
+/**
+ * No correct voter accepts a block time that far behind its clock, so a transaction whose notAfter
+ * lies before this is not waited for. Whether it stands in a block that this node has not seen is sure
+ * only when the ledger's own time has passed it: until then it is held, and not called expired.
+ */
+const hopelessBefore = ({ ports, epoch }: Replica): number =>
+  ports.time.now() - epoch.parameters.clockToleranceMs;
 
 /** Sets, keeps or cancels the alarm. A committed full block starts the waiting anew. */
 export function settleAlarm(replica: Replica, committedFull: boolean): void {
@@ -50,7 +58,18 @@ function arm(replica: Replica): void {
 const waitedOf = (replica: Replica): Waited => ({
   rings: replica.rings,
   height: replica.head.header.height!,
+  round: waitedFor(replica),
 });
+
+const waitedFor = ({ epoch, record }: Replica): number =>
+  tenureEnd(epoch.set, currentRound(record));
+
+/** A timeout certificate gave the turn to another leader, who gets its full time. */
+export function restartWait(replica: Replica): void {
+  if (replica.alarmAt === null || replica.stopped) return;
+  replica.rings = Math.max(replica.rings, 2);
+  arm(replica);
+}
 
 /** Another node waits too: being told counts as the first ring. */
 export function told(replica: Replica): void {
@@ -65,10 +84,12 @@ export async function ring(replica: Replica, waited?: Waited): Promise<void> {
   if (waited && waited.height >= replica.head.header.height!) {
     replica.rings = Math.max(replica.rings, waited.rings);
   }
-  dropUncommittable(replica);
   if (replica.stopped || !hasWork(replica)) return settleAlarm(replica, false);
-  const first = replica.rings === 0;
-  replica.rings++;
+  // Set for a leader whose turn is over: it rings for the next one too early.
+  const stale = waited !== undefined && waited.round < waitedFor(replica);
+  const first = replica.rings === 0 || stale;
+  if (stale) replica.rings = Math.max(replica.rings, 2);
+  else replica.rings++;
   arm(replica);
   try {
     // Told at every ring: whoever did not hear it before would never join in timing the leader out.
@@ -97,7 +118,10 @@ function someTransactions(replica: Replica): Uint8Array[] {
     bytesMax: LIMITS.blockBytesMax / 2,
     transactionsMax: LIMITS.batchTransactionsMax,
   };
-  return replica.mempool.select(limits, () => false).map(({ bytes }) => bytes);
+  const { mempool } = replica;
+  const before = hopelessBefore(replica);
+  const isHopeless = (id: Digest): boolean => mempool.get(id)!.body.notAfter < before;
+  return mempool.select(limits, isHopeless).map(({ bytes }) => bytes);
 }
 
 async function timeOut(replica: Replica): Promise<void> {
@@ -141,19 +165,4 @@ export async function countTimeout(replica: Replica, entry: TimeoutEntry): Promi
     startDrive(replica);
   }
   return true;
-}
-
-/**
- * Drops what can't be committed any more: no correct voter accepts a block time that far behind its
- * clock, so a transaction whose notAfter lies that far back is expired, unless it stands in a block.
- */
-function dropUncommittable(replica: Replica): void {
-  const { clockToleranceMs } = replica.epoch.parameters;
-  const hopeless = replica.ports.time.now() - clockToleranceMs;
-  const blocks = [...replica.pending.values()];
-  const gone = replica.mempool
-    .expired(hopeless)
-    .map(({ id }) => id)
-    .filter((id) => !blocks.some(({ ids }) => ids.has(id)));
-  expire(replica, gone);
 }

@@ -24,6 +24,7 @@ import {
 } from '../ledger/certificate.ts';
 import { Rejected } from '../ledger/rejection.ts';
 import { decodeTransaction, type Transaction } from '../ledger/transaction.ts';
+import { restartWait } from './alarm.ts';
 import { commit } from './commit.ts';
 import { execute } from './execute.ts';
 import { type PendingBlock, pointOf, type Replica } from './replica.ts';
@@ -203,6 +204,7 @@ export async function adoptCertificates(
   if (replica.record === before) return;
   replica.timeouts.forgetBefore(currentRound(replica.record));
   replica.book.advance(currentRound(replica.record));
+  if (replica.record.highTc !== before.highTc) restartWait(replica);
   if (replica.record.highQc !== before.highQc && !replica.deferCommits)
     await commitHighest(replica);
   for (const listener of [...replica.advanceListeners]) listener();

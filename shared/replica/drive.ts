@@ -138,8 +138,10 @@ async function build(
   }
   const ancestors = uncommitted(replica, parent.id);
   const limits = blockLimits(replica);
-  const candidates = replica.mempool.select(limits, (id) =>
-    ancestors.some(({ ids }) => ids.has(id)),
+  const { mempool } = replica;
+  const candidates = mempool.select(
+    limits,
+    (id) => mempool.get(id)!.body.notAfter < time || ancestors.some(({ ids }) => ids.has(id)),
   );
   if (candidates.length === 0 && !unfinished) return undefined;
   const mode = { kind: 'build', ...limits } as const;
@@ -180,9 +182,12 @@ function notePace(replica: Replica, transactions: number, elapsedMs: number): vo
   replica.msPerTransaction = 0.7 * replica.msPerTransaction + 0.3 * measured;
 }
 
-/** A pending transaction that may not stand in a block leaves the mempool, unless it is only early. */
+/**
+ * A pending transaction that may not stand in a block leaves the mempool, unless it is only early, or
+ * late: a late one may stand in a block that this node has not seen, until the ledger's time has passed it.
+ */
 function drop(replica: Replica, id: Digest, code: RejectionCode): void {
-  if (code === 'not-after-too-far') return;
+  if (code === 'not-after-too-far' || code === 'expired') return;
   replica.log('transaction-dropped', { id, code });
   expire(replica, [id]);
 }

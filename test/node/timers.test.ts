@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { timers } from '../../node/timers.ts';
 import { until } from '../support/until.ts';
 
-const WAITED = { rings: 0, height: 0 };
+const WAITED = { rings: 0, height: 0, round: 1 };
 
 test('the alarm rings once, not before its time', async () => {
   const rings: number[] = [];
