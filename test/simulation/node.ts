@@ -53,6 +53,8 @@ export class SimulatedNode implements Endpoint {
   readonly #lives = new Set<Alive>();
   /** A function's alarm outlives its invocations. */
   #durableAlarm: { at: number; waited: Waited; cancel: () => void } | undefined;
+  /** Whether the record says that the store was restored, if it was: until then the host does. */
+  #isMarked = true;
   #clockOffset = 0;
   crashes = 0;
 
@@ -109,6 +111,7 @@ export class SimulatedNode implements Endpoint {
     this.#stores = this.#copy;
     this.#copy = undefined;
     this.store = `${this.label} restored`;
+    this.#isMarked = false;
     this.#options.watch.restored();
     this.#options.log(this.label, 'restored');
   }
@@ -224,8 +227,10 @@ export class SimulatedNode implements Endpoint {
       catalog: counterCatalog,
       ports,
       store: this.store,
+      restored: !this.#isMarked,
       log: (event, fields) => this.#options.log(this.label, event, fields),
     });
+    this.#isMarked = true;
     life.replica = replica;
     replica.commitListeners.add(() => this.#options.committed(replica));
     return replica;
