@@ -1,7 +1,8 @@
 /**
  * Going a long way: blocks in batches from one peer after the other, and beyond a threshold, or where
  * nobody keeps the blocks any more, a snapshot first. It runs beside everything else and ends when no
- * peer has more; the next news starts it again where it stopped.
+ * peer has more. Where peers did not answer it tries again for a while: an idle ledger brings no news
+ * that would start it again.
  */
 import type { Reply } from '../consensus/message.ts';
 import { LIMITS } from '../ledger/limits.ts';
@@ -21,16 +22,27 @@ export function startSync(replica: Replica, first: string): void {
   inBackground(replica, replica.syncing);
 }
 
+/** Turns around all peers without progress, 1, 2, 4 … seconds apart. */
+const RETRIES_MAX = 5;
+const RETRY_MS = 1000;
+
 async function sync(replica: Replica, sources: Sources): Promise<void> {
   const threshold = snapshotThreshold(replica);
   /** Peers in a row that led nowhere; whether one of them is ahead and keeps no bodies that old. */
   let failures = 0;
   let bodiesGone = false;
   let offered = true;
+  /** Peers that did not answer in this turn; turns since the last progress that ended so. */
+  let silent = 0;
+  let retries = 0;
   while (!replica.stopped) {
     if (failures >= sources.all.length) {
-      if (!bodiesGone || !(await takeSnapshot(replica, sources, 1))) return;
+      const taken = bodiesGone && (await takeSnapshot(replica, sources, 1));
+      const isOver = silent === 0 || retries === RETRIES_MAX || !isBehind(replica);
+      if (!taken && isOver) return;
+      if (!taken) await pause(replica, RETRY_MS * 2 ** retries++);
       failures = 0;
+      silent = 0;
       bodiesGone = false;
     }
     const after = replica.head.header.height!;
@@ -44,10 +56,21 @@ async function sync(replica: Replica, sources: Sources): Promise<void> {
     }
     const progressed = reply !== undefined && (await takeSteps(replica, from, reply));
     failures = progressed ? 0 : failures + 1;
+    if (progressed) retries = 0;
+    if (!reply) silent++;
     bodiesGone = !progressed && (bodiesGone || (ahead > 0 && reply?.steps.length === 0));
     if (!progressed || isTrickle(replica, reply)) sources.leave();
   }
 }
+
+/** Whether a member said that it is ahead, true or not. */
+const isBehind = ({ heights, head }: Replica): boolean =>
+  [...heights.values()].some((height) => height > head.header.height!);
+
+const pause = (replica: Replica, ms: number): Promise<void> =>
+  new Promise((resolve) => {
+    replica.ports.time.after(ms, resolve);
+  });
 
 /** More blocks behind than this, a snapshot is taken. */
 export const snapshotThreshold = (replica: Replica): number =>

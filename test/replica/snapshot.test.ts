@@ -281,6 +281,21 @@ describe('catch-up by snapshot', () => {
     assert.equal(happened('snapshot-taken').length, 1);
   });
 
+  it('tries again where nobody answered, although the ledger is idle', async () => {
+    await openWithoutJoiner();
+    await grow(THRESHOLD);
+    let answers = 3;
+    network.answer = (from, _to, _request, reply) => {
+      if (from === JOINER && answers-- <= 0) throw new Error('the line is cut');
+      return reply;
+    };
+    await network.start(JOINER);
+    await until(() => happened('catch-up-source-left').length >= 3);
+    network.answer = (_from, _to, _request, reply) => reply;
+    await until(() => upToDate());
+    await assertWhole();
+  });
+
   it('goes on where it was after a crash between any two of its durable steps', async () => {
     await openWithoutJoiner();
     await grow(THRESHOLD);
