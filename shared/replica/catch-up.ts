@@ -19,7 +19,7 @@ import { adoptStanding, standingOf } from './tell.ts';
 
 /**
  * Catches up from one member that says it is at a height. One at a time for each: a member that hangs
- * must not hold up the others. Nobody's request waits for a long way.
+ * must not hold up the others. Nobody's request waits for a long way. Never throws.
  */
 export async function catchUp(replica: Replica, from: string, height: number): Promise<void> {
   const shortWay = Math.min(LIMITS.catchUpBlocksMax, snapshotThreshold(replica));
@@ -29,7 +29,10 @@ export async function catchUp(replica: Replica, from: string, height: number): P
   }
   const underWay = replica.catchingUp.get(from);
   if (underWay) return underWay;
-  const following = follow(replica, from).finally(() => replica.catchingUp.delete(from));
+  const following = follow(replica, from)
+    // What was being handled goes on with what is known: a member that does not answer is no fault here.
+    .catch((error: unknown) => replica.log('catch-up-failed', { from, error: String(error) }))
+    .finally(() => replica.catchingUp.delete(from));
   replica.catchingUp.set(from, following);
   return following;
 }
