@@ -9,6 +9,8 @@ export interface Bug {
   /** The rule that it breaks. */
   readonly rule: string;
   readonly patches: readonly Patch[];
+  /** Seeds that the hunt may take. */
+  readonly within: number;
 }
 
 const SAFETY = 'shared/consensus/safety.ts';

@@ -40,6 +40,8 @@ export interface ClusterOptions {
   readonly host: Host;
   /** How many members are faulty on purpose, and how; at the most f. */
   readonly hostile?: number;
+  /** Whether nodes that are behind take snapshots. */
+  readonly snapshots?: boolean;
   readonly twins?: number;
   /** Members with a twin, by name. */
   readonly twinned?: readonly string[];
@@ -130,6 +132,8 @@ export class Cluster {
       label,
       host,
       watch,
+      // The first member keeps the whole history for the reckoning.
+      snapshots: member !== this.members[0] && (this.#options.snapshots ?? false),
       committed: (replica) => this.#committed(label, replica),
       failed: (error) => this.failed(error),
       log: (...event) => this.#log(...event),

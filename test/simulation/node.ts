@@ -28,6 +28,8 @@ export interface NodeOptions {
   readonly label: string;
   readonly host: Host;
   readonly watch: NodeWatch;
+  /** Whether it takes a snapshot as soon as it is more than a block behind. */
+  readonly snapshots: boolean;
   readonly committed: (replica: Replica) => void;
   readonly failed: (error: Error) => void;
   readonly log: (label: string, event: string, fields?: unknown) => void;
@@ -228,6 +230,7 @@ export class SimulatedNode implements Endpoint {
       ports,
       store: this.store,
       restored: !this.#isMarked,
+      catchUp: { waitMs: 500, ...(this.#options.snapshots ? { snapshotBehind: 1 } : {}) },
       log: (event, fields) => this.#options.log(this.label, event, fields),
     });
     this.#isMarked = true;

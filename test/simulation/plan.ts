@@ -14,6 +14,7 @@ export interface Cast {
   readonly host: Host;
   readonly hostile: number;
   readonly twins: number;
+  readonly snapshots: boolean;
 }
 
 /** Who takes part: every other seed runs every input from durable state only, as a function does. */
@@ -22,7 +23,8 @@ export function castOf(seed: number, replicas: number): Cast {
   const f = faultsTolerated(replicas);
   const faulty = draw.pick([0, f, f, Math.ceil(f / 2)]);
   const twins = faulty === 0 ? 0 : draw.pick([0, 0, draw.between(1, faulty)]);
-  return { host: seed % 2 === 0 ? 'process' : 'function', hostile: faulty - twins, twins };
+  const host = seed % 2 === 0 ? 'process' : 'function';
+  return { host, hostile: faulty - twins, twins, snapshots: draw.chance(0.2) };
 }
 
 export function drawFaults({ scheduler }: Cluster): Faults {

@@ -18,6 +18,8 @@ export class Subscriber {
 
   /** Takes one page from a node that may be behind the last one. */
   async poll(replica: Replica, limit: number): Promise<void> {
+    // Answered 410: a client turns to a member that keeps what comes next.
+    if (this.#cursor.height < replica.retained.bodies) return;
     const from = this.seen.length;
     const page = await eventsAfter(replica, this.#cursor, limit);
     // Another poll may have ended meanwhile: a client that asks twice keeps one answer.

@@ -1,7 +1,11 @@
-/** Sweeps of seeds as tests: a failure names its seed, and `npm run simulate` replays it. */
+/**
+ * Sweeps of seeds as tests, each in a process of its own: the hooks of a test runner make promises three
+ * times as slow. A failure names its seed, and `npm run simulate` replays it.
+ */
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { describe, it } from 'node:test';
-import { loadWith } from './patches.ts';
+import { fileURLToPath } from 'node:url';
 
 export interface Sweep {
   readonly replicas: number;
@@ -9,27 +13,39 @@ export interface Sweep {
   readonly seeds: number;
 }
 
+/** The summary line of `npm run simulate`. */
+interface Summary {
+  readonly seeds: number;
+  readonly commits: number;
+  readonly acknowledged: number;
+  readonly faults: Readonly<Record<string, number>>;
+}
+
 /** Defines one test a sweep. Half of the seeds run every input from durable state only. */
 export function describeSweeps(sweeps: readonly Sweep[]): void {
-  describe('a simulated network', async () => {
-    loadWith([]);
-    const { simulate } = await import('./run.ts');
+  describe('a simulated network', () => {
     for (const { replicas, from, seeds } of sweeps) {
       it(`of ${replicas} keeps every promise over ${seeds} seeds from ${from}`, async () => {
-        const sums = { acknowledged: 0, commits: 0, evidence: 0 };
-        for (let seed = from; seed < from + seeds; seed++) {
-          const run = await simulate(seed, replicas).catch((error: Error) => {
-            const replay = `npm run simulate -- --seed ${seed} --replicas ${replicas}`;
-            throw new Error(`${replay}: ${error.message}`, { cause: error });
-          });
-          sums.acknowledged += run.acknowledged;
-          sums.commits += run.commits;
-          sums.evidence += run.faults.evidence ?? 0;
-        }
-        assert.ok(sums.acknowledged > seeds, 'the runs commit something even in bad times');
-        assert.ok(sums.commits > 2 * seeds);
-        if (replicas > 3) assert.ok(sums.evidence > 0, 'who signs twice is noticed');
+        const summary = await simulateAll({ replicas, from, seeds });
+        assert.equal(summary.seeds, seeds);
+        assert.ok(summary.acknowledged > seeds, 'the runs commit something even in bad times');
+        assert.ok(summary.commits > 2 * seeds);
+        if (replicas > 3) assert.ok(summary.faults.evidence! > 0, 'who signs twice is noticed');
       });
     }
+  });
+}
+
+function simulateAll({ replicas, from, seeds }: Sweep): Promise<Summary> {
+  const script = fileURLToPath(new URL('./simulate.ts', import.meta.url));
+  const args = Object.entries({ replicas, from, seeds }).map(
+    ([name, value]) => `--${name}=${value}`,
+  );
+  return new Promise((resolve, reject) => {
+    execFile(process.execPath, [script, ...args], (error, stdout, stderr) => {
+      // The violations, each with the seed that replays it.
+      if (error) reject(new Error(stderr || String(error)));
+      else resolve(JSON.parse(stdout));
+    });
   });
 }
