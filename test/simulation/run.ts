@@ -2,7 +2,7 @@
 import { Rejected } from '../../shared/ledger/rejection.ts';
 import type { Transaction } from '../../shared/ledger/transaction.ts';
 import { Cluster } from './cluster.ts';
-import { type FaultCounts, NO_FAULTS } from './faults.ts';
+import { type FaultCounts, type Faults, NO_FAULTS } from './faults.ts';
 import {
   BAD_MS,
   type Cast,
@@ -36,18 +36,21 @@ export interface RunOptions {
   readonly trace?: (line: string) => void;
   /** Who takes part, where the seed does not say it. */
   readonly cast?: Cast;
+  /** What goes wrong besides, where the seed does not say it. */
+  readonly faults?: Faults;
 }
 
 /** Runs a seed; throws an Error that names what was violated. */
 export async function simulate(
   seed: number,
   replicas: number,
-  { trace, cast = castOf(seed, replicas) }: RunOptions = {},
+  { trace, cast = castOf(seed, replicas), faults }: RunOptions = {},
 ): Promise<RunSummary> {
   const cluster = new Cluster({ seed, replicas, ...cast, ...(trace && { trace }) });
   const { scheduler } = cluster;
   const from = scheduler.now;
-  cluster.faults = drawFaults(cluster);
+  const drawn = drawFaults(cluster);
+  cluster.faults = faults ?? drawn;
   const promised: Promised = { acknowledged: new Map(), accepted: new Map() };
   const submitLater = (delayMs: number, member: string, transaction: Transaction): void => {
     scheduler.after(delayMs, () => submit(cluster, member, transaction, promised));
