@@ -16,8 +16,8 @@ export class Invariants {
   committed(replica: Replica, latest: number): void {
     const { header, id } = replica.head;
     const { stateRoot, time } = header;
-    assert.equal(replica.head.tree.hash, stateRoot, `I5: another state than block ${height} says`);
     const height = header.height!;
+    assert.equal(replica.head.tree.hash, stateRoot, `I5: another state than block ${height} says`);
     const known = this.#final.get(height) ?? { id, stateRoot, time };
     this.#final.set(height, known);
     assert.equal(id, known.id, `I1: two final blocks at height ${height}`);
