@@ -125,6 +125,20 @@ export async function split(attacker: Attacker): Promise<number> {
   return a + b;
 }
 
+/** Asks everybody for votes on a chain whose blocks have one thing wrong: their time, or their state root. */
+export async function push(attacker: Attacker): Promise<number> {
+  const { replica, scheduler } = attacker;
+  const { highQc, highTc } = replica.record;
+  const parent = replica.pending.get(highQc.block);
+  if (!parent || parent.next) return 0;
+  const round = currentRound(replica.record);
+  const tc = highTc?.round === round - 1 ? highTc : null;
+  const view = { ...replica, pending: new Map(replica.pending) };
+  const wrong = scheduler.chance(0.5) ? { laterMs: 30_000 } : { badRoot: true };
+  const from = { view, parent, qc: highQc, tc, ...wrong };
+  return extend(attacker, from, round, otherValidators(replica));
+}
+
 interface Fork {
   readonly view: Replica;
   readonly parent: ChainPoint;
@@ -132,6 +146,7 @@ interface Fork {
   readonly tc: TimeoutCertificate | null;
   /** Makes it another block than one that is alike. */
   readonly laterMs?: number;
+  readonly badRoot?: boolean;
 }
 
 async function extend(
@@ -185,7 +200,7 @@ function viewOf(replica: Replica, parent: ChainPoint): Pick<Fork, 'view' | 'pare
 }
 
 async function makeBlock(
-  { view, laterMs = 0 }: Fork,
+  { view, laterMs = 0, badRoot = false }: Fork,
   parent: ChainPoint,
   qc: QuorumCertificate,
   tc: TimeoutCertificate | null,
@@ -195,9 +210,10 @@ async function makeBlock(
   const place = { round, parentRound: qc.round, author: view.member, time };
   const execution = await execute(view, parent, place, { kind: 'check' }, []);
   if (execution instanceof Rejected || execution.next) return undefined;
-  const { header } = execution;
+  const stateRoot = badRoot ? execution.header.resultsRoot : execution.header.stateRoot;
+  const header = { ...execution.header, stateRoot };
   const block: Block = { id: blockId(header), header, transactions: [], qc, tc };
-  return pendingBlock(block, execution);
+  return pendingBlock(block, { ...execution, header });
 }
 
 /** A timeout certificate that skips to the attacker's next tenure. */

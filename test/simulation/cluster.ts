@@ -14,7 +14,7 @@ import type { ConsensusParameters } from '../../shared/ledger/limits.ts';
 import { Rejected } from '../../shared/ledger/rejection.ts';
 import { parseTransaction, type Transaction } from '../../shared/ledger/transaction.ts';
 import type { Replica } from '../../shared/replica/replica.ts';
-import { counterCatalog } from '../support/counter-contract.ts';
+import { governedCatalog } from '../support/governed.ts';
 import { LocalNetwork, testKeyFrom } from '../support/local-network.ts';
 import { type FaultCounts, type Faults, NO_FAULTS } from './faults.ts';
 import { Hostile } from './hostile.ts';
@@ -75,7 +75,7 @@ export class Cluster {
     const tenureRounds = this.scheduler.pick([2, 4, 6]);
     this.keys = new LocalNetwork({
       members: this.members,
-      catalog: counterCatalog,
+      catalog: governedCatalog,
       keyOf: testKeyFrom,
       time: GENESIS_TIME,
       parameters: { ...PARAMETERS, tenureRounds, ...options.parameters },
@@ -220,7 +220,8 @@ export class Cluster {
     const vote = { id, digest, approve: true };
     return [
       { member: proposer, transaction: proposal },
-      ...voters.map((member) => ({
+      // Twice: a first vote can come before its proposal, or to a node that is down.
+      ...[...voters, ...voters].map((member) => ({
         member,
         transaction: this.#signed(member, 'governance', 'vote', vote, windowMs),
       })),

@@ -23,7 +23,7 @@ import {
   type Replica,
 } from '../../shared/replica/replica.ts';
 import { standingOf } from '../../shared/replica/tell.ts';
-import { type Attacker, fork, Memory, split, target } from './attack.ts';
+import { type Attacker, fork, Memory, push, split, target } from './attack.ts';
 import type { FaultCounts } from './faults.ts';
 import { FORGERIES, type Forgery, forgeProposal, forgeQc, forgeTc, type Sign } from './forge.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -159,8 +159,9 @@ export class Hostile {
     const over = (): void => {
       this.#attacking = false;
     };
+    const withoutTarget = this.#scheduler.chance(0.5) ? split : push;
     // Its own state may move on under its hands.
-    (away ? fork(attacker, away) : split(attacker)).then((certified) => {
+    (away ? fork(attacker, away) : withoutTarget(attacker)).then((certified) => {
       for (let count = 0; count < certified; count++) this.#count('fork-certified');
       over();
     }, over);

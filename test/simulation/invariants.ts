@@ -4,6 +4,7 @@ import { ZERO_DIGEST } from '../../shared/bytes/digest.ts';
 import { toHex } from '../../shared/bytes/text.ts';
 import { decodeRecord } from '../../shared/consensus/record.ts';
 import { emptyRecord, type SafetyRecord } from '../../shared/consensus/safety.ts';
+import { blockId } from '../../shared/ledger/block.ts';
 import { type Statement, statementDigest } from '../../shared/ledger/certificate.ts';
 import type { Replica } from '../../shared/replica/replica.ts';
 import type { Watch } from './faulty-ports.ts';
@@ -18,6 +19,7 @@ export class Invariants {
     const { stateRoot, time } = header;
     const height = header.height!;
     assert.equal(replica.head.tree.hash, stateRoot, `I5: another state than block ${height} says`);
+    assert.equal(blockId(header), id, `I5: another header than block ${height} has`);
     const known = this.#final.get(height) ?? { id, stateRoot, time };
     this.#final.set(height, known);
     assert.equal(id, known.id, `I1: two final blocks at height ${height}`);

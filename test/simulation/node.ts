@@ -12,7 +12,7 @@ import { receive } from '../../shared/replica/receive.ts';
 import { type Ports, quiet, type Replica } from '../../shared/replica/replica.ts';
 import { submit } from '../../shared/replica/submit.ts';
 import { tellStanding } from '../../shared/replica/tell.ts';
-import { counterCatalog } from '../support/counter-contract.ts';
+import { governedCatalog } from '../support/governed.ts';
 import type { LocalNetwork } from '../support/local-network.ts';
 import { faultyPorts, type Life, type World } from './faulty-ports.ts';
 import type { NodeWatch } from './invariants.ts';
@@ -146,7 +146,7 @@ export class SimulatedNode implements Endpoint {
     return openReplica({
       genesis: keys.genesis,
       member: this.member,
-      catalog: counterCatalog,
+      catalog: governedCatalog,
       ports: { ...this.#stores, signer, peers: { request: refuse }, time },
       store: this.store,
       log: () => {},
@@ -226,7 +226,7 @@ export class SimulatedNode implements Endpoint {
     const replica = await openReplica({
       genesis: keys.genesis,
       member,
-      catalog: counterCatalog,
+      catalog: governedCatalog,
       ports,
       store: this.store,
       restored: !this.#isMarked,

@@ -105,7 +105,7 @@ export function scheduleRestore(cluster: Cluster): void {
   });
 }
 
-/** Members decide something in the midst of it: other parameters, or who validates. */
+/** Members decide something in the midst of it, or soon after: other parameters, or who validates. */
 export function scheduleDecisions(cluster: Cluster, submit: SubmitLater): void {
   const { scheduler, members } = cluster;
   if (!scheduler.chance(0.3)) return;
@@ -116,8 +116,12 @@ export function scheduleDecisions(cluster: Cluster, submit: SubmitLater): void {
     : ({ kind: 'set-validator', member: last, validator: false } as const);
   if (members.length < 5 && action.kind === 'set-validator') return;
   const start = scheduler.between(0, BAD_MS / 2);
-  for (const [index, { member, transaction }] of cluster.decision(action, 60_000).entries()) {
-    submit(start + index * scheduler.between(20, 200), member, transaction);
+  const [proposal, ...votes] = cluster.decision(action, 60_000);
+  submit(start, proposal!.member, proposal!.transaction);
+  for (const [index, { member, transaction }] of votes.entries()) {
+    const isSecond = index >= votes.length / 2;
+    const from = isSecond ? BAD_MS : start + 200;
+    submit(from + scheduler.between(0, isSecond ? 2000 : 600), member, transaction);
   }
 }
 
