@@ -23,12 +23,13 @@ import {
   type TimeoutCertificate,
 } from '../../shared/ledger/certificate.ts';
 import { Rejected } from '../../shared/ledger/rejection.ts';
+import type { Transaction } from '../../shared/ledger/transaction.ts';
 import { pendingBlock } from '../../shared/replica/chain.ts';
 import { execute } from '../../shared/replica/execute.ts';
 import { FinalState } from '../../shared/replica/final-state.ts';
 import { otherValidators, ownIndex, type Replica } from '../../shared/replica/replica.ts';
 import { standingOf } from '../../shared/replica/tell.ts';
-import { forgeQc, forgeTc, type Sign } from './forge.ts';
+import { committed, forgeQc, forgeTc, type Sign, withoutMemory } from './forge.ts';
 import type { Scheduler } from './scheduler.ts';
 
 /** What the attacker remembers of the chain, past the point where a correct node forgets it. */
@@ -125,7 +126,7 @@ export async function split(attacker: Attacker): Promise<number> {
   return a + b;
 }
 
-/** Asks everybody for votes on a chain whose blocks have one thing wrong: their time, or their state root. */
+/** Asks everybody for votes on a chain with one thing wrong: time, state root, or what is on the ledger already. */
 export async function push(attacker: Attacker): Promise<number> {
   const { replica, scheduler } = attacker;
   const { highQc, highTc } = replica.record;
@@ -133,8 +134,10 @@ export async function push(attacker: Attacker): Promise<number> {
   if (!parent || parent.next) return 0;
   const round = currentRound(replica.record);
   const tc = highTc?.round === round - 1 ? highTc : null;
-  const view = { ...replica, pending: new Map(replica.pending) };
-  const wrong = scheduler.chance(0.5) ? { laterMs: 30_000 } : { badRoot: true };
+  const again = (await committed(replica)).slice(0, 2);
+  const forgetful = withoutMemory(replica);
+  const wrong = scheduler.pick([{ laterMs: 30_000 }, { badRoot: true }, { again }]);
+  const view = 'again' in wrong ? forgetful : { ...replica, pending: new Map(replica.pending) };
   const from = { view, parent, qc: highQc, tc, ...wrong };
   return extend(attacker, from, round, otherValidators(replica));
 }
@@ -147,6 +150,7 @@ interface Fork {
   /** Makes it another block than one that is alike. */
   readonly laterMs?: number;
   readonly badRoot?: boolean;
+  readonly again?: readonly Transaction[];
 }
 
 async function extend(
@@ -200,7 +204,7 @@ function viewOf(replica: Replica, parent: ChainPoint): Pick<Fork, 'view' | 'pare
 }
 
 async function makeBlock(
-  { view, laterMs = 0, badRoot = false }: Fork,
+  { view, laterMs = 0, badRoot = false, again = [] }: Fork,
   parent: ChainPoint,
   qc: QuorumCertificate,
   tc: TimeoutCertificate | null,
@@ -208,7 +212,7 @@ async function makeBlock(
 ) {
   const time = Math.max(view.ports.time.now(), parent.header.time) + laterMs;
   const place = { round, parentRound: qc.round, author: view.member, time };
-  const execution = await execute(view, parent, place, { kind: 'check' }, []);
+  const execution = await execute(view, parent, place, { kind: 'check' }, again);
   if (execution instanceof Rejected || execution.next) return undefined;
   const stateRoot = badRoot ? execution.header.resultsRoot : execution.header.stateRoot;
   const header = { ...execution.header, stateRoot };

@@ -38,6 +38,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'votes at or below votedRound',
     rule: 'vote only for a round above votedRound',
+    within: 10,
     patches: [
       patch(SAFETY, 'if (b.round <= record.votedRound) {', 'if (b.round < 0) {'),
       patch(RECEIVE, 'header.round <= record.votedRound && !again', 'header.round < 0 && !again'),
@@ -46,6 +47,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'a vote does not raise votedRound',
     rule: 'voting sets votedRound',
+    within: 10,
     patches: [
       patch(
         SAFETY,
@@ -57,6 +59,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'a timeout does not raise votedRound',
     rule: 'a timeout sets votedRound to its round',
+    within: 10,
     patches: [
       patch(
         SAFETY,
@@ -68,6 +71,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'the record is not saved before signing',
     rule: 'save, then sign',
+    within: 10,
     patches: [
       patch(
         ACT,
@@ -79,6 +83,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'a lost compare-and-swap counts as saved',
     rule: 'the record that was decided on is the one that is replaced',
+    within: 10,
     patches: [
       patch(
         ACT,
@@ -90,6 +95,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'blocks may skip rounds without a timeout certificate',
     rule: 'a block follows its certificate, or a TC of the round before it',
+    within: 100,
     patches: [
       patch(SAFETY, 'if (!follows && !skips) {', 'if (!follows && !skips && b.round < 0) {'),
       patch(
@@ -103,6 +109,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'the QC round in a timeout certificate is not compared',
     rule: 'after a TC a block extends at least the highest QC in it',
+    within: 100,
     patches: [
       patch(SAFETY, ' && b.qc.round >= highestQcRound(b.tc);', ';'),
       patch(CHAIN, ' && qc.round >= highestQcRound(tc)) return undefined;', ') return undefined;'),
@@ -111,11 +118,13 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'timeouts say that no certificate is known',
     rule: 'a timeout states the round of the highest QC',
+    within: 250,
     patches: [patch(SAFETY, 'const highQcRound = record.highQc.round;', 'const highQcRound = 0;')],
   },
   {
     name: 'the highest certificate may lower',
     rule: 'nothing in a record lowers',
+    within: 10,
     patches: [
       patch(SAFETY, 'qc.round > record.highQc.round ? qc', 'qc.round !== record.highQc.round ? qc'),
     ],
@@ -123,6 +132,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'certificates with one signer many times',
     rule: 'a quorum is of distinct validators',
+    within: 40,
     patches: [
       patch(
         VALIDATORS,
@@ -134,6 +144,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'signatures in a QC are not checked',
     rule: 'a QC has a quorum of good signatures',
+    within: 40,
     patches: [
       patch(
         VALIDATORS,
@@ -150,6 +161,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'signatures in a TC are not checked',
     rule: 'a TC has a quorum of good signatures',
+    within: 10,
     patches: [
       patch(
         VALIDATORS,
@@ -161,6 +173,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'a quorum is one too small',
     rule: 'two quorums share a correct validator',
+    within: 40,
     patches: [
       patch(
         QUORUM,
@@ -172,6 +185,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'votes are counted unchecked',
     rule: 'only checked signatures are counted',
+    within: 250,
     patches: [
       patch(TALLY, 'if (!verifyStatement(this.#set, this.#vote, entry)) return false;', ''),
     ],
@@ -179,6 +193,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'commit of non-consecutive rounds',
     rule: 'commit: a certified block and its parent of the round just before',
+    within: 10,
     patches: [
       patch(
         CHAIN,
@@ -190,6 +205,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'commit by a block’s own certificate',
     rule: 'a QC of a block alone makes nothing final',
+    within: 10,
     patches: [
       patch(
         CHAIN,
@@ -201,6 +217,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'the head moves before the writes',
     rule: 'what a block leaves behind is written before the head moves',
+    within: 100,
     patches: [
       patch(
         COMMIT,
@@ -222,6 +239,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'only the newest of several final blocks is written',
     rule: 'a commit makes all ancestors final',
+    within: 10,
     patches: [
       patch(
         COMMIT,
@@ -231,19 +249,9 @@ export const BUGS: readonly Bug[] = [
     ],
   },
   {
-    name: 'no dedupe',
-    rule: 'a transaction is accepted once',
-    patches: [
-      patch(
-        EXECUTION,
-        'const duplicate = this.#isDuplicate(candidate.id, misses);',
-        'const duplicate = undefined;',
-      ),
-    ],
-  },
-  {
     name: 'no dedupe against uncommitted ancestors',
     rule: 'pending ancestors count for dedupe',
+    within: 10,
     patches: [
       patch(EXECUTION, 'this.#ids.has(id) || this.#ancestry.includes(id);', 'this.#ids.has(id);'),
       patch(
@@ -256,6 +264,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'transactions of abandoned blocks are forgotten',
     rule: 'what of an abandoned block is not final goes back to the mempool',
+    within: 100,
     patches: [
       patch(
         COMMIT,
@@ -267,6 +276,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'anybody may propose',
     rule: 'the leader of a round signs its block',
+    within: 100,
     patches: [
       patch(CHAIN, 'if (header.author !== leader) {', "if (header.author === '') {"),
       patch(
@@ -279,6 +289,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'state roots are not compared',
     rule: 'a voter certifies what it executed itself',
+    within: 10,
     patches: [
       patch(
         CHAIN,
@@ -290,6 +301,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'block time is not compared with the clock',
     rule: 'voters refuse a time off their own clock by more than a bound',
+    within: 40,
     patches: [
       patch(
         RECEIVE,
@@ -301,6 +313,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'block time may lie before the parent’s',
     rule: 'block time never goes back',
+    within: 40,
     patches: [
       patch(
         CHAIN,
@@ -317,6 +330,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'the record of the old epoch goes on in the new one',
     rule: 'a new epoch starts from its last block at round 0',
+    within: 40,
     patches: [
       patch(
         SAFETY,
@@ -326,25 +340,9 @@ export const BUGS: readonly Bug[] = [
     ],
   },
   {
-    name: 'messages of another epoch are taken for this one’s',
-    rule: 'certificates and votes count in their epoch only',
-    patches: [
-      patch(VALIDATORS, 'if (qc.epoch !== set.epoch || qc.round < 1)', 'if (qc.round < 1)'),
-      patch(
-        VALIDATORS,
-        'epoch, round: qc.round, block: qc.block',
-        'epoch: epoch && qc.epoch, round: qc.round, block: qc.block',
-      ),
-      patch(VALIDATORS, '|| statement.epoch !== set.epoch) return false', ') return false'),
-      patch(SAFETY, 'qc && qc.epoch === record.epoch && qc.round', 'qc && qc.round'),
-      patch(SAFETY, 'if (b.epoch !== record.epoch) return', 'if (b.epoch < 0) return'),
-      patch(RECEIVE, 'if (header.epoch !== set.epoch)', 'if (header.epoch < 0)'),
-      patch(CHAIN, 'if (header.epoch !== set.epoch)', 'if (header.epoch < 0)'),
-    ],
-  },
-  {
     name: '202 is answered before the transaction is durable',
     rule: 'what was accepted is held durably',
+    within: 10,
     patches: [
       patch(SUBMIT, 'await replica.ports.mempool.add([{ id, bytes: transaction.bytes }]);', ''),
     ],
@@ -352,16 +350,19 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'held transactions are not read back at a start',
     rule: 'what was accepted ends committed or expired',
+    within: 10,
     patches: [patch(OPEN, '    await restoreMempool(replica);', '')],
   },
   {
     name: 'uncommitted blocks are not read back at a start',
     rule: 'recovery inserts the blocks that the record names',
+    within: 10,
     patches: [patch(OPEN, '    await restorePending(replica);', '')],
   },
   {
     name: 'a restored store signs at once',
     rule: 'a restored store asks what it signed before it signs again',
+    within: 250,
     patches: [
       patch(
         OPEN,
@@ -371,41 +372,27 @@ export const BUGS: readonly Bug[] = [
     ],
   },
   {
-    name: 'a restored store has no floor',
-    rule: 'nothing is signed at or below what a restored store may have signed',
-    patches: [
-      patch('shared/consensus/restored.ts', 'floor: highest + set.tenureRounds }', 'floor: 0 }'),
-    ],
-  },
-  {
     name: 'a tenure’s end waits for a timeout',
     rule: 'at a tenure’s end the leader tells all of its last certificate',
+    within: 40,
     patches: [patch(DRIVE, 'inBackground(replica, tellStanding(replica));', '')],
   },
   {
     name: 'a function forgets what a ring taught it',
     rule: 'what a ring learned is durable at its end',
+    within: 40,
     patches: [patch(ALARM, 'await replica.lock.run(() => saveNews(replica));', '')],
-  },
-  {
-    name: 'any certificate of a round stands for another',
-    rule: 'a block is checked with its own timeout certificate',
-    patches: [
-      patch(
-        CHAIN,
-        'if (highTc?.round === tc.round && equalBytes(bytesOf(highTc), bytesOf(tc))) return highTc;',
-        'if (highTc?.round === tc.round) return highTc;',
-      ),
-    ],
   },
   {
     name: 'nobody times a leader out',
     rule: 'from the second ring on a node times the leader out',
+    within: 10,
     patches: [patch(ALARM, 'first ? undefined : timeOut(replica)', 'undefined')],
   },
   {
     name: 'a ring tells nobody of the transactions',
     rule: 'whoever waits tells the others, so that they wait too',
+    within: 10,
     patches: [
       patch(ALARM, '    transactions: someTransactions(replica),', '    transactions: [],'),
     ],
@@ -413,34 +400,27 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'the alarm is not set again after it rang',
     rule: 'a node that holds something uncommitted has an alarm',
+    within: 10,
     patches: [patch(ALARM, '  else replica.rings++;\n  arm(replica);', '  else replica.rings++;')],
   },
   {
     name: 'the alarm of an idle node goes on',
     rule: 'an idle node has no alarm',
+    within: 10,
     patches: [
       patch(ALARM, 'if (replica.stopped || !hasWork(replica)) {', 'if (replica.stopped) {'),
     ],
   },
   {
-    name: 'back-off without a cap',
-    rule: 'timeouts back off up to a cap of seconds',
-    patches: [
-      patch(
-        ALARM,
-        'Math.min(baseTimeoutMs * 2 ** doublings, timeoutMsMax)',
-        'baseTimeoutMs * 6 ** Math.max(0, replica.rings) + timeoutMsMax * 0',
-      ),
-    ],
-  },
-  {
     name: 'replies bring no timeout',
     rule: 'timeouts are counted by asking',
+    within: 40,
     patches: [patch('shared/replica/tell.ts', 'timeout: replica.ownTimeout,', 'timeout: null,')],
   },
   {
     name: 'catch-up leaves out the uncommitted chain',
     rule: 'catch-up brings the chain up to the highest certificate',
+    within: 10,
     patches: [
       patch(CATCH_UP, 'for (const { block } of tail) if (!add(encodeBlock(block))) break;', ''),
     ],
@@ -448,6 +428,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'catch-up leaves out an epoch’s closing blocks',
     rule: 'an epoch’s end is proven by the blocks that close it',
+    within: 40,
     patches: [
       patch(
         CATCH_UP,
@@ -457,24 +438,14 @@ export const BUGS: readonly Bug[] = [
     ],
   },
   {
-    name: 'events at a cursor’s own place are sent again',
-    rule: 'every event once a cursor',
-    patches: [
-      patch(
-        EVENTS,
-        'return event.eventIndex > after.eventIndex;',
-        'return event.eventIndex >= after.eventIndex;',
-      ),
-    ],
-  },
-  {
-    name: 'events skip a block when a page is full',
+    name: 'a page of events begins with the next block',
     rule: 'every event, with no gap',
+    within: 40,
     patches: [
       patch(
         EVENTS,
-        'if (events.length >= limit) return events;',
-        'if (events.length >= limit) break;',
+        'if (!isAfter(event, after)) continue;',
+        'if (event.height <= after.height && after.eventIndex >= 0) continue;',
       ),
     ],
   },

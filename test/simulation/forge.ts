@@ -139,7 +139,7 @@ const otherMember = (replica: Replica): string =>
   replica.epoch.set.validators.find(({ member }) => member !== replica.member)!.member;
 
 /** Transactions that are on the ledger, or in a block on the way to it. */
-async function committed(replica: Replica): Promise<Transaction[]> {
+export async function committed(replica: Replica): Promise<Transaction[]> {
   const height = replica.head.header.height!;
   const bytes = height > 0 ? (await finalBlock(replica, height)).transactions : [];
   const final = bytes.map((item) => decodeTransaction(item) as Transaction);
@@ -150,7 +150,7 @@ async function committed(replica: Replica): Promise<Transaction[]> {
 }
 
 /** The same replica, but what it executes does not know what is on the ledger. */
-function withoutMemory(replica: Replica): Replica {
+export function withoutMemory(replica: Replica): Replica {
   const { final } = replica;
   const base: Replica['final']['base'] = (pages) => ({ ...final.base(pages), known: () => false });
   const noIds = new Set<Digest>();
