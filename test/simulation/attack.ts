@@ -216,7 +216,8 @@ async function makeBlock(
   if (execution instanceof Rejected || execution.next) return undefined;
   const stateRoot = badRoot ? execution.header.resultsRoot : execution.header.stateRoot;
   const header = { ...execution.header, stateRoot };
-  const block: Block = { id: blockId(header), header, transactions: [], qc, tc };
+  const transactions = execution.transactions.map(({ bytes }) => bytes);
+  const block: Block = { id: blockId(header), header, transactions, qc, tc };
   return pendingBlock(block, { ...execution, header });
 }
 
