@@ -234,13 +234,4 @@ describe('a start that can’t be', () => {
       /absent\.json can't be read/,
     );
   });
-
-  it('refuses a data folder that was emptied: the node may have voted before', async () => {
-    const { config, data } = layout.member('buyer-co');
-    rmSync(data, { recursive: true });
-    mkdirSync(data);
-    const { code, stderr } = await fuqi('node', 'start', '--config', config);
-    assert.equal(code, 1);
-    assert.match(stderr, /the data folder is empty/);
-  });
 });
