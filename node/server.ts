@@ -14,7 +14,7 @@ import {
   SYSTEM_KEYS,
 } from '../shared/contract/system-records.ts';
 import { prefixRange } from '../shared/execution/view.ts';
-import { GenesisSchema, ledgerId } from '../shared/ledger/genesis.ts';
+import { ledgerId } from '../shared/ledger/genesis.ts';
 import { ring } from '../shared/replica/alarm.ts';
 import { openReplica } from '../shared/replica/open.ts';
 import { receive } from '../shared/replica/receive.ts';
@@ -26,14 +26,14 @@ import { tellStanding } from '../shared/replica/tell.ts';
 import { contracts } from '../workloads/catalog.ts';
 import { announceReadiness } from './announce-readiness.ts';
 import { openApiKeys } from './api-keys.ts';
-import { besides, loadJson, NodeConfigSchema } from './config.ts';
 import { custodyOf } from './custody.ts';
 import { httpPeers, peerHandler } from './http-peers.ts';
-import { openKeyFile, publicJwkOf, readPassphrase, signerFromKeys } from './key-file.ts';
+import { openKeyFile, publicJwkOf, signerFromKeys } from './key-file.ts';
 import { membersPeerKeys, onEpoch, warnOfOtherKeys } from './ledger-members.ts';
 import { listen } from './listen.ts';
 import { lmdbStores } from './lmdb/stores.ts';
 import { replicaLog } from './log.ts';
+import { filesOf, loadGenesis, nodePassphrase } from './node-files.ts';
 import { peerEndpoints } from './peer-endpoints.ts';
 import { peerTokenVerifier } from './peer-token.ts';
 import { refuseSoleValidator } from './sole-validator.ts';
@@ -61,15 +61,12 @@ export async function startNode(
   log: Logger,
   options: StartOptions = {},
 ): Promise<RunningNode> {
-  const config = loadJson(configFile, NodeConfigSchema, 'node configuration');
-  const at = (relative: string): string => besides(configFile, relative);
-  const genesis = loadJson(at(config.genesis), GenesisSchema, 'genesis document');
+  const files = filesOf(configFile);
+  const { config, at } = files;
+  const genesis = loadGenesis(files.genesisFile);
   const ledger = ledgerId(genesis);
   const { member } = config;
-  const passphrase = readPassphrase({
-    env: process.env,
-    ...(config.passphraseFile === undefined ? {} : { file: at(config.passphraseFile) }),
-  });
+  const passphrase = nodePassphrase(files);
   const open = (file: string): KeyObject => openKeyFile(at(file), passphrase);
   const { node, nextNode, peer, nextPeer } = config.keys;
   const nodeKeys = [open(node), ...(nextNode === undefined ? [] : [open(nextNode)])];
@@ -80,7 +77,7 @@ export async function startNode(
   const apiKeys = openApiKeys([at(config.apiKeys)]);
 
   const endpoints = peerEndpoints(configFile, config.peers);
-  const stores = lmdbStores(at(config.data));
+  const stores = lmdbStores(files.data);
   let replica: Replica | undefined;
   let heads: ReturnType<typeof markedHeads> | undefined;
   const { now } = Date;
@@ -97,7 +94,7 @@ export async function startNode(
   });
   try {
     const found = await inspectStore(stores.heads);
-    const file = at(config.storeIdentity);
+    const file = files.storeIdentity;
     const store = openStoreIdentity(file, found, options.restored);
     if (store.restored && !store.acceptLoss && Object.keys(config.peers).length === 0) {
       await refuseSoleValidator(stores, genesis, store.restored);

@@ -1,8 +1,8 @@
 /** A ledger with one validator: nobody else can tell what it signed or committed since a backup. */
 import { validatorSetOf } from '../shared/consensus/validators.ts';
 import { type Genesis, ledgerId } from '../shared/ledger/genesis.ts';
-import { decodeEpoch, decodeHead } from '../shared/replica/head.ts';
-import { itemName } from '../shared/replica/items.ts';
+import { readEpoch } from '../shared/replica/durable.ts';
+import { decodeHead } from '../shared/replica/head.ts';
 import type { NodeStores } from './node-stores.ts';
 import { UserError } from './user-error.ts';
 
@@ -10,10 +10,8 @@ import { UserError } from './user-error.ts';
 export async function countValidators(stores: NodeStores, genesis: Genesis): Promise<number> {
   const head = await stores.heads.read('head');
   if (!head) return validatorSetOf(ledgerId(genesis), 1, 1, genesis.members).validators.length;
-  const { epoch } = decodeHead(head.bytes);
-  const [item] = await stores.state.items([itemName.epoch(epoch)]);
-  if (!item) throw new Error(`the store lacks the item of epoch ${epoch}`);
-  return decodeEpoch(item).epoch.set.validators.length;
+  const { epoch } = await readEpoch(stores.state, decodeHead(head.bytes).epoch);
+  return epoch.set.validators.length;
 }
 
 /** Throws a `UserError` where a restored store's ledger has one validator. Changes nothing. */

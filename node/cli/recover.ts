@@ -18,7 +18,8 @@ import {
 } from '../../shared/ledger/recovery.ts';
 import { applyAgreement, type Standstill, standstillOf } from '../../shared/replica/agreement.ts';
 import { openKeyFile, publicJwkOf, readPassphrase, signEs256 } from '../key-file.ts';
-import { nodeFiles, withStores } from '../stopped-node.ts';
+import { filesOf, loadGenesis } from '../node-files.ts';
+import { withStores } from '../stopped-node.ts';
 import { UserError } from '../user-error.ts';
 import { globalOptions, show } from './command-context.ts';
 
@@ -49,9 +50,10 @@ export function registerRecover(program: Command): void {
     .requiredOption('--reason <text>', 'what happened; stands in the agreement')
     .requiredOption('--out <file>', 'the agreement')
     .action(async (given: DraftOptions, command: Command) => {
-      const files = nodeFiles(given.config);
+      const files = filesOf(given.config);
+      const genesis = loadGenesis(files.genesisFile);
       const standstill = await withStores(files, standstillOf);
-      const agreement = draftOf(ledgerId(files.genesis), standstill, given);
+      const agreement = draftOf(ledgerId(genesis), standstill, given);
       const document = { payload: agreementPayload(agreement), signatures: [] };
       writeFileSync(given.out, `${JSON.stringify(document, null, 2)}\n`, { flag: 'wx' });
       show(globalOptions(command), { file: given.out, agreement }, textOf(agreement, []));
@@ -91,10 +93,11 @@ export function registerRecover(program: Command): void {
     .requiredOption('--config <file>', 'the node’s configuration')
     .requiredOption('--agreement <file>')
     .action(async (given: { config: string; agreement: string }, command: Command) => {
-      const files = nodeFiles(given.config);
+      const files = filesOf(given.config);
+      const genesis = loadGenesis(files.genesisFile);
       const document = readDocument(given.agreement);
       const { signers, epoch } = await withStores(files, (stores) =>
-        applyAgreement(stores, files.genesis, document),
+        applyAgreement(stores, genesis, document),
       );
       const validators = epoch.set.validators.map(({ member }) => member);
       const number = epoch.set.epoch;

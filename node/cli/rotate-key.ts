@@ -8,7 +8,8 @@ import type { Command } from 'commander';
 import { jwkThumbprint } from '../../shared/bytes/crypto.ts';
 import { standstillOf } from '../../shared/replica/agreement.ts';
 import { createKeyFile, openKeyFile, publicJwkOf } from '../key-file.ts';
-import { type NodeFiles, nodeFiles, nodePassphrase, withStores } from '../stopped-node.ts';
+import { filesOf, type NodeFiles, nodePassphrase } from '../node-files.ts';
+import { withStores } from '../stopped-node.ts';
 import { UserError } from '../user-error.ts';
 import { globalOptions, show } from './command-context.ts';
 
@@ -27,7 +28,7 @@ export function registerRotateKey(node: Command): void {
     .option('--finish', 'after the epoch has started, with the node stopped: drop the old key')
     .action(async (given: RotateOptions, command: Command) => {
       const options = globalOptions(command);
-      const files = nodeFiles(given.config);
+      const files = filesOf(given.config);
       const kind = given.peer ? 'peer' : 'node';
       if (given.finish) {
         const old = await finish(given.config, files, kind);

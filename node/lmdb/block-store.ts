@@ -3,17 +3,18 @@ import type { Digest } from '../../shared/bytes/digest.ts';
 import { fromHex } from '../../shared/bytes/text.ts';
 import type { BlockStore } from '../../shared/ports/block-store.ts';
 import type { Environment } from './environment.ts';
+import { Removals } from './removals.ts';
 
 /** The block store of an open environment. */
 export function lmdbBlockStore(environment: Environment): BlockStore {
   const table = environment.table('blocks');
   const waiting = new Map<Digest, Uint8Array>();
-  const removed = new Set<Digest>();
+  const removals = new Removals<Digest>(environment, table, fromHex);
   return {
     async put(id, bytes) {
       const key = fromHex(id);
       // One whose removal is under way is not there any more, whatever the table says yet.
-      const leaving = removed.delete(id);
+      const leaving = removals.cancel(id);
       if (!leaving && (waiting.has(id) || table.doesExist(key))) return;
       const copy = new Uint8Array(bytes);
       waiting.set(id, copy);
@@ -26,21 +27,10 @@ export function lmdbBlockStore(environment: Environment): BlockStore {
       });
     },
     async get(id) {
-      if (removed.has(id)) return undefined;
+      if (removals.has(id)) return undefined;
       const bytes = waiting.get(id);
       return bytes ? new Uint8Array(bytes) : table.get(fromHex(id));
     },
-    async remove(ids) {
-      if (ids.length === 0) return;
-      for (const id of ids) removed.add(id);
-      await environment.later({
-        bytes: 0,
-        write: () =>
-          Promise.all(ids.filter((id) => removed.has(id)).map((id) => table.remove(fromHex(id)))),
-        written: () => {
-          for (const id of ids) removed.delete(id);
-        },
-      });
-    },
+    remove: (ids) => removals.remove(ids),
   };
 }

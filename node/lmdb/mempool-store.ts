@@ -6,41 +6,31 @@ import type { Digest } from '../../shared/bytes/digest.ts';
 import { fromHex, toHex } from '../../shared/bytes/text.ts';
 import type { MempoolStore } from '../../shared/ports/mempool-store.ts';
 import type { Environment } from './environment.ts';
+import { Removals } from './removals.ts';
 
 /** The mempool store of an open environment. */
 export function lmdbMempoolStore(environment: Environment): MempoolStore {
   const table = environment.table('mempool');
-  const removed = new Set<Digest>();
+  const removals = new Removals<Digest>(environment, table, fromHex);
   return {
     async add(entries) {
       // Outside the queue of commits: the additions of many clients share a transaction this way.
       await environment.putNow(() =>
         Promise.all(
           entries.map(({ id, bytes }) => {
-            removed.delete(id);
+            removals.cancel(id);
             const key = fromHex(id);
             return table.ifNoExists(key, () => table.put(key, bytes));
           }),
         ),
       );
     },
-    async remove(ids) {
-      if (ids.length === 0) return;
-      for (const id of ids) removed.add(id);
-      await environment.later({
-        bytes: 0,
-        write: () =>
-          Promise.all(ids.filter((id) => removed.has(id)).map((id) => table.remove(fromHex(id)))),
-        written: () => {
-          for (const id of ids) removed.delete(id);
-        },
-      });
-    },
+    remove: (ids) => removals.remove(ids),
     async list() {
       const held: { id: Digest; bytes: Uint8Array }[] = [];
       for (const { key, value } of table.getRange({})) {
         const id = toHex(key) as Digest;
-        if (!removed.has(id)) held.push({ id, bytes: value });
+        if (!removals.has(id)) held.push({ id, bytes: value });
       }
       return held;
     },

@@ -5,6 +5,7 @@
 import { utf8 } from '../../shared/bytes/text.ts';
 import type { StateBatch, StateEntry, StateStore } from '../../shared/ports/state-store.ts';
 import type { Environment } from './environment.ts';
+import { Removals } from './removals.ts';
 import { afterKey, atHeight, heightOf, keyOf, sameKey, versionedKey } from './state-key.ts';
 
 // The first byte of what is stored says whether the height deleted the value.
@@ -17,7 +18,7 @@ export function lmdbStateStore(environment: Environment): StateStore {
   const items = environment.table('items');
   const waiting = new Set<StateBatch>();
   const waitingItems = new Map<string, Uint8Array>();
-  const removedItems = new Set<string>();
+  const removedItems = new Removals<string>(environment, items, utf8);
 
   // One range object for all reads, its start moved: making one costs as much again as reading.
   const range: { start: Uint8Array } = { start: Uint8Array.of(0) };
@@ -48,7 +49,7 @@ export function lmdbStateStore(environment: Environment): StateStore {
       const { entries, named, bytes } = encodeBatch(batch);
       waiting.add(batch);
       for (const [name, content] of named) {
-        removedItems.delete(name);
+        removedItems.cancel(name);
         waitingItems.set(name, content);
       }
       await environment.later({
@@ -100,20 +101,7 @@ export function lmdbStateStore(environment: Environment): StateStore {
         return content ? new Uint8Array(content) : items.get(utf8(name));
       });
     },
-    async removeItems(names) {
-      if (names.length === 0) return;
-      for (const name of names) removedItems.add(name);
-      await environment.later({
-        bytes: 0,
-        write: () =>
-          Promise.all(
-            names.filter((name) => removedItems.has(name)).map((name) => items.remove(utf8(name))),
-          ),
-        written: () => {
-          for (const name of names) removedItems.delete(name);
-        },
-      });
-    },
+    removeItems: (names) => removedItems.remove(names),
   };
 }
 

@@ -3,6 +3,7 @@
  * against it. Certificates that passed carry a brand, so that unchecked ones can't be used.
  */
 import { type Cbor, encodeCbor } from '../bytes/cbor.ts';
+import { list } from '../bytes/cbor-shape.ts';
 import { type PublicJwk, verifyEs256 } from '../bytes/crypto.ts';
 import { type Digest, taggedDigest } from '../bytes/digest.ts';
 import {
@@ -57,13 +58,25 @@ export type VerifiedQc = QuorumCertificate & { readonly __verified: unique symbo
 /** A timeout certificate whose signatures were checked against its epoch's validator set. */
 export type VerifiedTc = TimeoutCertificate & { readonly __verified: unique symbol };
 
+/** CBOR form of validators, in the order of their set: [member, x, y] each. */
+export const encodeValidators = (validators: readonly Validator[]): Cbor =>
+  validators.map(({ member, key }): Cbor => [member, key.x, key.y]);
+
+/** Reverses `encodeValidators`; throws an Error on any other structure. */
+export const decodeValidators = (item: Cbor | undefined): Validator[] =>
+  list(item).map((entry): Validator => {
+    const [member, x, y] = list(entry, 3).map(text) as [string, string, string];
+    return { member, key: { kty: 'EC', crv: 'P-256', x, y } };
+  });
+
+function text(item: Cbor): string {
+  if (typeof item !== 'string') throw new Error('not a text');
+  return item;
+}
+
 /** CBOR form of a validator set: what its digest covers and what receipts carry. */
 export const encodeValidatorSet = (set: ValidatorSet): Uint8Array =>
-  encodeCbor([
-    set.epoch,
-    set.tenureRounds,
-    set.validators.map(({ member, key }): Cbor => [member, key.x, key.y]),
-  ]);
+  encodeCbor([set.epoch, set.tenureRounds, encodeValidators(set.validators)]);
 
 /** The digest of a validator set, as headers carry it. */
 export const validatorsHash = (set: ValidatorSet): Digest =>

@@ -6,7 +6,7 @@
 import { type Cbor, decodeLoosely, encodeCbor } from '../bytes/cbor.ts';
 import type { Digest } from '../bytes/digest.ts';
 import { encodeLeaders, type Leaders } from '../consensus/leaders.ts';
-import { type ValidatorSet, validatorSetOf } from '../consensus/validators.ts';
+import { encodeValidators, type ValidatorSet, validatorSetOf } from '../consensus/validators.ts';
 import type { Catalog } from '../contract/catalog.ts';
 import { type EpochRecord, type MemberRecord, SYSTEM_KEYS } from '../contract/system-records.ts';
 import type { ConsensusParameters } from '../ledger/limits.ts';
@@ -226,7 +226,7 @@ export const recentKey = (height: number): string =>
 
 /** A validator set as the state keeps it (`ValidatorsRecord`), so that whose key was whose can be told in later epochs. */
 export const validatorsRecord = ({ validators }: ValidatorSet): Cbor =>
-  validators.map(({ member, key }) => [member, key.x, key.y]);
+  encodeValidators(validators);
 
 /** The members that follow without a vote, in the order of their ids. */
 export const observersOf = (

@@ -16,7 +16,8 @@ import {
   parseAgreement,
   type SignedAgreement,
 } from '../ledger/recovery.ts';
-import { decodeEpoch, decodeHead, encodeEpoch, encodeHead, type StoredHead } from './head.ts';
+import { readEpoch } from './durable.ts';
+import { decodeHead, encodeEpoch, encodeHead, type StoredHead } from './head.ts';
 import { itemName } from './items.ts';
 import type { Ports } from './replica.ts';
 
@@ -39,12 +40,11 @@ export async function standstillOf({ heads, state }: Stores): Promise<Standstill
   const read = await heads.read('head');
   if (!read) throw new Error('the store holds no ledger');
   const head = decodeHead(read.bytes);
-  const [bytes] = await state.items([itemName.epoch(head.epoch)]);
-  if (!bytes) throw new Error(`the store lacks the item of epoch ${head.epoch}`);
+  const { epoch } = await readEpoch(state, head.epoch);
   const range = prefixRange(SYSTEM_KEYS.members, MEMBERS_MAX);
   const entries = await state.scan(range, head.header.height!);
   const members = entries.map(({ value }) => decodeLoosely(value) as unknown as MemberRecord);
-  return { head, headVersion: read.version, epoch: decodeEpoch(bytes).epoch, members };
+  return { head, headVersion: read.version, epoch, members };
 }
 
 /**

@@ -4,16 +4,21 @@
  * out. An idle node has no alarm.
  */
 import type { Digest } from '../bytes/digest.ts';
-import { currentRound, decideTimeout } from '../consensus/safety.ts';
+import { decideTimeout } from '../consensus/safety.ts';
 import type { TimeoutEntry } from '../consensus/tally.ts';
-import { tenureEnd } from '../consensus/validators.ts';
 import { LIMITS } from '../ledger/limits.ts';
 import type { Waited } from '../ports/time.ts';
 import { act, saveNews } from './act.ts';
 import { adoptCertificates } from './chain.ts';
 import { startDrive } from './drive.ts';
 import { askForAttestations, isAsking } from './recover.ts';
-import { inBackground, otherValidators, ownIndex, type Replica } from './replica.ts';
+import {
+  currentTenureEnd,
+  inBackground,
+  otherValidators,
+  ownIndex,
+  type Replica,
+} from './replica.ts';
 import { askAll } from './tell.ts';
 
 const hasWork = (replica: Replica): boolean => {
@@ -58,11 +63,8 @@ function arm(replica: Replica): void {
 const waitedOf = (replica: Replica): Waited => ({
   rings: replica.rings,
   height: replica.head.header.height!,
-  round: waitedFor(replica),
+  round: currentTenureEnd(replica),
 });
-
-const waitedFor = ({ epoch, record }: Replica): number =>
-  tenureEnd(epoch.set, currentRound(record));
 
 /** A timeout certificate gave the turn to another leader, who gets its full time. */
 export function restartWait(replica: Replica): void {
@@ -86,7 +88,7 @@ export async function ring(replica: Replica, waited?: Waited): Promise<void> {
   }
   if (replica.stopped || !hasWork(replica)) return settleAlarm(replica, false);
   // Set for a leader whose turn is over: it rings for the next one too early.
-  const stale = waited !== undefined && waited.round < waitedFor(replica);
+  const stale = waited !== undefined && waited.round < currentTenureEnd(replica);
   const first = replica.rings === 0 || stale;
   if (stale) replica.rings = Math.max(replica.rings, 2);
   else replica.rings++;
@@ -152,7 +154,7 @@ export async function signTimeout(replica: Replica): Promise<TimeoutEntry | unde
 export async function countTimeout(replica: Replica, entry: TimeoutEntry): Promise<boolean> {
   // Nobody honest times out a tenure beyond the next: more would only fill the memory.
   const { set } = replica.epoch;
-  const roundMax = tenureEnd(set, currentRound(replica.record)) + set.tenureRounds;
+  const roundMax = currentTenureEnd(replica) + set.tenureRounds;
   if (entry.round > roundMax || !replica.timeouts.add(entry)) return false;
   replica.book.sawTimeout(entry, { checked: replica.timeouts.holds(entry) });
   const tc = replica.timeouts.certificate(entry.round);

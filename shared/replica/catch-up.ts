@@ -4,6 +4,7 @@
  * gone at once and with whoever brought the news; a long one in the background (`sync.ts`).
  */
 
+import type { Digest } from '../bytes/digest.ts';
 import type { CatchUpStep, Reply } from '../consensus/message.ts';
 import { decodeReply, encodeRequest } from '../consensus/message.ts';
 import { type Block, decodeBlock, encodeBlock } from '../ledger/block.ts';
@@ -134,27 +135,25 @@ export async function stepsAfter(replica: Replica, after: number): Promise<Catch
   const { highQc } = replica.record;
   const tail = uncommitted(replica, highQc.block).reverse();
   if (after + 1 < replica.retained.bodies) return steps;
+  const starts = new Map<number, Digest | undefined>();
   for (let height = after + 1; height <= head; height++) {
     const block = await finalBlockBytes(replica, height);
     if (!add(block)) return steps;
     const last = decodeBlock(block);
-    const ends = last.header.nextValidatorsHash !== null || (await endedByAgreement(replica, last));
-    if (!ends) continue;
+    const next = last.header.epoch + 1;
+    if (!starts.has(next)) starts.set(next, await startOf(replica, next));
+    // Whoever decided it, members in a block or by an agreement: the next epoch starts from this one.
+    if (starts.get(next) !== last.id) continue;
     for (const step of await closingSteps(replica, last)) steps.push(step);
   }
   for (const { block } of tail) if (!add(encodeBlock(block))) break;
   return steps;
 }
 
-/** Whether members agreed to go on from a block: what followed it in its epoch only makes it final. */
-async function endedByAgreement(replica: Replica, { id, header }: Block): Promise<boolean> {
-  if (header.epoch === replica.epoch.set.epoch) return false;
-  const next = header.epoch + 1;
-  const [agreement, epoch] = await replica.ports.state.items([
-    itemName.agreement(next),
-    itemName.epoch(next),
-  ]);
-  return agreement !== undefined && epoch !== undefined && decodeEpoch(epoch).start === id;
+/** The block that an epoch starts from; undefined where this node knows of no such epoch. */
+async function startOf(replica: Replica, epoch: number): Promise<Digest | undefined> {
+  const [bytes] = await replica.ports.state.items([itemName.epoch(epoch)]);
+  return bytes && decodeEpoch(bytes).start;
 }
 
 async function closingSteps(replica: Replica, { id: last, header }: Block): Promise<CatchUpStep[]> {

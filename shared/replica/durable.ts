@@ -7,6 +7,7 @@ import { emptyRecord, enterEpoch, type SafetyRecord } from '../consensus/safety.
 import { type Epoch, LEADERS_KEY } from '../execution/block-execution.ts';
 import type { ChainPoint } from '../execution/execute-block.ts';
 import type { Header } from '../ledger/block.ts';
+import type { StateStore } from '../ports/state-store.ts';
 import { decodeEpoch, decodeHead } from './head.ts';
 import { itemName } from './items.ts';
 import type { ReplicaOptions } from './replica.ts';
@@ -28,7 +29,7 @@ export async function readDurable(options: ReplicaOptions): Promise<Durable> {
   if (!read) throw new Error('the store has no head');
   const { epoch: number, ...head } = decodeHead(read.bytes);
   const [{ epoch, start }, [leaders]] = await Promise.all([
-    readEpoch(options, number),
+    readEpoch(options.ports.state, number),
     options.ports.state.get([LEADERS_KEY], head.header.height!),
   ]);
   return {
@@ -47,10 +48,10 @@ export async function readDurable(options: ReplicaOptions): Promise<Durable> {
 
 /** An epoch that this node was in. */
 export async function readEpoch(
-  { ports }: ReplicaOptions,
+  state: StateStore,
   number: number,
 ): Promise<{ readonly start: Digest; readonly epoch: Epoch }> {
-  const [bytes] = await ports.state.items([itemName.epoch(number)]);
+  const [bytes] = await state.items([itemName.epoch(number)]);
   if (!bytes) throw new Error(`the store lacks the item of epoch ${number}`);
   return decodeEpoch(bytes);
 }

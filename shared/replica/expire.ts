@@ -21,7 +21,8 @@ export function expire(replica: Replica, ids: Iterable<Digest>): void {
   end(replica, expired);
 }
 
-function end(replica: Replica, statuses: readonly TransactionStatus[]): void {
+/** Ends held transactions: those who wait are told, and nothing of them is kept. */
+export function end(replica: Replica, statuses: readonly TransactionStatus[]): void {
   const held: Digest[] = [];
   for (const status of statuses) {
     const { id } = status;

@@ -9,8 +9,8 @@ import { byteString, list, natural } from '../bytes/cbor-shape.ts';
 import type { Digest } from '../bytes/digest.ts';
 import { toBase64Url } from '../bytes/text.ts';
 import {
+  decodeValidators,
   encodeValidatorSet,
-  type Validator,
   type ValidatorSet,
   validatorsHash,
 } from '../consensus/validators.ts';
@@ -67,10 +67,7 @@ export function decodeHandover(bytes: Uint8Array, ledger: Digest): Handover {
       ledger,
       epoch: natural(epoch),
       tenureRounds: natural(tenureRounds),
-      validators: list(validators).map((entry): Validator => {
-        const [member, x, y] = list(entry, 3).map(text);
-        return { member: member!, key: { kty: 'EC', crv: 'P-256', x: x!, y: y! } };
-      }),
+      validators: decodeValidators(validators),
     },
   };
 }
@@ -112,8 +109,3 @@ export const validatorsToJson = (set: ValidatorSet): ValidatorSetJson => ({
   tenureRounds: set.tenureRounds,
   validators: set.validators.map(({ member, key }) => ({ member, x: key.x, y: key.y })),
 });
-
-function text(item: Cbor): string {
-  if (typeof item !== 'string') throw new Error('not a text');
-  return item;
-}

@@ -3,7 +3,7 @@ import { type Cbor, decodeLoosely, encodeCbor } from '../bytes/cbor.ts';
 import type { Digest } from '../bytes/digest.ts';
 import type { Frontier } from '../bytes/merkle.ts';
 import { fromHex, toHex } from '../bytes/text.ts';
-import type { Validator } from '../consensus/validators.ts';
+import { decodeValidators, encodeValidators } from '../consensus/validators.ts';
 import type { Epoch } from '../execution/block-execution.ts';
 import type { ChainPoint } from '../execution/execute-block.ts';
 import type { TreeRoot } from '../execution/state-tree.ts';
@@ -58,7 +58,7 @@ export function encodeEpoch(
     fromHex(start),
     fromHex(set.ledger),
     set.epoch,
-    set.validators.map(({ member, key }): Cbor => [member, key.x, key.y]),
+    encodeValidators(set.validators),
     parameters as unknown as Cbor,
     observers,
     amendments as readonly Cbor[],
@@ -67,24 +67,20 @@ export function encodeEpoch(
 
 /** Reverses `encodeEpoch`. */
 export function decodeEpoch(bytes: Uint8Array): { start: Digest; epoch: Epoch } {
-  const [start, ledger, number, list, parameters, observers, amendments] = decodeLoosely(bytes) as [
-    Uint8Array,
-    Uint8Array,
-    number,
-    [string, string, string][],
-    Cbor,
-    string[],
-    [string, Uint8Array][],
-  ];
+  const [start, ledger, number, validators, parameters, observers, amendments] = decodeLoosely(
+    bytes,
+  ) as [Uint8Array, Uint8Array, number, Cbor, Cbor, string[], [string, Uint8Array][]];
   const consensus = parameters as unknown as ConsensusParameters;
-  const validators = list.map(
-    ([member, x, y]): Validator => ({ member, key: { kty: 'EC', crv: 'P-256', x, y } }),
-  );
   const { tenureRounds } = consensus;
   return {
     start: toHex(start) as Digest,
     epoch: {
-      set: { ledger: toHex(ledger) as Digest, epoch: number, tenureRounds, validators },
+      set: {
+        ledger: toHex(ledger) as Digest,
+        epoch: number,
+        tenureRounds,
+        validators: decodeValidators(validators),
+      },
       parameters: consensus,
       observers,
       amendments,

@@ -1,12 +1,7 @@
 /** Answers other nodes' requests. Nothing in a request is believed unchecked, whoever sent it. */
 import { decodeRequest, type Request } from '../consensus/message.ts';
-import { currentRound, decideVote } from '../consensus/safety.ts';
-import {
-  faultsTolerated,
-  tenureEnd,
-  validatorIndex,
-  verifyStatement,
-} from '../consensus/validators.ts';
+import { decideVote } from '../consensus/safety.ts';
+import { faultsTolerated, validatorIndex, verifyStatement } from '../consensus/validators.ts';
 import { type Block, decodeBlock } from '../ledger/block.ts';
 import { Rejected } from '../ledger/rejection.ts';
 import { decodeTransaction, type Transaction } from '../ledger/transaction.ts';
@@ -17,7 +12,7 @@ import { catchUp, stepsAfter } from './catch-up.ts';
 import { insert, Refused } from './chain.ts';
 import { route } from './forward.ts';
 import { heardFrom } from './recover.ts';
-import { ownIndex, type Replica } from './replica.ts';
+import { currentTenureEnd, ownIndex, type Replica } from './replica.ts';
 import { anchorParts, handoversAfter, stateParts } from './snapshot-serve.ts';
 import { learn, replyWith } from './tell.ts';
 import { overhear } from './witness.ts';
@@ -149,16 +144,16 @@ async function receiveTimeout(
   return replyWith(replica);
 }
 
-function hasTimedOut({ record, epoch }: Replica, round: number): boolean {
-  const { statement } = record;
-  const current = tenureEnd(epoch.set, currentRound(record));
-  return statement?.kind === 'timeout' && statement.round === round && round === current;
+function hasTimedOut(replica: Replica, round: number): boolean {
+  const { statement } = replica.record;
+  if (statement?.kind !== 'timeout' || statement.round !== round) return false;
+  return round === currentTenureEnd(replica);
 }
 
 /** f+1 timeouts of one's own tenure hold one by a correct node: join before the own alarm. */
 async function joinTimeout(replica: Replica): Promise<void> {
   const { set } = replica.epoch;
-  const round = tenureEnd(set, currentRound(replica.record));
+  const round = currentTenureEnd(replica);
   if (replica.timeouts.count(round) <= faultsTolerated(set.validators.length)) return;
   await signTimeout(replica);
 }

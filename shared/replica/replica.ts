@@ -11,7 +11,7 @@ import type { VerifiedAttestation } from '../consensus/restored.ts';
 import { currentRound, type SafetyRecord } from '../consensus/safety.ts';
 import type { StatementBook } from '../consensus/statement-book.ts';
 import type { TimeoutEntry, TimeoutTally } from '../consensus/tally.ts';
-import { validatorIndex } from '../consensus/validators.ts';
+import { tenureEnd, validatorIndex } from '../consensus/validators.ts';
 import type { Catalog } from '../contract/catalog.ts';
 import type { Epoch } from '../execution/block-execution.ts';
 import type { ChainPoint, Execution } from '../execution/execute-block.ts';
@@ -172,6 +172,12 @@ export function inBackground(replica: Replica, work: Promise<unknown>): void {
   void work.finally(() => background.delete(work));
 }
 
+/** Waits by this node's clock. */
+export const pause = ({ ports }: Replica, ms: number): Promise<void> =>
+  new Promise((resolve) => {
+    ports.time.after(ms, resolve);
+  });
+
 /** Resolves when nothing goes on any more: a host that lives for one request ends then. */
 export async function quiet(replica: Replica): Promise<void> {
   while (replica.background.size > 0) await Promise.all(replica.background);
@@ -210,6 +216,10 @@ export function leaderNow({ record, head, pending, epoch }: Replica): string {
   const { leaders } = pending.get(record.highQc.block) ?? head;
   return leaderOf(epoch.set, leaders, currentRound(record));
 }
+
+/** The last round of the tenure that holds the current round: what a timeout is for. */
+export const currentTenureEnd = ({ epoch, record }: Replica): number =>
+  tenureEnd(epoch.set, currentRound(record));
 
 /** The uncommitted blocks from one down to the head, newest first. */
 export function uncommitted(replica: Replica, id: Digest): PendingBlock[] {

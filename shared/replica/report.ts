@@ -15,7 +15,7 @@ import { type Evidence, offenceId } from '../ledger/evidence.ts';
 import { Rejected } from '../ledger/rejection.ts';
 import type { Custody } from '../ports/custody.ts';
 import { submitCustodial } from './custodial.ts';
-import { inBackground, ownIndex, type Replica } from './replica.ts';
+import { inBackground, ownIndex, pause, type Replica } from './replica.ts';
 import { finalStatus, pendingStatus, submit } from './submit.ts';
 
 /** Nodes that wait for each other, at the most. */
@@ -37,7 +37,7 @@ export function reportEvidence(replica: Replica, custody: Custody): void {
 /** Many may notice the same: they take turns, so that one report is the rule. */
 async function reportInTurn(replica: Replica, custody: Custody, evidence: Evidence): Promise<void> {
   const wait = turnOf(replica, evidence) * replica.epoch.parameters.baseTimeoutMs;
-  if (wait > 0) await new Promise<void>((resolve) => replica.ports.time.after(wait, resolve));
+  if (wait > 0) await pause(replica, wait);
   await report(replica, custody, evidence);
 }
 

@@ -22,6 +22,7 @@ import type { StateBatch } from '../ports/state-store.ts';
 import { settleAlarm } from './alarm.ts';
 import type { CheckedAnchor } from './anchor.ts';
 import { readDurable, readEpoch, readRecord } from './durable.ts';
+import { end } from './expire.ts';
 import { decodeHandover } from './handover.ts';
 import { decodeHead, encodeEpoch, encodeHead } from './head.ts';
 import { placeOf } from './history.ts';
@@ -77,7 +78,7 @@ export async function finishSnapshot(
  */
 export async function completeSnapshot(options: ReplicaOptions): Promise<void> {
   const { heads } = options.ports;
-  const epochSet = async (epoch: number) => (await readEpoch(options, epoch)).epoch.set;
+  const epochSet = async (epoch: number) => (await readEpoch(options.ports.state, epoch)).epoch.set;
   const begun = await heads.read('snapshot');
   // Before it is ready, the epoch of the anchor may not be known here by its item.
   if (!begun || !isReady(begun.bytes)) return;
@@ -95,7 +96,7 @@ export async function completeSnapshot(options: ReplicaOptions): Promise<void> {
     const moved = { version: before.version + 1, bytes: encodeHead(head) };
     await swapOrThrow(heads.swap('head', before.version, moved));
   }
-  const { start } = await readEpoch(options, header.epoch);
+  const { start } = await readEpoch(options.ports.state, header.epoch);
   const record = adopt(await readRecord(options, anchor, header.epoch, start), qc, null);
   const next: SafetyRecord = { ...record, version: record.version + 1 };
   const safety = { version: next.version, bytes: encodeRecord(next) };
@@ -257,15 +258,11 @@ async function restart(replica: Replica): Promise<void> {
  */
 async function letGo(replica: Replica): Promise<void> {
   const { time } = replica.head.header;
+  const gone: TransactionStatus[] = [];
   for (const { id, body } of [...replica.mempool]) {
     const place = await placeOf(replica, id);
-    if (!place && body.notAfter >= time) continue;
-    replica.mempool.remove(id);
-    replica.outbox.delete(id);
-    const status: TransactionStatus = { id, status: 'not-retained', ...place };
-    for (const waiter of replica.waiters.get(id) ?? []) waiter(status);
-    replica.waiters.delete(id);
-    await replica.ports.mempool.remove([id]);
+    if (place || body.notAfter < time) gone.push({ id, status: 'not-retained', ...place });
   }
+  end(replica, gone);
   settleAlarm(replica, false);
 }

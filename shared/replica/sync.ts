@@ -7,7 +7,7 @@
 import type { Reply } from '../consensus/message.ts';
 import { LIMITS } from '../ledger/limits.ts';
 import { takeSteps } from './catch-up.ts';
-import { inBackground, type Replica } from './replica.ts';
+import { inBackground, pause, type Replica } from './replica.ts';
 import { takeSnapshot } from './snapshot.ts';
 import { askSource, Sources } from './sources.ts';
 
@@ -66,11 +66,6 @@ async function sync(replica: Replica, sources: Sources): Promise<void> {
 /** Whether a member said that it is ahead, true or not. */
 const isBehind = ({ heights, head }: Replica): boolean =>
   [...heights.values()].some((height) => height > head.header.height!);
-
-const pause = (replica: Replica, ms: number): Promise<void> =>
-  new Promise((resolve) => {
-    replica.ports.time.after(ms, resolve);
-  });
 
 /** More blocks behind than this, a snapshot is taken. */
 export const snapshotThreshold = (replica: Replica): number =>

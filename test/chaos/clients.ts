@@ -10,9 +10,9 @@ import type { KeyRing } from '../../node/local-layout.ts';
 import type { Digest } from '../../shared/bytes/digest.ts';
 import { Rejected } from '../../shared/ledger/rejection.ts';
 import { parseTransaction } from '../../shared/ledger/transaction.ts';
+import type { Random } from '../support/random.ts';
 import { BASE, type Consortium, IDENTITY, MEMBERS } from './consortium.ts';
 import { type Call, clock, type History, type Place, sleep } from './history.ts';
-import type { Random } from './random.ts';
 import type { Input, Output } from './register-contract.ts';
 
 /** A client asks this long what became of a call, then counts it as unknown. */

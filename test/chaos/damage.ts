@@ -1,7 +1,7 @@
 /** Damages the store of a node that is stopped. */
 import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import type { Random } from './random.ts';
+import type { Random } from '../support/random.ts';
 
 const PAGE_BYTES = 4096;
 /** The two pages that LMDB begins a file with, and where each says what it is. */

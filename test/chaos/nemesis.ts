@@ -4,11 +4,11 @@
  */
 import { cpSync, renameSync, rmSync } from 'node:fs';
 import { DEFAULT_PARAMETERS } from '../../shared/ledger/limits.ts';
+import type { Random } from '../support/random.ts';
 import { type Consortium, MEMBERS, PAIRS } from './consortium.ts';
 import { DAMAGES, LOSSES } from './damage.ts';
 import { type Action, clock, type History, sleep } from './history.ts';
 import type { Trouble } from './proxy.ts';
-import type { Random } from './random.ts';
 
 /** After a fault is over, nodes that are behind get nearer within this time, or the run has failed. */
 const LEVEL_MS = 40_000;

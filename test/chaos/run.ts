@@ -2,13 +2,13 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { Random } from '../support/random.ts';
 import { runClient } from './clients.ts';
 import { Consortium, MEMBERS } from './consortium.ts';
 import { type GapFigures, gapOf, gapsByKind, latencies } from './figures.ts';
 import { NodeReader } from './final-history.ts';
 import { clock, History, sleep } from './history.ts';
 import { runNemesis } from './nemesis.ts';
-import { Random } from './random.ts';
 import { type Reckoning, reckon } from './reckoning.ts';
 import { runPager, runPoller, runReplays, runSubscriber } from './subscribers.ts';
 

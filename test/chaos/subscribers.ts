@@ -4,9 +4,9 @@
  * pages of blocks, each page from another node.
  */
 import { Agent, request } from 'undici';
+import type { Random } from '../support/random.ts';
 import { BASE, type Consortium, MEMBERS } from './consortium.ts';
 import { type History, type SeenBlock, type SeenEvent, sleep } from './history.ts';
-import type { Random } from './random.ts';
 
 export interface SubscriberOptions {
   readonly consortium: Consortium;

@@ -14,7 +14,7 @@ import {
 } from '../../shared/consensus/message.ts';
 import { currentRound } from '../../shared/consensus/safety.ts';
 import { VoteTally } from '../../shared/consensus/tally.ts';
-import { startQc, tenureEnd } from '../../shared/consensus/validators.ts';
+import { startQc, tenureEnd, type VerifiedTc } from '../../shared/consensus/validators.ts';
 import type { ChainPoint } from '../../shared/execution/execute-block.ts';
 import { type Block, blockId, encodeBlock } from '../../shared/ledger/block.ts';
 import {
@@ -91,7 +91,7 @@ export async function fork(attacker: Attacker, away: ChainPoint): Promise<number
   const others = otherValidators(replica);
   const victim = scheduler.pick(others);
   const round = currentRound(record);
-  const real = record.highTc?.round === round - 1 ? record.highTc : null;
+  const real = timeoutsBefore(record, round);
   if (!real) await tell(attacker, victim, standingOf(replica));
   const tc = real ?? (scheduler.chance(0.5) ? forgedTimeouts(attacker, parent) : null);
   const targets = others.filter((member) => real !== null || member !== victim);
@@ -109,19 +109,15 @@ export async function fork(attacker: Attacker, away: ChainPoint): Promise<number
  */
 export async function split(attacker: Attacker): Promise<number> {
   const { replica, scheduler } = attacker;
-  const { highQc, highTc } = replica.record;
-  const parent = replica.pending.get(highQc.block);
-  if (!parent || parent.next) return 0;
-  const round = currentRound(replica.record);
-  const tc = highTc?.round === round - 1 ? highTc : null;
+  const here = newest(replica);
+  if (!here) return 0;
   const others = otherValidators(replica);
   const first = others.filter(() => scheduler.chance(0.5));
   const second = others.filter((member) => !first.includes(member));
   const view = (): Replica => ({ ...replica, pending: new Map(replica.pending) });
-  const from = { parent, qc: highQc, tc };
   const [a, b] = await Promise.all([
-    extend(attacker, { ...from, view: view() }, round, first),
-    extend(attacker, { ...from, view: view(), laterMs: 1 }, round, second),
+    extend(attacker, { ...here, view: view() }, here.round, first),
+    extend(attacker, { ...here, view: view(), laterMs: 1 }, here.round, second),
   ]);
   return a + b;
 }
@@ -129,18 +125,27 @@ export async function split(attacker: Attacker): Promise<number> {
 /** Asks everybody for votes on a chain with one thing wrong: time, state root, or what is on the ledger already. */
 export async function push(attacker: Attacker): Promise<number> {
   const { replica, scheduler } = attacker;
-  const { highQc, highTc } = replica.record;
-  const parent = replica.pending.get(highQc.block);
-  if (!parent || parent.next) return 0;
-  const round = currentRound(replica.record);
-  const tc = highTc?.round === round - 1 ? highTc : null;
+  const here = newest(replica);
+  if (!here) return 0;
   const again = (await committed(replica)).slice(0, 2);
   const forgetful = withoutMemory(replica);
   const wrong = scheduler.pick([{ laterMs: 30_000 }, { badRoot: true }, { again }]);
   const view = 'again' in wrong ? forgetful : { ...replica, pending: new Map(replica.pending) };
-  const from = { view, parent, qc: highQc, tc, ...wrong };
-  return extend(attacker, from, round, otherValidators(replica));
+  return extend(attacker, { ...here, view, ...wrong }, here.round, otherValidators(replica));
 }
+
+/** Where a correct leader's next block would stand; undefined where there is nothing uncommitted to extend. */
+function newest({ record, pending }: Replica) {
+  const { highQc: qc } = record;
+  const parent = pending.get(qc.block);
+  if (!parent || parent.next) return undefined;
+  const round = currentRound(record);
+  return { parent, qc, tc: timeoutsBefore(record, round), round };
+}
+
+/** The timeout certificate that led to a round, if one did. */
+const timeoutsBefore = ({ highTc }: Replica['record'], round: number): VerifiedTc | null =>
+  highTc?.round === round - 1 ? highTc : null;
 
 interface Fork {
   readonly view: Replica;

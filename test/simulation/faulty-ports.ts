@@ -91,7 +91,7 @@ export function faultyPorts(
       write: (batch) =>
         call(
           () => state.write(batch),
-          () => state.write(partOf(batch, scheduler.random())),
+          () => state.write(partOf(batch, scheduler.next())),
         ),
       get: (keys, at) => call(() => state.get(keys, at)),
       scan: (range, at) => call(() => state.scan(range, at)),

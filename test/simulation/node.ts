@@ -31,7 +31,6 @@ export interface NodeOptions {
   /** Whether it takes a snapshot as soon as it is more than a block behind. */
   readonly snapshots: boolean;
   readonly committed: (replica: Replica) => void;
-  readonly failed: (error: Error) => void;
   readonly log: (label: string, event: string, fields?: unknown) => void;
   /** What this node makes of what it sends, where it is hostile. */
   readonly tamper?: Tamper;

@@ -2,45 +2,24 @@
  * Virtual time: events run in the order of (time, order of asking), and between two of them everything
  * that is only waiting for promises runs to its end. A run is a function of its seed.
  */
+import { Random } from '../support/random.ts';
+
 interface Event {
   readonly at: number;
   readonly order: number;
   run: (() => void) | null;
 }
 
-export class Scheduler {
+export class Scheduler extends Random {
   now: number;
   /** A binary heap: the earliest event first. */
   readonly #heap: Event[] = [];
   #waiting = 0;
   #order = 0;
-  #random: number;
 
   constructor(seed: number, start: number) {
-    this.#random = seed >>> 0;
+    super(seed);
     this.now = start;
-  }
-
-  /** Mulberry32: a number in [0, 1). */
-  random(): number {
-    this.#random = (this.#random + 0x6d2b79f5) >>> 0;
-    let t = this.#random;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  }
-
-  chance(probability: number): boolean {
-    // No draw where nothing can happen: a quiet fault does not move the others of a seed.
-    return probability > 0 && this.random() < probability;
-  }
-
-  between(low: number, high: number): number {
-    return low + Math.floor(this.random() * (high - low + 1));
-  }
-
-  pick<T>(items: readonly T[]): T {
-    return items[Math.floor(this.random() * items.length)]!;
   }
 
   /** Runs something after a delay; answers how to cancel it. */

@@ -1,4 +1,4 @@
-/** Seeded choices (Mulberry32): what the nemesis and the clients do is a function of the seed, when they do it is not. */
+/** Seeded choices (Mulberry32): the same seed gives the same ones. */
 export class Random {
   #state: number;
 
@@ -16,7 +16,8 @@ export class Random {
   }
 
   chance(probability: number): boolean {
-    return this.next() < probability;
+    // No draw where nothing can happen: a quiet fault does not move the others of a seed.
+    return probability > 0 && this.next() < probability;
   }
 
   /** An integer of low to high, both included. */
