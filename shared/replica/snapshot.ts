@@ -11,6 +11,7 @@ import { TreeWalk, type WalkBatch } from '../execution/tree-walk.ts';
 import { LIMITS } from '../ledger/limits.ts';
 import { type CheckedAnchor, checkAnchor, decodeAnchor } from './anchor.ts';
 import { checkHandover, decodeHandover, encodeHandover, type Handover } from './handover.ts';
+import { decodeEpoch } from './head.ts';
 import { itemName } from './items.ts';
 import type { Replica } from './replica.ts';
 import { finishSnapshot, mayMoveTo } from './snapshot-finish.ts';
@@ -70,12 +71,15 @@ async function resumable(replica: Replica): Promise<SnapshotProgress | undefined
   return undefined;
 }
 
-/** The validators of an epoch that this node was shown a chain of hand-overs to. */
+/** The validators of an epoch that this node was in, or was shown a chain of hand-overs to. */
 async function validatorsOf(replica: Replica, epoch: number): Promise<ValidatorSet | undefined> {
   const { set } = replica.epoch;
   if (epoch === set.epoch) return set;
-  const [bytes] = await replica.ports.state.items([itemName.handover(epoch)]);
-  return bytes && decodeHandover(bytes, replica.ledger).set;
+  const names = [itemName.handover(epoch), itemName.epoch(epoch)];
+  const [shown, own] = await replica.ports.state.items(names);
+  if (shown) return decodeHandover(shown, replica.ledger).set;
+  // Of an epoch to come a torn write may have left what never became final.
+  return own && epoch < set.epoch ? decodeEpoch(own).epoch.set : undefined;
 }
 
 /** The highest anchor from this height on that a member can show and that checks. */
