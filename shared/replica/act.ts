@@ -51,22 +51,29 @@ export async function saveNews(replica: Replica): Promise<void> {
   if (replica.record !== replica.durableRecord) await save(replica, replica.record);
 }
 
-/** Signs what the stored record says was signed so far. An attestation binds to nothing, so nothing is saved. */
+/** Signs what the stored record says was signed so far; not under the lock. An attestation binds to nothing. */
 export async function attest(
   replica: Replica,
   asker: Asker,
 ): Promise<Attestation | { readonly refuse: string }> {
-  const { heads, signer } = replica.ports;
-  // Another invocation of this node may have signed since this one last read.
-  const stored = await heads.read('safety');
-  const known = stored && decodeRecord(stored.bytes);
-  // An epoch that the stored record has not entered yet is one that nothing was signed in.
-  const record = known && known.epoch >= replica.record.epoch ? known : replica.record;
+  let record = await storedRecord(replica);
+  if (record.epoch < replica.record.epoch) {
+    // Entering an epoch is saved with the first statement in it, and this is one.
+    await replica.lock.run(() => save(replica, replica.record));
+    record = await storedRecord(replica);
+  }
   const says = decideAttestation(record);
   if ('refuse' in says) return says;
   const { key } = replica.epoch.set.validators[ownIndex(replica)]!;
-  const signature = await signer.sign(attestationDigest(replica.ledger, asker, says), key);
-  return { ...says, signature };
+  const digest = attestationDigest(replica.ledger, asker, says);
+  return { ...says, signature: await replica.ports.signer.sign(digest, key) };
+}
+
+/** The record as it is stored: another invocation of this node may have signed since this one last read. */
+async function storedRecord({ ports }: Replica): Promise<SafetyRecord> {
+  const stored = await ports.heads.read('safety');
+  if (!stored) throw new Error('the safety record has disappeared from its store');
+  return decodeRecord(stored.bytes);
 }
 
 /** Replaces the stored record; answers false, with the newer record read, where it was another's turn. */
@@ -80,10 +87,8 @@ export async function save(replica: Replica, next: SafetyRecord): Promise<boolea
     replica.durableRecord = saved;
     return true;
   }
-  const stored = await heads.read('safety');
-  if (!stored) throw new Error('the safety record has disappeared from its store');
   const known = replica.record;
-  const newer = adopt(decodeRecord(stored.bytes), known.highQc, known.highTc);
+  const newer = adopt(await storedRecord(replica), known.highQc, known.highTc);
   // A block that only the other invocation has is as much as a newer head.
   if (newer.epoch !== known.epoch || !pointOf(replica, newer.highQc.block)) {
     throw new Superseded(replica);

@@ -4,7 +4,7 @@
  * out. An idle node has no alarm.
  */
 import type { Digest } from '../bytes/digest.ts';
-import { decideTimeout } from '../consensus/safety.ts';
+import { currentRound, decideTimeout } from '../consensus/safety.ts';
 import type { TimeoutEntry } from '../consensus/tally.ts';
 import { LIMITS } from '../ledger/limits.ts';
 import type { Waited } from '../ports/time.ts';
@@ -18,13 +18,26 @@ import {
   otherValidators,
   ownIndex,
   type Replica,
+  uncertifiedBlocks,
 } from './replica.ts';
+import { takeBack } from './take-back.ts';
 import { askAll } from './tell.ts';
 
 const hasWork = (replica: Replica): boolean => {
-  if (replica.mempool.hasLive(hopelessBefore(replica)) || isAsking(replica)) return true;
-  for (const block of replica.pending.values()) {
-    if (block.ids.size > 0 || block.next !== null) return true;
+  const { mempool, pending, record } = replica;
+  const before = hopelessBefore(replica);
+  if (mempool.hasLive(before) || isAsking(replica)) return true;
+  const uncertified = new Set(uncertifiedBlocks(replica));
+  for (const block of pending.values()) {
+    if (!uncertified.has(block)) {
+      if (block.ids.size > 0 || block.next !== null) return true;
+      continue;
+    }
+    // One whose round has passed is not waited for: what stood in it is in the mempool again.
+    const isNow = block.header.round >= currentRound(record);
+    if (isNow && block.execution?.transactions.some(({ body }) => body.notAfter >= before)) {
+      return true;
+    }
   }
   return false;
 };
@@ -94,6 +107,7 @@ export async function ring(replica: Replica, waited?: Waited): Promise<void> {
   else replica.rings++;
   arm(replica);
   try {
+    await replica.lock.run(() => takeBack(replica));
     // Told at every ring: whoever did not hear it before would never join in timing the leader out.
     await Promise.all([
       askAndTell(replica),

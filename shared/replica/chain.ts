@@ -28,6 +28,7 @@ import { restartWait } from './alarm.ts';
 import { commit } from './commit.ts';
 import { execute } from './execute.ts';
 import { type PendingBlock, pointOf, type Replica } from './replica.ts';
+import { takeBack } from './take-back.ts';
 
 /** Why a block was not inserted. `unknown-parent`: catch up, then try again. */
 export class Refused {
@@ -204,7 +205,10 @@ export async function adoptCertificates(
   if (replica.record === before) return;
   replica.timeouts.forgetBefore(currentRound(replica.record));
   replica.book.advance(currentRound(replica.record));
-  if (replica.record.highTc !== before.highTc) restartWait(replica);
+  if (replica.record.highTc !== before.highTc) {
+    await takeBack(replica);
+    restartWait(replica);
+  }
   if (replica.record.highQc !== before.highQc && !replica.deferCommits)
     await commitHighest(replica);
   for (const listener of [...replica.advanceListeners]) listener();

@@ -15,7 +15,6 @@ import { encodeHeader } from '../ledger/block.ts';
 import { encodeQc } from '../ledger/certificate.ts';
 import type { Transaction } from '../ledger/transaction.ts';
 import type { StateBatch } from '../ports/state-store.ts';
-import { save } from './act.ts';
 import { settleAlarm } from './alarm.ts';
 import { expire, release } from './expire.ts';
 import { encodeHandover, type Finality } from './handover.ts';
@@ -23,6 +22,7 @@ import { decodeHead, encodeEpoch, encodeHead } from './head.ts';
 import { itemName } from './items.ts';
 import { type PendingBlock, type Replica, Superseded, uncommitted } from './replica.ts';
 import { applyRetention } from './retention.ts';
+import { putBack } from './take-back.ts';
 import { openBook } from './witness.ts';
 
 /**
@@ -47,9 +47,10 @@ export async function commit(
   const newest = final.at(-1)!;
   const { id, header, tree, history, next, leaders } = newest;
   await moveHead(replica, { id, header, tree, history, next, leaders });
+  // From here to the end nothing may fail: a head that moved with half of what goes with it would stay so.
   for (const block of final) settle(replica, block);
-  if (newest.next) await startEpoch(replica, newest);
-  await prune(replica);
+  if (newest.next) startEpoch(replica, newest);
+  await putBack(replica, prune(replica));
   for (const block of final) {
     for (const listener of replica.commitListeners) listener(block.header.height!);
   }
@@ -137,12 +138,13 @@ function settle(replica: Replica, block: PendingBlock): void {
   );
 }
 
-/** The final last block of an epoch names the next validators; rounds restart. */
-async function startEpoch(replica: Replica, last: ChainPoint): Promise<void> {
+/**
+ * The final last block of an epoch names the next validators; rounds restart. The record is not saved
+ * by itself: the first statement of the epoch carries it, and until then the head says as much.
+ */
+function startEpoch(replica: Replica, last: ChainPoint): void {
   const { epoch } = last.next!.set;
-  while (replica.record.epoch < epoch) {
-    if (await save(replica, enterEpoch(replica.record, epoch, last.id, last.header.round))) break;
-  }
+  replica.record = enterEpoch(replica.record, epoch, last.id, last.header.round);
   replica.epoch = last.next!;
   replica.epochStart = last.id;
   replica.timeouts = new TimeoutTally(replica.epoch.set);
@@ -151,8 +153,8 @@ async function startEpoch(replica: Replica, last: ChainPoint): Promise<void> {
   replica.log('epoch-started', { epoch, validators: replica.epoch.set.validators.length });
 }
 
-/** Drops blocks that don't descend from the head; what of them is not final goes back to the mempool. */
-async function prune(replica: Replica): Promise<void> {
+/** Drops blocks that don't descend from the head, and answers the transactions that stood in them. */
+function prune(replica: Replica): Transaction[] {
   const kept = new Map<Digest, PendingBlock>();
   const abandoned: Transaction[] = [];
   // Parents are inserted before their children, and a Map keeps the order of insertion.
@@ -166,8 +168,5 @@ async function prune(replica: Replica): Promise<void> {
     abandoned.push(...(block.execution?.transactions ?? []));
   }
   replica.pending = kept;
-  for (const transaction of abandoned) {
-    // One that became final before this node's last start is known to the store only.
-    if (!(await replica.final.isKnown(transaction.id))) replica.mempool.add(transaction);
-  }
+  return abandoned;
 }

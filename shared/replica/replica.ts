@@ -233,6 +233,15 @@ export function uncommitted(replica: Replica, id: Digest): PendingBlock[] {
   return chain;
 }
 
+/** Executed blocks that this node knows of no certificate for, its own or a descendant's. */
+export function uncertifiedBlocks({ pending, record }: Replica): PendingBlock[] {
+  const certified = new Set<Digest>();
+  for (let at = pending.get(record.highQc.block); at; at = pending.get(at.header.parent)) {
+    certified.add(at.id);
+  }
+  return [...pending.values()].filter(({ id }) => !certified.has(id));
+}
+
 /** Whether a chain that ends in this block has something in it that still needs a commit. */
 export const needsCommit = (replica: Replica, id: Digest): boolean =>
   uncommitted(replica, id).some((block) => block.ids.size > 0 || block.next !== null);

@@ -41,7 +41,9 @@ export class Memory {
     this.#points.set(replica.head.id, replica.head);
     for (const [id, block] of replica.pending) {
       this.#points.set(id, block);
-      this.#certificates.set(block.header.parent, block.block.qc);
+      const { qc } = block.block;
+      // Where an epoch starts its first block has a certificate without signatures; the old one stays.
+      if (qc.round > 0) this.#certificates.set(qc.block, qc);
     }
   }
 
@@ -84,15 +86,22 @@ export async function fork(attacker: Attacker, away: ChainPoint): Promise<number
   const { epochStart, record } = replica;
   const { set } = replica.epoch;
   const parent = memory.point(away.header.parent);
-  if (!parent || away.header.epoch !== set.epoch || parent.next) return 0;
-  const start = parent.id === epochStart ? startQc(set.epoch, epochStart) : undefined;
-  const qc = memory.certificate(parent.id) ?? start;
-  if (!qc || qc.epoch !== set.epoch) return 0;
+  if (!parent || away.header.epoch !== set.epoch) return 0;
+  const isStart = parent.id === epochStart;
+  const qc = isStart ? startQc(set.epoch, epochStart) : memory.certificate(parent.id);
+  if (!qc || (parent.next && !isStart)) return 0;
   const others = otherValidators(replica);
   const victim = scheduler.pick(others);
   const round = currentRound(record);
   const real = timeoutsBefore(record, round);
   if (!real) await tell(attacker, victim, standingOf(replica));
+  const old = isStart ? memory.certificate(epochStart) : undefined;
+  if (old && old.epoch < set.epoch && scheduler.chance(0.7)) {
+    // Where it counted, the others would go on from there as if nothing had been certified since.
+    const standing = { ...standingOf(replica), qc: old };
+    for (const member of others) if (member !== victim) await tell(attacker, member, standing);
+    return 0;
+  }
   const tc = real ?? (scheduler.chance(0.5) ? forgedTimeouts(attacker, parent) : null);
   const targets = others.filter((member) => real !== null || member !== victim);
   return extend(

@@ -110,6 +110,13 @@ export class Cluster {
     this.violation ??= error;
   }
 
+  /** A correct member is gone for good: nothing is asked of it at the end. */
+  lose(node: SimulatedNode): void {
+    this.counts.lost = (this.counts.lost ?? 0) + 1;
+    this.correct.splice(this.correct.indexOf(node), 1);
+    node.lose();
+  }
+
   /** Messages of hostile members that nobody asked for. */
   async stir(): Promise<void> {
     for (const [node, hostile] of this.#hostile) {

@@ -138,15 +138,17 @@ export function forgeTc(replica: Replica, sign: Sign, round: number): TimeoutCer
 const otherMember = (replica: Replica): string =>
   replica.epoch.set.validators.find(({ member }) => member !== replica.member)!.member;
 
-/** Transactions that are on the ledger, or in a block on the way to it. */
+/** Transactions that are on the ledger, or in a block on the way to it, the newest first. */
 export async function committed(replica: Replica): Promise<Transaction[]> {
-  const height = replica.head.header.height!;
-  const bytes = height > 0 ? (await finalBlock(replica, height)).transactions : [];
-  const final = bytes.map((item) => decodeTransaction(item) as Transaction);
-  const pending = [...replica.pending.values()].flatMap(
-    ({ execution }) => execution?.transactions ?? [],
-  );
-  return [...pending, ...final];
+  const found = [...replica.pending.values()].flatMap(({ execution }) => [
+    ...(execution?.transactions ?? []),
+  ]);
+  // Most final blocks are empty: they only made those before them final.
+  for (let height = replica.head.header.height!; height > 0 && found.length < 3; height--) {
+    const { transactions } = await finalBlock(replica, height);
+    found.push(...transactions.map((item) => decodeTransaction(item) as Transaction));
+  }
+  return found;
 }
 
 /** The same replica, but what it executes does not know what is on the ledger. */

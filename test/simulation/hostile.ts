@@ -34,6 +34,7 @@ const TRICKS = [
   'withheld-vote',
   'vote-for-anything',
   'stale-standing',
+  'old-epoch',
   'forged-certificate',
   'forged-block',
   'lying-timeout',
@@ -69,7 +70,7 @@ export class Hostile {
     // Some do nothing but try to fork the ledger, some a little of everything.
     const isForker = scheduler.chance(0.5);
     this.#tricks = new Set(
-      isForker ? ['fork', 'split'] : TRICKS.filter(() => scheduler.chance(0.4)),
+      isForker ? ['fork', 'split', 'old-epoch'] : TRICKS.filter(() => scheduler.chance(0.4)),
     );
     this.#forgeries = FORGERIES.filter(() => scheduler.chance(0.6));
     this.#deaf = new Set(members.filter(() => scheduler.chance(0.3)));
@@ -186,6 +187,12 @@ export class Hostile {
       const { epoch } = replica.epoch.set;
       const old = { ...standing, epoch, qc: startQc(epoch, replica.epochStart), tc: null };
       return { ...message, standing: old };
+    }
+    const old = this.#memory.certificate(replica.epochStart);
+    const isOver = old && old.epoch < replica.epoch.set.epoch;
+    // The block that the epoch starts from was certified in a later round than those that follow it here.
+    if (isOver && replica.record.highQc.block !== replica.epochStart && this.#plays('old-epoch')) {
+      return { ...message, standing: { ...standing, qc: old } };
     }
     if (!this.#plays('forged-certificate')) return message;
     const round = currentRound(replica.record);

@@ -1,6 +1,7 @@
 /**
  * `node test/simulation/hunt-one.ts NAME SEEDS` looks for one deliberate bug, which it loads into its own
- * process, and prints a JSON line: how many seeds it took, and what was violated.
+ * process, and prints a JSON line for each seed as it begins, and one at the end: how many it took, and
+ * what was violated.
  */
 import { BUGS, NO_BUG } from './bugs.ts';
 import { loadWith } from './patches.ts';
@@ -25,13 +26,19 @@ process.stdout.write(`${JSON.stringify(await hunt())}\n`);
 /** Every other seed has an attacker: that a rule is missing shows when somebody breaks it. */
 async function hunt(): Promise<{ bug: string; seeds: number | null; found: string | null }> {
   for (let seed = 1; seed <= Number(seeds); seed++) {
+    process.stdout.write(`${JSON.stringify({ seed })}\n`);
     const replicas = SIZES[seed % SIZES.length]!;
     const cast = { ...castOf(seed, replicas), hostile: faultsTolerated(replicas), twins: 0 };
-    // In a calm network an attack gets further.
-    const calm = { ...NO_FAULTS, isolate: 0.5 };
-    const attacked = seed % 3 === 0 ? { cast, faults: calm } : { cast };
+    // In a calm network an attack gets further; where nobody is hostile a member may lose its store.
+    const calm = { cast, faults: { ...NO_FAULTS, isolate: 0.5 } };
+    const allCorrect = {
+      cast: { ...cast, hostile: 0 },
+      loss: seed % 8 === 3 ? 'lost' : 'restore',
+    } as const;
+    const attacked = seed % 3 === 0 ? calm : { cast };
+    const plans = [{ ...calm, newEpoch: true }, attacked, {}, allCorrect];
     try {
-      await simulate(seed, replicas, seed % 4 < 2 ? attacked : {});
+      await simulate(seed, replicas, plans[seed % plans.length]);
     } catch (error) {
       return { bug: name!, seeds: seed, found: (error as Error).message.split('\n')[0]! };
     }

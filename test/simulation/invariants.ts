@@ -43,7 +43,7 @@ export class NodeWatch implements Watch {
   readonly #durable = new Set<string>();
   readonly #votes = new Map<string, string>();
   readonly #timedOut = new Map<number, number>();
-
+  #onceSigned = (): void => {};
   readonly #isAttestation: (digest: Uint8Array, record: SafetyRecord) => boolean;
 
   constructor(
@@ -54,6 +54,11 @@ export class NodeWatch implements Watch {
     this.#label = label;
     this.#failed = failed;
     this.#isAttestation = isAttestation;
+  }
+
+  /** Calls when this node signs the next time. */
+  onceSigned(call: () => void): void {
+    this.#onceSigned = call;
   }
 
   /** The highest round that this node voted in, over all epochs. */
@@ -82,6 +87,9 @@ export class NodeWatch implements Watch {
 
   /** I4: a signature exists only for a statement that is durable; an attestation says what is. */
   signed(digest: Uint8Array): void {
+    const next = this.#onceSigned;
+    this.#onceSigned = () => {};
+    next();
     this.#check(() => {
       if (this.#durable.has(toHex(digest))) return;
       assert.ok(

@@ -58,6 +58,7 @@ export class SimulatedNode implements Endpoint {
   #isMarked = true;
   #clockOffset = 0;
   crashes = 0;
+  isLost = false;
 
   constructor(options: NodeOptions) {
     this.#options = options;
@@ -84,6 +85,7 @@ export class SimulatedNode implements Endpoint {
 
   /** Starts a process from what its store holds, and asks what it missed. */
   start(): void {
+    if (this.isLost) return;
     const life = this.#newLife();
     this.#open(life).then(
       (replica) => {
@@ -117,8 +119,21 @@ export class SimulatedNode implements Endpoint {
     this.#options.log(this.label, 'restored');
   }
 
+  /** Calls when this node signs the next time. */
+  onceSigned(call: () => void): void {
+    this.#options.watch.onceSigned(call);
+  }
+
   get wasRestored(): boolean {
     return this.store !== this.label;
+  }
+
+  /** Its machine burns: it never comes back. */
+  lose(): void {
+    this.isLost = true;
+    this.crash();
+    this.#durableAlarm?.cancel();
+    this.#durableAlarm = undefined;
   }
 
   /** Ends all that runs of this node; a process comes back after a while. */
@@ -161,6 +176,7 @@ export class SimulatedNode implements Endpoint {
 
   /** One input: on the process's replica, or on one that is opened for it and ends with its work. */
   async #run<T>(input: (replica: Replica) => Promise<T>): Promise<T> {
+    if (this.isLost) throw new Error(`${this.label} is down`);
     if (this.#options.host === 'process') {
       const { replica } = this;
       if (!replica) throw new Error(`${this.label} is down`);

@@ -86,42 +86,64 @@ export function scheduleClocks(cluster: Cluster): void {
   }
 }
 
+export type Loss = 'restore' | 'lost';
+
 /**
- * A node's store is replaced by an older copy: at the most one, and only where enough others remember
- * and answer (one validator alone can't be told what it forgot).
+ * The worst for a correct member, one at the most and within f: its store is replaced by an older copy,
+ * where enough others remember and answer (one validator alone can't be told what it forgot), or it is
+ * gone for good. `surely` where the seed does not say it.
  */
-export function scheduleRestore(cluster: Cluster): void {
+export function scheduleLoss(cluster: Cluster, surely: Loss | undefined): void {
   const { scheduler, members, correct, counts } = cluster;
   const n = members.length;
   const faulty = n - correct.length;
-  if (!scheduler.chance(0.25) || n < 4) return;
-  if (faulty + 1 > faultsTolerated(n) || correct.length - 1 < attestationsNeeded(n)) return;
+  const loss = surely ?? scheduler.pick(['restore', 'lost', ...Array(4).fill(null)] as const);
+  if (!loss || faulty + 1 > faultsTolerated(n)) return;
   const node = scheduler.pick(correct);
   const copied = scheduler.between(0, BAD_MS / 2);
-  scheduler.after(copied, () => node.backUp());
-  scheduler.after(scheduler.between(copied, BAD_MS), () => {
+  const happens = scheduler.between(copied, BAD_MS);
+  // The worst moment is right after it signed: what it says is on its way, and everybody in that round.
+  const whenSigned = (then: () => void): void => {
+    const soon = (): void => void scheduler.after(scheduler.between(0, 5), then);
+    scheduler.after(happens, () => node.onceSigned(soon));
+    scheduler.after(BAD_MS, () => node.onceSigned(() => {}));
+  };
+  if (loss === 'lost') {
+    whenSigned(() => cluster.lose(node));
+    return;
+  }
+  if (correct.length - 1 < attestationsNeeded(n)) return;
+  const restore = (): void => {
     counts.restore = (counts.restore ?? 0) + 1;
     node.restore();
-  });
+  };
+  scheduler.after(copied, () => node.backUp());
+  if (scheduler.chance(0.3)) scheduler.after(happens, restore);
+  else whenSigned(restore);
 }
 
-/** Members decide something in the midst of it, or soon after: other parameters, or who validates. */
-export function scheduleDecisions(cluster: Cluster, submit: SubmitLater): void {
+/**
+ * Members decide something in the midst of it, or soon after: other parameters, or who validates. `early`
+ * where the next epoch has to begin in the bad time.
+ */
+export function scheduleDecisions(cluster: Cluster, submit: SubmitLater, early: boolean): void {
   const { scheduler, members } = cluster;
-  if (!scheduler.chance(0.3)) return;
+  if (!scheduler.chance(0.3) && !early) return;
   const parameters = { ...DEFAULT_PARAMETERS, ...PARAMETERS, tenureRounds: scheduler.pick([1, 3]) };
   const last = members.at(-1)!;
-  const action = scheduler.chance(0.5)
-    ? ({ kind: 'set-parameters', parameters } as const)
-    : ({ kind: 'set-validator', member: last, validator: false } as const);
+  const action =
+    scheduler.chance(0.5) || early
+      ? ({ kind: 'set-parameters', parameters } as const)
+      : ({ kind: 'set-validator', member: last, validator: false } as const);
   if (members.length < 5 && action.kind === 'set-validator') return;
-  const start = scheduler.between(0, BAD_MS / 2);
+  const start = early ? 0 : scheduler.between(0, BAD_MS / 2);
   const [proposal, ...votes] = cluster.decision(action, 60_000);
   submit(start, proposal!.member, proposal!.transaction);
   for (const [index, { member, transaction }] of votes.entries()) {
-    const isSecond = index >= votes.length / 2;
+    const isSecond = index >= votes.length / 2 && !early;
     const from = isSecond ? BAD_MS : start + 200;
-    submit(from + scheduler.between(0, isSecond ? 2000 : 600), member, transaction);
+    const spread = isSecond ? 2000 : 600;
+    submit(from + scheduler.between(0, early ? 100 : spread), member, transaction);
   }
 }
 

@@ -22,15 +22,20 @@ export interface Promised {
   >;
 }
 
+/** Throws where a node still waits for something. */
+export function assertIdle({ correct }: Cluster): void {
+  for (const node of correct) {
+    assert.ok(node.isIdle, `liveness: ${node.label} is idle and has an alarm, or is down`);
+  }
+}
+
 /** Throws where a promise is broken; answers the height of the ledger. */
 export async function reckon(
   cluster: Cluster,
   promised: Promised,
   subscriber: Subscriber,
 ): Promise<number> {
-  for (const node of cluster.correct) {
-    assert.ok(node.isIdle, `liveness: ${node.label} is idle and has an alarm, or is down`);
-  }
+  assertIdle(cluster);
   const replicas = await Promise.all(cluster.correct.map((node) => node.inspect()));
   // The most complete one first: a faulty leader may have left others in the dark.
   replicas.sort((a, b) => b.head.header.height! - a.head.header.height!);
@@ -99,8 +104,8 @@ async function assertPromises(
     assert.equal(places.get(id), at, `I6: ${id} is where it was`);
   }
   for (const [id, { transaction, node }] of accepted) {
-    // What a node held went with its store where that was replaced by an older copy.
-    if (places.has(id) || node.wasRestored) continue;
+    // What a node held went with its store where that is lost, or was replaced by an older copy.
+    if (places.has(id) || node.wasRestored || node.isLost) continue;
     const { body } = transaction;
     const { status } = await statusOf(replica, id);
     const over = body.notAfter < replica.ports.time.now();

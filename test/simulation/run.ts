@@ -8,17 +8,20 @@ import {
   type Cast,
   castOf,
   drawFaults,
+  type Loss,
   scheduleClocks,
   scheduleDecisions,
+  scheduleLoss,
   schedulePartitions,
-  scheduleRestore,
 } from './plan.ts';
-import { type Promised, reckon } from './reckoning.ts';
+import { assertIdle, type Promised, reckon } from './reckoning.ts';
 import { Subscriber } from './subscriber.ts';
 
 /** After the network healed, everything accepted ends within this much virtual time: the liveness bound. */
 export const GOOD_MS = 30_000;
 const LAST_MS = 10_000;
+/** How long nothing goes wrong where members decide on a new epoch at once. */
+const CALM_MS = 500;
 const TRANSACTIONS = 8;
 const COUNTERS = 3;
 
@@ -38,19 +41,25 @@ export interface RunOptions {
   readonly cast?: Cast;
   /** What goes wrong besides, where the seed does not say it. */
   readonly faults?: Faults;
+  /** The next epoch begins in the bad time. */
+  readonly newEpoch?: boolean;
+  /** What happens to a correct member, if the cast allows it. */
+  readonly loss?: Loss;
 }
 
 /** Runs a seed; throws an Error that names what was violated. */
 export async function simulate(
   seed: number,
   replicas: number,
-  { trace, cast = castOf(seed, replicas), faults }: RunOptions = {},
+  options: RunOptions = {},
 ): Promise<RunSummary> {
+  const { trace, cast = castOf(seed, replicas), faults, newEpoch = false, loss } = options;
   const cluster = new Cluster({ seed, replicas, ...cast, ...(trace && { trace }) });
   const { scheduler } = cluster;
   const from = scheduler.now;
   const drawn = drawFaults(cluster);
-  cluster.faults = faults ?? drawn;
+  if (newEpoch) scheduler.after(CALM_MS, () => (cluster.faults = faults ?? drawn));
+  else cluster.faults = faults ?? drawn;
   const promised: Promised = { acknowledged: new Map(), accepted: new Map() };
   const submitLater = (delayMs: number, member: string, transaction: Transaction): void => {
     scheduler.after(delayMs, () => submit(cluster, member, transaction, promised));
@@ -64,14 +73,16 @@ export async function simulate(
   }
   schedulePartitions(cluster);
   scheduleClocks(cluster);
-  scheduleRestore(cluster);
-  scheduleDecisions(cluster, submitLater);
+  scheduleLoss(cluster, loss);
+  scheduleDecisions(cluster, submitLater, newEpoch);
   const subscriber = scheduleSubscriber(cluster);
 
   await scheduler.runUntil(from + BAD_MS);
   cluster.faults = NO_FAULTS;
   cluster.network.heal();
   await scheduler.runUntil(from + BAD_MS + GOOD_MS);
+  if (cluster.violation) throw cluster.violation;
+  assertIdle(cluster);
   // An idle network sends nothing, so who missed the last message learns of it with the next one.
   const [member] = cluster.correct.map((node) => node.member) as [string];
   submit(cluster, member, cluster.raise(member, 'last', 60_000), promised);
