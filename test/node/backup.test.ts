@@ -261,4 +261,15 @@ describe('a node of four', () => {
     assert.match(readFileSync(west.log, 'utf8'), /its data folder was lost or emptied/);
     await untilNeededAndThere();
   });
+
+  it('is needed and there after all nodes were killed at once and its folder was emptied', async () => {
+    await Promise.all(MEMBERS.map((name) => end(name, 'SIGKILL')));
+    rmSync(west.data, { recursive: true });
+    mkdirSync(west.data);
+    writeFileSync(west.log, '');
+    await Promise.all(MEMBERS.map((name) => restartProcess(layout, name)));
+    await payMany(2);
+    assert.match(readFileSync(west.log, 'utf8'), /its data folder was lost or emptied/);
+    await untilNeededAndThere();
+  });
 });
