@@ -247,8 +247,8 @@ class Validators:
     """A validator set, from [[member, x, y], …] in the order of member ids (§5)."""
 
     def __init__(self, epoch, tenure_rounds, entries):
-        self.epoch = whole(epoch)
-        self.encoded = cbor([epoch, whole(tenure_rounds), entries])
+        self.epoch, self.tenure_rounds = whole(epoch), whole(tenure_rounds)
+        self.encoded = cbor([epoch, tenure_rounds, entries])
         self.hash = tagged('validators', self.encoded)
         self.keys = [public_key(unb64(x), unb64(y)) for _, x, y in entries]
         n = len(entries)
@@ -314,33 +314,101 @@ def check_finality(proof, ledger, current):
         require(index < len(current.keys), 'a vote of no validator')
         good = good_signature(current.keys[index], digest, unb64(signature))
         require(good, f'the signature of validator {index} is not good')
-    return chain[0][0]
+    return chain[0]
+
+# --- Hand-overs (§8) ------------------------------------------------------------------------------
+
+def state_value(entry, key, root):
+    """What an entry proves of this key: its value, or None."""
+    named, value, siblings, other = members(entry, 'key', 'value', 'siblings', 'other')
+    require(named == key, f'a proof of another key than {key}')
+    encoded = None if value is None else unb64(value)
+    require(state_proof_root(key, encoded, siblings, other) == root, f'{key} is not in the state')
+    return None if encoded is None else uncbor(encoded)
+
+def key_id(jwk):
+    """RFC 7638."""
+    required = {name: jwk[name] for name in ('crv', 'kty', 'x', 'y')}
+    return b64(sha256(json.dumps(required, separators=(',', ':')).encode('ascii')))
+
+AGREEMENT = ('format', 'ledger', 'epoch', 'height', 'block', 'validators', 'removed', 'reason')
+
+def check_agreement(handover, agreed, ledger, current, genesis):
+    """The next validators, and what a user has to be told: the proof rests on these members' word."""
+    header, block_id = agreed
+    jws, membership, entries = members(handover, 'agreement', 'membership', 'keys')
+    payload, signatures = members(jws, 'payload', 'signatures')
+    form, named, epoch, height, block, chosen, _, reason = members(
+        parse_json(unb64(payload).decode('utf-8')), *AGREEMENT)
+    require(form == 'fuqi-recovery-1' and unhex(named) == ledger, 'not an agreement on this ledger')
+    require(epoch == current.epoch + 1, 'an agreement on another epoch')
+    place = (height, unhex(block))
+    require(place == (header['height'], block_id), 'an agreement on another block')
+
+    root = header['stateRoot']
+    stated = state_value(membership, 'governance/membership/current', root)
+    known = stated['members'] if stated else [member['id'] for member in genesis['members']]
+    keys = {}
+    for entry in listed(entries):
+        identity = entry['key'].removeprefix('identity/key/')
+        record = state_value(entry, f'identity/key/{identity}', root)
+        require(record is not None and key_id(record['jwk']) == identity, 'the record of another key')
+        keys[identity] = record
+    require(len(keys) == len(entries), 'a key that is proven twice')
+    signers = set()
+    for protected, signature in [members(s, 'protected', 'signature') for s in listed(signatures)]:
+        alg, kind, kid = members(parse_json(unb64(protected).decode('utf-8')), 'alg', 'typ', 'kid')
+        require((alg, kind) == ('ES256', 'fuqi-recovery+jws'), 'not a signature for an agreement')
+        record = keys.get(kid)
+        may = record and record['active'] is True and 'admin' in record['roles']
+        require(may and record['member'] in known, 'a signer who is no administrator of a member')
+        key = public_key(unb64(record['jwk']['x']), unb64(record['jwk']['y']))
+        message = f'{protected}.{payload}'.encode('ascii')
+        require(good_signature(key, message, unb64(signature)), 'a signature that is not good')
+        signers.add(record['member'])
+    require(len(signers) >= 2 * len(known) // 3 + 1, 'not enough members agreed')
+
+    chosen = [members(each, 'member', 'nodeKey', 'peerKey') for each in listed(chosen)]
+    chosen.sort(key=lambda each: each[0].encode('utf-16-be'))
+    require(len({member for member, *_ in chosen}) == len(chosen), 'a validator named twice')
+    entries = [[member, key['x'], key['y']] for member, key, _ in chosen]
+    following = Validators(epoch, current.tenure_rounds, entries)
+    told = {'epoch': epoch, 'height': height, 'members': sorted(signers), 'reason': reason}
+    return following, told
 
 def check_anchor(anchor, ledger):
-    """§8 steps 1 to 4: the header of the block that the document is about."""
+    """§8 steps 1 to 4: the header of the block that the document is about, and the agreements."""
     require(isinstance(anchor, dict), 'no anchor')
     names = ('finality', 'genesis', 'handovers', *(['earlier'] if 'earlier' in anchor else []))
     proof, genesis, handovers, *earlier = members(anchor, *names)
     require(tagged('genesis', cbor(genesis)) == ledger, 'the genesis of another ledger')
-    current = genesis_validators(genesis)
+    current, final, agreements = genesis_validators(genesis), None, []
     for handover in listed(handovers):
-        finality, given = members(handover, 'finality', 'validators')
-        final = check_finality(finality, ledger, current)
+        rest = dict(handover)
+        if 'agreement' not in rest or 'finality' in rest:
+            final = check_finality(rest.pop('finality'), ledger, current)
+        if 'agreement' in rest:
+            require(final, 'an agreement on no final block')
+            current, told = check_agreement(rest, final, ledger, current, genesis)
+            agreements.append(told)
+            continue
+        [given] = members(rest, 'validators')
         epoch, tenure_rounds, entries = members(given, 'epoch', 'tenureRounds', 'validators')
         entries = [members(entry, 'member', 'x', 'y') for entry in listed(entries)]
         following = Validators(epoch, tenure_rounds, entries)
-        require(final['nextValidatorsHash'] == following.hash, 'a hand-over to other validators')
+        require(final[0]['nextValidatorsHash'] == following.hash, 'a hand-over to other validators')
         require(following.epoch == current.epoch + 1, 'a hand-over that skips an epoch')
         current = following
-    final = check_finality(proof, ledger, current)
+    final, _ = check_finality(proof, ledger, current)
+    told = {'agreements': agreements} if agreements else {}
     if not earlier:
-        return final
+        return final, told
     text, inclusion = members(earlier[0], 'header', 'inclusion')
     header, block_id = read_header(text, ledger)
     require(included(block_id, inclusion, final['historyRoot']), 'a block that is not in history')
     place = (inclusion['index'], inclusion['size'])
     require(place == (header['height'], final['height']), 'an earlier block at a wrong place')
-    return header
+    return header, told
 
 # --- Receipts and state proofs (§3, §4, §8) -------------------------------------------------------
 
@@ -368,7 +436,7 @@ def check_receipt(document, ledger):
     _, named, transaction, outcome, anchor = members(
         document, 'format', 'ledger', 'transaction', 'result', 'anchor')
     require(unhex(named) == ledger, 'a receipt of another ledger')
-    header = check_anchor(anchor, ledger)
+    header, told = check_anchor(anchor, ledger)
     # §8 step 5. The callers' signatures are under transactionsRoot: a quorum has checked them
     # against the keys in the state, which a receipt does not carry.
     given_id, jws, place = members(transaction, 'id', 'jws', 'inclusion')
@@ -389,18 +457,18 @@ def check_receipt(document, ledger):
     require(same, 'a result at another place than its transaction')
     about, result = read_result(encoded)
     require(about == identity, 'the result of another transaction')
-    return {'height': header['height'], 'transaction': identity.hex(), 'result': result}
+    return {'height': header['height'], 'transaction': identity.hex(), 'result': result, **told}
 
 def check_state_proof(document, ledger):
     _, named, key, value, siblings, other, anchor = members(
         document, 'format', 'ledger', 'key', 'value', 'siblings', 'other', 'anchor')
     require(unhex(named) == ledger, 'a state proof of another ledger')
-    header = check_anchor(anchor, ledger)
+    header, told = check_anchor(anchor, ledger)
     encoded = None if value is None else unb64(value)
     root = state_proof_root(key, encoded, siblings, other)
     require(root == header['stateRoot'], 'a proof of another state')
     decoded = None if encoded is None else uncbor(encoded)
-    return {'height': header['height'], 'present': encoded is not None, 'value': decoded}
+    return {'height': header['height'], 'present': encoded is not None, 'value': decoded, **told}
 
 CHECKS = {'fuqi-receipt-1': check_receipt, 'fuqi-state-1': check_state_proof}
 

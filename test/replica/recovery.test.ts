@@ -1,6 +1,9 @@
 /** More validators are gone than a quorum can spare: the members agree, sign, and the ledger goes on. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { sign } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { afterEach, describe, it } from 'node:test';
 import { jwkThumbprint } from '../../shared/bytes/crypto.ts';
 import { toBase64Url, utf8 } from '../../shared/bytes/text.ts';
@@ -10,6 +13,7 @@ import { verifyStateProof } from '../../shared/proof/verify-state.ts';
 import { applyAgreement, standstillOf } from '../../shared/replica/agreement.ts';
 import { Governed, governedCatalog, outputOf } from '../support/governed.ts';
 import { LocalNetwork, type TestKey, testKey } from '../support/local-network.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 
 let network: LocalNetwork;
@@ -74,6 +78,15 @@ const receiptOf = (
   id: Parameters<ReturnType<LocalNetwork['service']>['receipt']>[0],
 ) => network.service(member).receipt(id);
 
+/** What the independent verifier says of a receipt. */
+function inPython(receipt: unknown) {
+  const program = path.resolve(import.meta.dirname, '../../examples/verify_receipt.py');
+  const file = path.join(temporaryFolder(), 'receipt.json');
+  writeFileSync(file, JSON.stringify(receipt));
+  const { stdout } = spawnSync('python3', [program, file, '--ledger', network.ledger]);
+  return JSON.parse(stdout.toString());
+}
+
 /** A hand-over by agreement as a forger may change it. */
 interface Loose {
   agreement: { payload: string };
@@ -120,6 +133,17 @@ describe('an agreement of the members', () => {
         reason: 'two machines burnt',
       },
     ]);
+    const receipt = copy(await receiptOf('beta', after.id));
+    const told = inPython(receipt);
+    assert.deepEqual([told.verdict, told.agreements], ['VALID', block.recoveries]);
+    const [handover] = receipt.anchor.handovers as Loose[];
+    const payload = JSON.parse(Buffer.from(handover!.agreement.payload, 'base64url').toString());
+    const changed = JSON.stringify({ ...payload, reason: 'another' });
+    handover!.agreement.payload = toBase64Url(utf8(changed));
+    assert.deepEqual(inPython(receipt), {
+      verdict: 'INVALID',
+      reason: 'a signature that is not good',
+    });
     const state = await network.service('beta').state('governance/member/delta', undefined, true);
     assert.ok('proof' in state);
     const proof = verifyStateProof(copy(state.proof), network.ledger);
