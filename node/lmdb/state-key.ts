@@ -30,6 +30,17 @@ export function afterKey(versioned: Uint8Array): Buffer {
   return bytes;
 }
 
+/**
+ * Where the entries of the keys from this text on start. A text with a NUL stands between a key and
+ * all longer ones: `key + NUL` is what a reader goes on from after a key.
+ */
+export function boundOf(text: string): Buffer {
+  const nul = text.indexOf('\0');
+  // A zero byte stands before every key; LMDB has no empty keys.
+  if (text === '' || nul === 0) return Buffer.of(0);
+  return nul < 0 ? Buffer.from(text) : Buffer.from(`${text.slice(0, nul)}\u0001`);
+}
+
 /** Whether two entries are versions of one key. */
 export const sameKey = (a: Uint8Array, b: Uint8Array): boolean =>
   a.length === b.length &&

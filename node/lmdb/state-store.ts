@@ -6,7 +6,15 @@ import { utf8 } from '../../shared/bytes/text.ts';
 import type { StateBatch, StateEntry, StateStore } from '../../shared/ports/state-store.ts';
 import type { Environment } from './environment.ts';
 import { Removals } from './removals.ts';
-import { afterKey, atHeight, heightOf, keyOf, sameKey, versionedKey } from './state-key.ts';
+import {
+  afterKey,
+  atHeight,
+  boundOf,
+  heightOf,
+  keyOf,
+  sameKey,
+  versionedKey,
+} from './state-key.ts';
 
 // The first byte of what is stored says whether the height deleted the value.
 const DELETED = Uint8Array.of(0);
@@ -73,10 +81,9 @@ export function lmdbStateStore(environment: Environment): StateStore {
     },
     async scan({ from, to, limit }, at) {
       await settle(at);
-      const end = utf8(to);
+      const end = boundOf(to);
       const found: StateEntry[] = [];
-      // A zero byte stands before every key; LMDB has no empty keys.
-      let entry = seek(from === '' ? Uint8Array.of(0) : utf8(from));
+      let entry = seek(boundOf(from));
       while (entry && found.length < limit && Buffer.compare(entry.key, end) < 0) {
         if (heightOf(entry.key) > at) {
           // Hot keys have many versions, so the reader jumps over the newer ones.

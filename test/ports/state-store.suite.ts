@@ -94,6 +94,24 @@ export function stateStoreSuite(harness: Harness): void {
     assert.deepEqual(await within('a', 'a'), []);
   });
 
+  test(
+    says('scan goes on after a key, and up to one, where the bound is that key with a NUL'),
+    async () => {
+      const stores = await opened(harness);
+      const keys = ['a', 'a\u0001', 'ab', 'b'];
+      await stores.state.write({
+        height: 1,
+        values: keys.map((key) => [key, utf8(key)] as const),
+        items: [],
+      });
+      const between = async (from: string, to: string) =>
+        (await scan(stores, from, to, 1)).map(([key]) => key);
+      assert.deepEqual(await between('a\0', 'c'), ['a\u0001', 'ab', 'b']);
+      assert.deepEqual(await between('', 'a\0'), ['a']);
+      assert.deepEqual(await between('a', 'ab\0'), ['a', 'a\u0001', 'ab']);
+    },
+  );
+
   test(says('scan answers at most the limit, of live entries at the height'), async () => {
     const stores = await opened(harness);
     await stores.state.write(batch(1, { a: 'a1', b: 'b1', c: 'c1', d: 'd1' }));
