@@ -119,7 +119,10 @@ function endOf({ status, body }: { status: number; body: any }, history: History
     return { kind: 'final', id, place: { height, index }, output: { found: body.got } };
   }
   if (body?.code === 'expired') return { kind: 'expired' };
-  if (status < 500) history.violation(`unexpected answer ${status}: ${JSON.stringify(body)}`);
+  // Whether it stands in a block that this node has not seen is not known yet: the same is sent again.
+  const isLate = status === 409 && body?.code === 'late';
+  if (status < 500 && !isLate)
+    history.violation(`unexpected answer ${status}: ${JSON.stringify(body)}`);
   history.count(`answer-${status}`);
   return { kind: 'again' };
 }

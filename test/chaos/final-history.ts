@@ -23,6 +23,8 @@ export class NodeReader {
   readonly #url: string;
   readonly #ledger: Digest;
   readonly member: string;
+  /** The height of its oldest block, once they were read. */
+  oldest = 0;
 
   constructor(consortium: Consortium, member: string) {
     this.member = member;
@@ -37,7 +39,7 @@ export class NodeReader {
     return { status: response.statusCode, body: await response.body.json(), link };
   }
 
-  /** All blocks, by height. */
+  /** All blocks that it keeps, in the order of heights: one that took a snapshot has no older ones. */
   async blocks(): Promise<FinalBlock[]> {
     const blocks: FinalBlock[] = [];
     for (let cursor: string | null = ''; cursor !== null; ) {
@@ -45,7 +47,9 @@ export class NodeReader {
       blocks.push(...body.blocks);
       cursor = body.next;
     }
-    return blocks.reverse();
+    blocks.reverse();
+    this.oldest = blocks[0]!.height;
+    return blocks;
   }
 
   /** All events, in order. */
@@ -59,8 +63,13 @@ export class NodeReader {
     }
   }
 
-  /** Receipts of transactions, each verified offline; what fails is a violation. */
-  async receipts(ids: readonly Digest[], history: History): Promise<Map<Digest, ProvenReceipt>> {
+  /** Receipts of transactions in these blocks, each verified offline; what fails is a violation. */
+  async receipts(
+    blocks: readonly FinalBlock[],
+    history: History,
+  ): Promise<Map<Digest, ProvenReceipt>> {
+    const kept = blocks.filter(({ height }) => height >= this.oldest);
+    const ids = kept.flatMap(({ transactions }) => transactions);
     const proven = new Map<Digest, ProvenReceipt>();
     let next = 0;
     const worker = async (): Promise<void> => {

@@ -32,24 +32,29 @@ export interface Reckoning {
 export async function reckon(consortium: Consortium, history: History): Promise<Reckoning> {
   const readers = MEMBERS.map((member) => new NodeReader(consortium, member));
   try {
-    const [first, ...others] = await Promise.all(readers.map((reader) => reader.blocks()));
-    const blocks = first!;
-    for (const [index, theirs] of others.entries())
-      sameBlocks(blocks, theirs, MEMBERS[index + 1]!, history);
+    const kept = new Map<NodeReader, FinalBlock[]>();
+    for (const reader of readers) kept.set(reader, await reader.blocks());
+    // One that lost its store a long way behind took a snapshot, and keeps no older blocks.
+    const whole = readers.filter(({ oldest }) => oldest === 0);
+    const blocks = kept.get(whole[0]!)!;
+    for (const [reader, theirs] of kept) sameBlocks(blocks, theirs, reader, history);
     const ids = onceEach(blocks, history);
-    const receipts = await Promise.all(readers.map((reader) => reader.receipts(ids, history)));
-    for (const proven of receipts) checkAcknowledged(proven, history);
+    const receipts = await Promise.all(
+      readers.map(async (reader) => [reader, await reader.receipts(blocks, history)] as const),
+    );
+    for (const [reader, proven] of receipts) checkAcknowledged(proven, reader, history);
+    const proven = new Map(receipts).get(whole[0]!)!;
     checkEnds(new Set(ids), history);
     await checkAccepted(readers, history);
-    const replayed = replay(blocks, receipts[0]!, history);
+    const replayed = replay(blocks, proven, history);
     checkReads(replayed, history);
     const registers = checkLinearizable(history);
-    const events = await checkEvents(readers, history);
+    const events = await checkEvents(whole, history);
     checkPages(blocks, history);
     return {
       height: blocks.length - 1,
       transactions: ids.length,
-      receipts: receipts.reduce((sum, { size }) => sum + size, 0),
+      receipts: receipts.reduce((sum, [, { size }]) => sum + size, 0),
       events,
       registers,
     };
@@ -58,19 +63,20 @@ export async function reckon(consortium: Consortium, history: History): Promise<
   }
 }
 
-/** The same blocks on two nodes: headers hold state root, results and history. */
+/** A node's blocks are the newest of the whole history: headers hold state root, results and history. */
 function sameBlocks(
   ours: readonly FinalBlock[],
   theirs: readonly FinalBlock[],
-  member: string,
+  { member, oldest }: NodeReader,
   history: History,
 ): void {
-  if (theirs.length !== ours.length) {
-    history.violation(`${member} has ${theirs.length} blocks, ${MEMBERS[0]} ${ours.length}`);
+  if (oldest > 0) history.count(`${member} keeps no blocks before a snapshot`);
+  if (oldest + theirs.length !== ours.length) {
+    history.violation(`${member} has ${theirs.length} blocks from ${oldest} of ${ours.length}`);
   }
-  for (const [height, block] of ours.entries()) {
-    if (isDeepStrictEqual(block, theirs[height])) continue;
-    history.violation(`${member} has another block at height ${height}`);
+  for (const block of theirs) {
+    if (isDeepStrictEqual(block, ours[block.height])) continue;
+    history.violation(`${member} has another block at height ${block.height}`);
     return;
   }
 }
@@ -89,9 +95,13 @@ function onceEach(blocks: readonly FinalBlock[], history: History): Digest[] {
 }
 
 /** What was acknowledged is what a node proves. */
-function checkAcknowledged(proven: ReadonlyMap<Digest, ProvenReceipt>, history: History): void {
+function checkAcknowledged(
+  proven: ReadonlyMap<Digest, ProvenReceipt>,
+  { oldest }: NodeReader,
+  history: History,
+): void {
   for (const { id, place, returned } of history.calls) {
-    if (!returned || !place) continue;
+    if (!returned || !place || place.height < oldest) continue;
     const receipt = proven.get(id!);
     if (!receipt) {
       history.violation(
@@ -212,7 +222,7 @@ async function checkEvents(readers: readonly NodeReader[], history: History): Pr
   const due = names(final!);
   for (const [index, events] of others.entries()) {
     if (!isDeepStrictEqual(names(events), due))
-      history.violation(`${MEMBERS[index + 1]} tells other events`);
+      history.violation(`${readers[index + 1]!.member} tells other events`);
   }
   if (new Set(due).size !== due.length) history.violation('an event stands in the history twice');
   for (const [name, sessions] of history.subscriptions) {
