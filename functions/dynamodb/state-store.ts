@@ -1,0 +1,244 @@
+/**
+ * The state store in DynamoDB. The current item of a key holds its two newest versions, so that one
+ * batch read serves a block: who reads at the head while the next block is written needs the older.
+ * Versions before those stand in the past, one item each. Keys are spread over partitions by their hash.
+ */
+import { createHash } from 'node:crypto';
+import {
+  ConditionalCheckFailedException,
+  PutItemCommand,
+  paginateQuery,
+  QueryCommand,
+} from '@aws-sdk/client-dynamodb';
+import { utf8 } from '../../shared/bytes/text.ts';
+import type { ScanRange, StateEntry, StateStore } from '../../shared/ports/state-store.ts';
+import { getValues, putValues, removeValues } from './chunks.ts';
+import { getAll, type Item, type Key, keyItem, putAll, type Table } from './table.ts';
+
+const PARTITIONS = 8;
+/** Two versions share an item up to this many bytes; the older goes to the past at once above it. */
+const SHARED_BYTES_MAX = 300 * 1024;
+/** Items are written side by side, so many at a time. */
+const PARALLEL = 40;
+
+interface Version {
+  readonly height: number;
+  /** Undefined where that height deleted it. */
+  readonly value: Uint8Array | undefined;
+}
+
+/** What the current item of a key says. */
+interface Current {
+  readonly newest: Version;
+  readonly previous: Version | undefined;
+  /** Older versions than these stand in the past. */
+  readonly hasPast: boolean;
+}
+
+const partitionOf = (key: string): number =>
+  createHash('sha256').update(key).digest()[0]! % PARTITIONS;
+const currentKey = (key: string): Key => ({ p: `state#${partitionOf(key)}`, s: key });
+const nameOf = (name: string): string => `item#${name}`;
+
+/** Versions of a key stand from the newest to the oldest; no state key holds a NUL. */
+const pastPlace = (key: string, height: number): string =>
+  `${key}\0${String(Number.MAX_SAFE_INTEGER - height).padStart(16, '0')}`;
+
+export function dynamoStateStore(table: Table): StateStore {
+  return {
+    async write({ height, values, items }) {
+      const keys = values.map(([key]) => key);
+      const found = await getAll(table, keys.map(currentKey));
+      const replaced = new Map(found.map((item, index) => [keys[index]!, item && currentOf(item)]));
+      await inParallel(values, ([key, value]) =>
+        putVersion(table, key, { height, value: value ?? undefined }, replaced.get(key)),
+      );
+      await putValues(
+        table,
+        items.map(([name, bytes]) => [nameOf(name), bytes]),
+      );
+    },
+    async get(keys, at) {
+      // There is no value under the empty key, and DynamoDB would refuse it.
+      const distinct = [...new Set(keys)].filter((key) => key !== '');
+      const items = await getAll(table, distinct.map(currentKey));
+      const values = await Promise.all(
+        items.map((item, index) => valueAt(table, distinct[index]!, item, at)),
+      );
+      const known = new Map(values.map((value, index) => [distinct[index]!, value]));
+      return keys.map((key) => known.get(key));
+    },
+    async scan(range, at) {
+      const isEmpty = Buffer.compare(utf8(range.from), utf8(range.to)) >= 0;
+      if (range.limit === 0 || isEmpty) return [];
+      const numbers = Array.from({ length: PARTITIONS }, (_, number) => number);
+      const parts = await Promise.all(numbers.map((number) => scanPart(table, number, range, at)));
+      return parts
+        .flat()
+        .map((entry) => ({ ...entry, bytes: utf8(entry.key) }))
+        .sort((a, b) => Buffer.compare(a.bytes, b.bytes))
+        .slice(0, range.limit)
+        .map(({ key, value }) => ({ key, value }));
+    },
+    items: (names) => getValues(table, names.map(nameOf)),
+    removeItems: (names) => removeValues(table, names.map(nameOf)),
+  };
+}
+
+/** Makes a version the newest of its key, unless it or a later one is there. */
+async function putVersion(
+  table: Table,
+  key: string,
+  version: Version,
+  known: Current | undefined,
+): Promise<void> {
+  let current = known;
+  for (;;) {
+    if (current && current.newest.height >= version.height) return;
+    const next = await nextOf(table, key, version, current);
+    const replaced = await swapCurrent(table, key, next, current?.newest.height);
+    if (replaced === true) return;
+    // Another invocation of this node wrote the same blocks, and may be further.
+    current = replaced;
+  }
+}
+
+/** The current item with one version more; what has no room in it is written to the past first. */
+async function nextOf(
+  table: Table,
+  key: string,
+  newest: Version,
+  current: Current | undefined,
+): Promise<Current> {
+  if (!current) return { newest, previous: undefined, hasPast: false };
+  const { newest: previous, previous: dropped } = current;
+  const isTooLarge = sizeOf(newest) + sizeOf(previous) > SHARED_BYTES_MAX;
+  const past = [...(dropped ? [dropped] : []), ...(isTooLarge ? [previous] : [])];
+  await putAll(
+    table,
+    past.map(({ height, value }) => ({
+      ...keyItem({ p: `past#${partitionOf(key)}`, s: pastPlace(key, height) }),
+      ...(value && { b: { B: value } }),
+    })),
+  );
+  return {
+    newest,
+    previous: isTooLarge ? undefined : previous,
+    hasPast: current.hasPast || past.length > 0,
+  };
+}
+
+const sizeOf = ({ value }: Version): number => value?.length ?? 0;
+
+/** Answers true, or the current item that was there instead. */
+async function swapCurrent(
+  { client, name: TableName }: Table,
+  key: string,
+  { newest, previous, hasPast }: Current,
+  replacedHeight: number | undefined,
+): Promise<true | Current> {
+  const Item: Item = {
+    ...keyItem(currentKey(key)),
+    h: { N: String(newest.height) },
+    ...(newest.value && { b: { B: newest.value } }),
+    ...(previous && { ph: { N: String(previous.height) } }),
+    ...(previous?.value && { pb: { B: previous.value } }),
+    ...(hasPast && { o: { BOOL: true } }),
+  };
+  const isNew = replacedHeight === undefined;
+  try {
+    await client.send(
+      new PutItemCommand({
+        TableName,
+        Item,
+        ConditionExpression: isNew ? 'attribute_not_exists(p)' : 'h = :h',
+        ...(isNew ? {} : { ExpressionAttributeValues: { ':h': { N: `${replacedHeight}` } } }),
+        ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+      }),
+    );
+    return true;
+  } catch (error) {
+    if (!(error instanceof ConditionalCheckFailedException) || !error.Item) throw error;
+    return currentOf(error.Item);
+  }
+}
+
+function currentOf({ h, b, ph, pb, o }: Item): Current {
+  return {
+    newest: { height: Number(h!.N), value: b?.B },
+    previous: ph && { height: Number(ph.N), value: pb?.B },
+    hasPast: o?.BOOL === true,
+  };
+}
+
+/** The value of a key at a height, from its current item or from the past. */
+async function valueAt(
+  { client, name: TableName }: Table,
+  key: string,
+  item: Item | undefined,
+  at: number,
+): Promise<Uint8Array | undefined> {
+  if (!item) return undefined;
+  const { newest, previous, hasPast } = currentOf(item);
+  if (newest.height <= at) return newest.value;
+  if (previous && previous.height <= at) return previous.value;
+  if (!hasPast) return undefined;
+  const { Items = [] } = await client.send(
+    new QueryCommand({
+      TableName,
+      ConsistentRead: true,
+      Limit: 1,
+      KeyConditionExpression: 'p = :p AND s BETWEEN :from AND :to',
+      ExpressionAttributeValues: {
+        ':p': { S: `past#${partitionOf(key)}` },
+        ':from': { S: pastPlace(key, at) },
+        ':to': { S: pastPlace(key, 0) },
+      },
+    }),
+  );
+  return Items[0]?.b?.B;
+}
+
+/** The live entries of one partition, as far as the limit could need them. */
+async function scanPart(
+  table: Table,
+  number: number,
+  { from, to, limit }: ScanRange,
+  at: number,
+): Promise<StateEntry[]> {
+  const { client, name: TableName } = table;
+  const found: StateEntry[] = [];
+  const query = {
+    TableName,
+    ConsistentRead: true,
+    Limit: limit,
+    KeyConditionExpression: 'p = :p AND s BETWEEN :from AND :to',
+    ExpressionAttributeValues: {
+      ':p': { S: `state#${number}` },
+      // DynamoDB takes no empty text; this one stands before every key.
+      ':from': { S: from === '' ? '\0' : from },
+      ':to': { S: to },
+    },
+  };
+  for await (const { Items = [] } of paginateQuery({ client }, query)) {
+    const keys = Items.map((item) => item.s!.S!);
+    const values = await Promise.all(
+      Items.map((item, index) => valueAt(table, keys[index]!, item, at)),
+    );
+    for (const [index, key] of keys.entries()) {
+      const value = values[index];
+      // The range ends before `to`, a BETWEEN with it.
+      if (value && key !== to && found.length < limit) found.push({ key, value });
+    }
+    if (found.length >= limit) break;
+  }
+  return found;
+}
+
+async function inParallel<T>(all: readonly T[], each: (one: T) => Promise<void>): Promise<void> {
+  const left = [...all];
+  const worker = async (): Promise<void> => {
+    for (let one = left.pop(); one !== undefined; one = left.pop()) await each(one);
+  };
+  await Promise.all(Array.from({ length: Math.min(PARALLEL, all.length) }, worker));
+}

@@ -1,0 +1,80 @@
+/** The signer on KMS (the emulator's), and the form of its signatures. */
+import assert from 'node:assert/strict';
+import { createHash, generateKeyPairSync, sign } from 'node:crypto';
+import { after, describe, it } from 'node:test';
+import { CreateKeyCommand, DisableKeyCommand, KMSClient } from '@aws-sdk/client-kms';
+import fc from 'fast-check';
+import { rawSignature } from '../../functions/der-signature.ts';
+import { kmsSigner, publicJwk } from '../../functions/kms-signer.ts';
+import { verifyEs256 } from '../../shared/bytes/crypto.ts';
+import { emulatorForTests } from '../support/emulator.ts';
+import { testKey } from '../support/local-network.ts';
+
+const client = new KMSClient(await emulatorForTests());
+after(() => client.destroy());
+
+async function newKey(KeySpec: 'ECC_NIST_P256' | 'ECC_NIST_P384' = 'ECC_NIST_P256') {
+  const command = new CreateKeyCommand({ KeySpec, KeyUsage: 'SIGN_VERIFY' });
+  return (await client.send(command)).KeyMetadata!.KeyId!;
+}
+const digest = (text: string): Uint8Array => createHash('sha256').update(text).digest();
+
+describe('the signer on KMS', () => {
+  it('signs as ES256 does, with the key that is asked for', async () => {
+    const [old, next] = [await newKey(), await newKey()];
+    const signer = await kmsSigner(client, [old, next]);
+    for (const id of [old, next]) {
+      const key = await publicJwk(client, id);
+      assert.ok(signer.holds(key));
+      // Enough for numbers with a zero byte before them and shorter ones.
+      for (let index = 0; index < 40; index++) {
+        const message = digest(`${id} ${index}`);
+        const signature = await signer.sign(message, key);
+        assert.ok(verifyEs256(key, message, signature));
+        assert.ok(!verifyEs256(key, digest('another'), signature));
+      }
+    }
+  });
+
+  it('refuses a key that it does not hold, one of another kind, and one that is disabled', async () => {
+    const id = await newKey();
+    const signer = await kmsSigner(client, [id]);
+    const other = testKey().jwk;
+    assert.ok(!signer.holds(other));
+    await assert.rejects(signer.sign(digest('a'), other), /holds no such key/);
+    await assert.rejects(kmsSigner(client, [await newKey('ECC_NIST_P384')]), /ECC_NIST_P384/);
+    const key = await publicJwk(client, id);
+    await client.send(new DisableKeyCommand({ KeyId: id }));
+    await assert.rejects(signer.sign(digest('a'), key), { name: 'DisabledException' });
+  });
+});
+
+describe('a DER signature', () => {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const der = (message: Uint8Array) => sign('sha256', message, privateKey);
+
+  it('becomes the 64 bytes that verify', () => {
+    const key = testKey();
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 64 }), (message) => {
+        const raw = rawSignature(sign('sha256', message, key.privateKey));
+        assert.equal(raw.length, 64);
+        assert.ok(verifyEs256(key.jwk, message, raw));
+      }),
+      { numRuns: 600 },
+    );
+  });
+
+  it('is refused where it is cut, longer, or something else', () => {
+    const good = der(digest('a'));
+    for (let length = 0; length < good.length; length++) {
+      assert.throws(() => rawSignature(good.subarray(0, length)));
+    }
+    assert.throws(() => rawSignature(Buffer.concat([good, Buffer.of(0)])));
+    for (const index of [0, 1, 2, 3]) {
+      const changed = Buffer.from(good);
+      changed[index]! ^= 0x40;
+      assert.throws(() => rawSignature(changed), `byte ${index}`);
+    }
+  });
+});

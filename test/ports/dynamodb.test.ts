@@ -1,0 +1,50 @@
+/** The suites of the store ports, run by the adapters on DynamoDB (the emulator's). */
+import { after } from 'node:test';
+import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { dynamoStores } from '../../functions/dynamodb/stores.ts';
+import type { NodeStores } from '../../node/node-stores.ts';
+import { emulatorForTests } from '../support/emulator.ts';
+import { blockStoreSuite } from './block-store.suite.ts';
+import type { Harness } from './harness.ts';
+import { headStoreSuite } from './head-store.suite.ts';
+import { mempoolStoreSuite } from './mempool-store.suite.ts';
+import { stateStoreSuite } from './state-store.suite.ts';
+
+const client = new DynamoDBClient(await emulatorForTests());
+after(() => client.destroy());
+
+const tables = new Map<NodeStores, string>();
+
+async function openTable(name: string): Promise<NodeStores> {
+  const stores = dynamoStores({ client, name });
+  tables.set(stores, name);
+  return stores;
+}
+
+const harness: Harness = {
+  adapter: 'dynamodb',
+  open: async () => {
+    const name = `node-${tables.size}`;
+    await client.send(
+      new CreateTableCommand({
+        TableName: name,
+        BillingMode: 'PAY_PER_REQUEST',
+        AttributeDefinitions: [
+          { AttributeName: 'p', AttributeType: 'S' },
+          { AttributeName: 's', AttributeType: 'S' },
+        ],
+        KeySchema: [
+          { AttributeName: 'p', KeyType: 'HASH' },
+          { AttributeName: 's', KeyType: 'RANGE' },
+        ],
+      }),
+    );
+    return openTable(name);
+  },
+  reopen: (stores) => openTable(tables.get(stores)!),
+};
+
+headStoreSuite(harness);
+blockStoreSuite(harness);
+stateStoreSuite(harness);
+mempoolStoreSuite(harness);

@@ -1,0 +1,15 @@
+/** An AWS emulator for the tests of one file, and what clients of it are made with. */
+import { after } from 'node:test';
+import {
+  EMULATOR_CREDENTIALS,
+  EMULATOR_REGION,
+  startEmulator,
+} from '../../infra/emulator/emulator.ts';
+import { temporaryFolder } from './temporary-folder.ts';
+
+/** Starts one that stops when the file's tests are over; answers the options of its clients. */
+export async function emulatorForTests() {
+  const { url, stop } = await startEmulator({ folder: temporaryFolder() });
+  after(stop);
+  return { endpoint: url, region: EMULATOR_REGION, credentials: EMULATOR_CREDENTIALS };
+}
