@@ -9,7 +9,7 @@ import type { TimeoutEntry } from '../consensus/tally.ts';
 import { LIMITS } from '../ledger/limits.ts';
 import type { Waited } from '../ports/time.ts';
 import { act, saveNews } from './act.ts';
-import { adoptCertificates } from './chain.ts';
+import { adoptCertificates, commitHighest } from './chain.ts';
 import { startDrive } from './drive.ts';
 import { askForAttestations, isAsking } from './recover.ts';
 import {
@@ -107,7 +107,11 @@ export async function ring(replica: Replica, waited?: Waited): Promise<void> {
   else replica.rings++;
   arm(replica);
   try {
-    await replica.lock.run(() => takeBack(replica));
+    await replica.lock.run(async () => {
+      // A commit that the store failed is nobody's news again.
+      await commitHighest(replica);
+      await takeBack(replica);
+    });
     // Told at every ring: whoever did not hear it before would never join in timing the leader out.
     await Promise.all([
       askAndTell(replica),
