@@ -194,8 +194,8 @@ export const BUGS: readonly Bug[] = [
     patches: [
       patch(
         CHAIN,
-        'if (replica.pending.has(parent)) await commit(replica, parent, certified, qc);',
-        'if (replica.pending.has(parent) || true) await commit(replica, certified.id, certified, qc);',
+        'if (replica.pending.has(parent)) await commit(replica, parent, certified, highQc);',
+        'if (replica.pending.has(parent) || true) await commit(replica, certified.id, certified, highQc);',
       ),
     ],
   },
