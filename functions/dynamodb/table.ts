@@ -57,7 +57,7 @@ export async function getAll(
   return keys.map(({ p, s }) => found.get(`${p} ${s}`));
 }
 
-/** Writes items whatever stood there; `bytes` is the size of the largest value in each. */
+/** Writes items whatever stood there. */
 export const putAll = (table: Table, items: readonly Item[]): Promise<void> =>
   writeAll(
     table,
