@@ -53,6 +53,8 @@ export interface StartOptions {
   readonly restored?: boolean;
   /** The contracts that it can run; this build's unless told. */
   readonly catalog?: Catalog;
+  /** Called where the store was changed by somebody else: the node has stopped working, and is to be started anew. */
+  readonly onSuperseded?: () => void;
 }
 
 /** Starts the node that a configuration file describes. */
@@ -111,6 +113,7 @@ export async function startNode(
       restored: store.restored !== undefined,
       acceptLoss: store.acceptLoss,
       log: replicaLog(log),
+      ...(options.onSuperseded && { onSuperseded: options.onSuperseded }),
       ...(config.retain === undefined ? {} : { retain: config.retain }),
     });
     // Nothing is signed before somebody sends a transaction or a message.

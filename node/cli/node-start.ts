@@ -28,7 +28,11 @@ export function registerNodeStart(program: Command): void {
     )
     .addOption(logLevel())
     .action(({ config, logLevel: level, restored = false }: NodeOptions) =>
-      serveUntilStopped('node', level, (log) => startNode(config, log, { restored })),
+      serveUntilStopped('node', level, (log) => {
+        // Nothing else may write to its store, and what this process remembers is not what is there.
+        const onSuperseded = () => endAtOnce(log, 'its store was changed by somebody else');
+        return startNode(config, log, { restored, onSuperseded });
+      }),
     );
   program
     .command('gateway')
@@ -45,6 +49,12 @@ export function registerNodeStart(program: Command): void {
     );
 }
 
+/** Ends as after a crash: whatever watches over this process starts it again. */
+function endAtOnce(log: ReturnType<typeof openLog>, why: string, err?: unknown): never {
+  log.fatal(err === undefined ? {} : { err }, `${why}: this process ends`);
+  process.exit(70);
+}
+
 async function serveUntilStopped(
   name: string,
   level: LogLevel,
@@ -53,8 +63,7 @@ async function serveUntilStopped(
   const log = openLog(name, level);
   process.on('unhandledRejection', (error) => {
     // A store that failed in the background can't be trusted to have kept what it was given.
-    log.fatal({ err: error }, 'fault in the background: this process ends');
-    process.exit(70);
+    endAtOnce(log, 'fault in the background', error);
   });
   const stopped = untilStopped({ patient: false });
   const { stop } = await start(log);

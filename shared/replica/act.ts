@@ -13,7 +13,7 @@ import {
   attestationDigest,
   decideAttestation,
 } from '../consensus/restored.ts';
-import { adopt, type Decision, type SafetyRecord } from '../consensus/safety.ts';
+import { adopt, type Decision, enterEpoch, type SafetyRecord } from '../consensus/safety.ts';
 import { type Statement, statementDigest } from '../ledger/certificate.ts';
 import { ownIndex, pointOf, type Replica, Superseded } from './replica.ts';
 
@@ -88,7 +88,11 @@ export async function save(replica: Replica, next: SafetyRecord): Promise<boolea
     return true;
   }
   const known = replica.record;
-  const newer = adopt(await storedRecord(replica), known.highQc, known.highTc);
+  const { head, epochStart } = replica;
+  const lastRound = head.id === epochStart ? head.header.round : 0;
+  // One that was saved before the head moved over the epoch's end, by a call whose reply was lost.
+  const stored = enterEpoch(await storedRecord(replica), known.epoch, epochStart, lastRound);
+  const newer = adopt(stored, known.highQc, known.highTc);
   // A block that only the other invocation has is as much as a newer head.
   if (newer.epoch !== known.epoch || !pointOf(replica, newer.highQc.block)) {
     throw new Superseded(replica);

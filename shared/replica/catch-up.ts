@@ -10,7 +10,7 @@ import { decodeReply, encodeRequest } from '../consensus/message.ts';
 import { type Block, decodeBlock, encodeBlock } from '../ledger/block.ts';
 import { LIMITS } from '../ledger/limits.ts';
 import { settleAlarm } from './alarm.ts';
-import { adoptCertificates, checkQc, commitHighest, insert, Refused } from './chain.ts';
+import { adoptCertificates, checkQc, commitBy, commitHighest, insert, Refused } from './chain.ts';
 import { decodeEpoch } from './head.ts';
 import { finalBlockBytes, finalityItem } from './history.ts';
 import { itemName } from './items.ts';
@@ -96,8 +96,11 @@ const progressOf = (replica: Replica): string =>
 async function take(replica: Replica, step: CatchUpStep): Promise<boolean> {
   if ('qc' in step) {
     const qc = checkQc(replica, step.qc);
-    if (qc) await adoptCertificates(replica, qc, null);
-    return qc !== undefined;
+    if (!qc) return false;
+    await adoptCertificates(replica, qc, null);
+    // It may be lower than what is known here, and make final what that does not.
+    await commitBy(replica, qc);
+    return true;
   }
   const block = readBlock(step.block);
   if (!block) return false;
@@ -146,6 +149,7 @@ export async function stepsAfter(replica: Replica, after: number): Promise<Catch
     if (starts.get(next) !== last.id) continue;
     for (const step of await closingSteps(replica, last)) steps.push(step);
   }
+  if (after < head) steps.push(...(await headProof(replica, new Set(tail.map(({ id }) => id)))));
   for (const { block } of tail) if (!add(encodeBlock(block))) break;
   return steps;
 }
@@ -156,7 +160,23 @@ async function startOf(replica: Replica, epoch: number): Promise<Digest | undefi
   return bytes && decodeEpoch(bytes).start;
 }
 
-async function closingSteps(replica: Replica, { id: last, header }: Block): Promise<CatchUpStep[]> {
+/**
+ * What makes this node's head final, where the chain to its highest certificate does not show it: a
+ * leader that was timed out can have certified a block that the next one did not extend.
+ */
+async function headProof(replica: Replica, tail: ReadonlySet<Digest>): Promise<CatchUpStep[]> {
+  const { header, id } = replica.head;
+  const { qc } = await finalityItem(replica, header.height!);
+  const isShown = tail.has(qc.block) || qc.epoch !== replica.epoch.set.epoch;
+  // After a snapshot it is not kept.
+  if (isShown || !(await replica.ports.blocks.get(qc.block))) return [];
+  return closingSteps(replica, { id, header });
+}
+
+async function closingSteps(
+  replica: Replica,
+  { id: last, header }: Pick<Block, 'id' | 'header'>,
+): Promise<CatchUpStep[]> {
   const { qc } = await finalityItem(replica, header.height!);
   const steps: CatchUpStep[] = [{ qc }];
   for (let id = qc.block; id !== last; ) {

@@ -214,14 +214,17 @@ export async function adoptCertificates(
   for (const listener of [...replica.advanceListeners]) listener();
 }
 
+/** Commits what the highest certificate makes final. */
+export const commitHighest = (replica: Replica): Promise<void> =>
+  commitBy(replica, replica.record.highQc);
+
 /**
  * Commit rule: when a block whose parent has the round just before it is certified, the parent and
- * its ancestors are final.
+ * its ancestors are final. A higher certificate takes nothing of that away.
  */
-export async function commitHighest(replica: Replica): Promise<void> {
-  const { highQc } = replica.record;
-  const certified = replica.pending.get(highQc.block);
+export async function commitBy(replica: Replica, qc: VerifiedQc): Promise<void> {
+  const certified = replica.pending.get(qc.block);
   if (!certified || certified.header.round !== certified.header.parentRound + 1) return;
   const { parent } = certified.header;
-  if (replica.pending.has(parent)) await commit(replica, parent, certified, highQc);
+  if (replica.pending.has(parent)) await commit(replica, parent, certified, qc);
 }

@@ -59,6 +59,8 @@ export interface ReplicaOptions {
   /** The operator of a ledger with one validator accepts that what was committed since the backup is lost. */
   readonly acceptLoss?: boolean;
   readonly log: Log;
+  /** Called once where another invocation moved the store on: this replica has stopped, and a new one is opened. */
+  readonly onSuperseded?: () => void;
   /** More blocks behind than this takes a snapshot; how long a peer is waited for. As in `LIMITS` unless told. */
   readonly catchUp?: { readonly snapshotBehind?: number; readonly waitMs?: number };
   /** What this node keeps of old blocks; everything unless told. */
@@ -161,7 +163,9 @@ export interface Recovery {
 export class Superseded extends Error {
   constructor(replica: Replica) {
     super('another invocation of this node moved its store on');
+    const { stopped } = replica;
     replica.stopped = true;
+    if (!stopped) replica.onSuperseded?.();
   }
 }
 

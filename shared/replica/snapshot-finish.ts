@@ -28,7 +28,7 @@ import { decodeHead, encodeEpoch, encodeHead } from './head.ts';
 import { placeOf } from './history.ts';
 import { itemName } from './items.ts';
 import { Snapshot } from './query.ts';
-import type { Replica, ReplicaOptions } from './replica.ts';
+import { pause, type Replica, type ReplicaOptions } from './replica.ts';
 import { writeRetained } from './retained.ts';
 import {
   endProgress,
@@ -60,9 +60,11 @@ export async function finishSnapshot(
     }
     await replica.ports.state.write(await itemsOf(replica, progress, tree));
     await writeProgress(replica.ports.heads, { ...progress, rootVersion: tree.version });
-    await completeSnapshot(replica);
-    await restart(replica);
-    return true;
+    await untilDone(replica, async () => {
+      await completeSnapshot(replica);
+      await restart(replica);
+    });
+    return !replica.stopped;
   });
   if (!moved) return false;
   const { height } = progress.anchor;
@@ -70,6 +72,23 @@ export async function finishSnapshot(
   await letGo(replica);
   for (const listener of replica.commitListeners) listener(height);
   return true;
+}
+
+const RETRY_MS = 100;
+
+/**
+ * Repeats what may have had a part of its effect when its store failed: between its parts what this
+ * replica remembers is not what is stored, so nothing else may be done then. Under the lock.
+ */
+async function untilDone(replica: Replica, attempt: () => Promise<void>): Promise<void> {
+  while (!replica.stopped) {
+    try {
+      return await attempt();
+    } catch (error) {
+      replica.log('snapshot-not-finished', { error: String(error) });
+      await pause(replica, RETRY_MS);
+    }
+  }
 }
 
 /**

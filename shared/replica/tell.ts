@@ -93,6 +93,10 @@ export async function learn(replica: Replica, from: string, standing: Standing):
   // The one that was under way may have been answered before there was this news; nobody says it twice.
   if (isBeyond(replica, standing)) await catchUp(replica, from, standing.height);
   if (isNews(replica, standing)) await replica.lock.run(() => adoptStanding(replica, standing));
+  if (!isUnexplained(replica, standing)) return;
+  // A commit may be under way.
+  await replica.lock.run(async () => {});
+  if (isUnexplained(replica, standing)) await catchUp(replica, from, standing.height);
 }
 
 /** Adopts what checks of a standing. Under the lock. */
@@ -105,6 +109,15 @@ export async function adoptStanding(replica: Replica, standing: Standing): Promi
     tc && tc.round > (replica.record.highTc?.round ?? 0) ? checkTc(replica, tc) : undefined;
   await adoptCertificates(replica, checkedQc ?? null, checkedTc ?? null);
 }
+
+/**
+ * Whether another node has committed more although its certificates are known here: what made it final
+ * was a certificate that a higher one hides.
+ */
+const isUnexplained = ({ epoch, head, record }: Replica, standing: Standing): boolean =>
+  standing.epoch === epoch.set.epoch &&
+  standing.height > head.header.height! &&
+  standing.qc.round <= record.highQc.round;
 
 /** Whether a standing tells of an epoch or a certified block that is not at hand. */
 function isBeyond(replica: Replica, standing: Standing): boolean {

@@ -11,6 +11,8 @@ import { startGateway } from '../../node/gateway-server.ts';
 import { localLayout } from '../../node/local-layout.ts';
 import { provision } from '../../node/local-provision.ts';
 import { type RunningNode, startNode } from '../../node/server.ts';
+import { decodeRecord, encodeRecord } from '../../shared/consensus/record.ts';
+import type { VerifiedQc } from '../../shared/consensus/validators.ts';
 import { CLI } from '../support/fuqi.ts';
 import { SOLO } from '../support/solo.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -52,11 +54,15 @@ async function withNode(use: (node: RunningNode) => Promise<void>): Promise<void
   }
 }
 
-const pay = (url: string, reference: string): Promise<Response> =>
+const pay = (
+  url: string,
+  reference: string,
+  key: string = keys['all/platform'],
+): Promise<Response> =>
   fetch(`${url}/v1/consortia/solo/payments`, {
     method: 'POST',
     headers: {
-      authorization: `Bearer ${keys['all/platform']}`,
+      authorization: `Bearer ${key}`,
       'content-type': 'application/json',
     },
     body: JSON.stringify({ reference, payee: 'all', currency: 'CNY', amount: 100 }),
@@ -172,6 +178,34 @@ describe('a node', () => {
     await refused(files.config, /store-identity is missing.*one validator/);
     renameSync(kept, files.storeIdentity);
     await withNode(async () => {});
+  });
+
+  it('says so where somebody else changed its store, and works no further', async () => {
+    const own = provision(temporaryFolder(), SOLO, 1);
+    const { config } = own.member('all');
+    const changed = JSON.parse(readFileSync(config, 'utf8'));
+    writeFileSync(config, JSON.stringify({ ...changed, listen: { ...changed.listen, port: 0 } }));
+    const superseded = Promise.withResolvers<void>();
+    const onSuperseded = () => superseded.resolve();
+    const node = await startNode(config, silent, { onSuperseded });
+    try {
+      const { heads } = node.replica.ports;
+      const stored = await heads.read('safety');
+      const record = decodeRecord(stored!.bytes);
+      const version = record.version + 1;
+      // As another process leaves it that has certified a block of its own.
+      const highQc = { ...record.highQc, round: 7, block: '77'.repeat(32) };
+      const bytes = encodeRecord({ ...record, version, highQc: highQc as unknown as VerifiedQc });
+      assert.ok(await heads.swap('safety', stored!.version, { version, bytes }));
+      const platform = JSON.parse(readFileSync(own.keyRing, 'utf8')).keys['all/platform'];
+      const refused = assert.rejects(pay(node.url, 'superseded', platform));
+      await superseded.promise;
+      assert.ok(node.replica.stopped);
+      await node.stop();
+      await refused;
+    } finally {
+      await node.stop();
+    }
   });
 
   it('starts again when its first start was cut short', async () => {

@@ -142,6 +142,7 @@ export class Cluster {
       // The first member keeps the whole history for the reckoning.
       snapshots: member !== this.members[0] && (this.#options.snapshots ?? false),
       committed: (replica) => this.#committed(label, replica),
+      violated: (error) => this.failed(error),
       log: (...event) => this.#log(...event),
       ...(hostile && {
         tamper: (to, message) => hostile.tamper(to, message),

@@ -6,7 +6,7 @@ describeSweeps([
   { replicas: 2, from: 1, seeds: 15 },
   { replicas: 3, from: 1, seeds: 20 },
   { replicas: 5, from: 1, seeds: 250 },
-  { replicas: 6, from: 1, seeds: 99 },
+  { replicas: 6, from: 1, seeds: 130 },
   { replicas: 7, from: 1, seeds: 110 },
   { replicas: 8, from: 1, seeds: 60 },
   { replicas: 10, from: 1, seeds: 30 },

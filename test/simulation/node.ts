@@ -31,6 +31,7 @@ export interface NodeOptions {
   /** Whether it takes a snapshot as soon as it is more than a block behind. */
   readonly snapshots: boolean;
   readonly committed: (replica: Replica) => void;
+  readonly violated: (error: Error) => void;
   readonly log: (label: string, event: string, fields?: unknown) => void;
   /** What this node makes of what it sends, where it is hostile. */
   readonly tamper?: Tamper;
@@ -219,7 +220,7 @@ export class SimulatedNode implements Endpoint {
   }
 
   async #open(life: Alive): Promise<Replica> {
-    const { world, keys, watch, network, tamper } = this.#options;
+    const { world, keys, watch, network, tamper, host } = this.#options;
     const { member } = this;
     const key = {
       publicKey: keys.nodeKey(member),
@@ -247,6 +248,11 @@ export class SimulatedNode implements Endpoint {
       restored: !this.#isMarked,
       catchUp: { waitMs: 500, ...(this.#options.snapshots ? { snapshotBehind: 1 } : {}) },
       log: (event, fields) => this.#options.log(this.label, event, fields),
+      onSuperseded: () => {
+        // A process is alone with its store: one that finds it moved on has lost track of it.
+        if (host === 'process')
+          this.#options.violated(new Error(`${this.label} lost track of its store`));
+      },
     });
     this.#isMarked = true;
     life.replica = replica;
