@@ -1,51 +1,26 @@
 /**
- * The API keys of a member, in a JSON file that holds hashes only. A key's secret is 32 random bytes,
- * so one SHA-256 of it is enough. The file is read again when it changes: a revoked key stops
- * working at the next request. Must never write, log or show a secret but in the answer of `createApiKey`.
+ * The API keys of a member, in a JSON file that holds hashes only. The file is read again when it
+ * changes: a revoked key stops working at the next request. Must never write, log or show a secret but
+ * in the answer of `createApiKey`.
  */
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
 import { type ApiKeyDirectory, parseApiKey } from '../shared/api/tenant.ts';
-import { IdentityNameSchema, MemberIdSchema } from '../shared/ledger/genesis.ts';
-
-const time = z.iso.datetime();
-
-const ApiKeyRecordSchema = z.strictObject({
-  id: z.string().regex(/^[0-9a-f]{12}$/),
-  /** SHA-256 of the secret's text, hex. */
-  hash: z.string().regex(/^[0-9a-f]{64}$/),
-  member: MemberIdSchema,
-  identity: IdentityNameSchema,
-  createdAt: time,
-  revokedAt: time.optional(),
-});
+import { type ApiKeyRecord, ApiKeyRecordSchema, newApiKey, tenantOf } from './api-key-records.ts';
 
 const ApiKeyFileSchema = z.strictObject({
   format: z.literal('fuqi-api-keys-1'),
   keys: z.array(ApiKeyRecordSchema),
 });
 
-/** A key as it is stored: what may be listed. */
-export type ApiKeyRecord = z.infer<typeof ApiKeyRecordSchema>;
-
 /** Makes a key for an identity of a member and answers its text, which is stored nowhere. */
 export function createApiKey(
   path: string,
   { member, identity, now }: { member: string; identity: string; now: Date },
 ): string {
-  const keys = listApiKeys(path);
-  const id = randomBytes(6).toString('hex');
-  const secret = randomBytes(32).toString('base64url');
-  const record = ApiKeyRecordSchema.parse({
-    id,
-    hash: hashOf(secret).toString('hex'),
-    member,
-    identity,
-    createdAt: now.toISOString(),
-  });
-  writeKeys(path, [...keys, record]);
-  return `fuqi_${member}_${id}_${secret}`;
+  const { record, text } = newApiKey({ member, identity, now });
+  writeKeys(path, [...listApiKeys(path), record]);
+  return text;
 }
 
 /** Revokes the key with this id; false where there is none. Revoking twice keeps the first time. */
@@ -106,17 +81,12 @@ export function openApiKeys(paths: readonly string[]): ApiKeyDirectory {
       refresh();
       for (const { keys } of files) {
         const key = keys.get(given.keyId);
-        if (!key || key.member !== given.member) continue;
-        const matches = timingSafeEqual(hashOf(given.secret), Buffer.from(key.hash, 'hex'));
-        if (!matches || key.revokedAt) return undefined;
-        return { member: key.member, identity: key.identity, keyId: key.id };
+        if (key?.member === given.member) return tenantOf(key, given);
       }
       return undefined;
     },
   };
 }
-
-const hashOf = (secret: string): Buffer => createHash('sha256').update(secret).digest();
 
 /** Changes whenever the file is replaced: `writeKeys` never writes in place. */
 function versionOf(path: string): string {

@@ -3,88 +3,41 @@
  * The client never follows a redirect and bounds time and size; the handler lets nobody in without
  * a good token. Neither looks into a message.
  */
-import type { KeyObject } from 'node:crypto';
 import { Agent, request } from 'undici';
 import { readUpTo, refuseMediaType } from '../shared/api/body.ts';
 import { problem } from '../shared/api/problem.ts';
-import type { Digest } from '../shared/bytes/digest.ts';
 import { decodeRequest } from '../shared/consensus/message.ts';
 import type { Peers } from '../shared/ports/peers.ts';
-import { issuePeerToken, PEER_TOKEN_MS } from './peer-token.ts';
+import { CBOR_TYPE, type PostToPeer, type TokenPeersOptions, tokenPeers } from './token-peers.ts';
 
 /** The largest message: a full block with its certificates, or a page of catch-up blocks. */
 export const PEER_MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
 const TIMEOUT_MS = 10_000;
-const CBOR_TYPE = 'application/cbor';
 
-export interface HttpPeersOptions {
-  /** This node's member, and the ledger that it speaks about. */
-  readonly member: string;
-  readonly ledger: Digest;
-  /** The member's peer key, and its successor while it is rotated: sign tokens. */
-  readonly keys: readonly [KeyObject, ...KeyObject[]];
+export interface HttpPeersOptions extends Omit<TokenPeersOptions, 'post'> {
   /** Where a member's node is, e.g. `http://127.0.0.1:7101`; undefined where it is not known. */
   readonly endpointOf: (member: string) => string | undefined;
-  readonly now: () => number;
   /** Time for one request with its reply, milliseconds; 10 s unless told. */
   readonly timeoutMs?: number;
 }
 
 /** Opens the client; `close` ends its connections. */
 export function httpPeers(options: HttpPeersOptions): Peers & { close(): Promise<void> } {
-  const { member: caller, ledger, keys, endpointOf, now, timeoutMs = TIMEOUT_MS } = options;
+  const { endpointOf, timeoutMs = TIMEOUT_MS } = options;
   const agent = new Agent({ maxResponseSize: PEER_MESSAGE_BYTES_MAX, keepAliveTimeout: 30_000 });
-  const tokens = new Map<string, { readonly token: string; readonly renewAt: number }>();
-
-  /** Which of the keys each member took last: one that is behind may still know the old one only. */
-  const accepted = new Map<string, number>();
-
-  function tokenFor(audience: string): string {
-    const key = keys[accepted.get(audience) ?? 0]!;
-    const time = now();
-    const known = tokens.get(audience);
-    // A clock that was set back must not keep an old token alive either.
-    if (known && time < known.renewAt && known.renewAt - time <= PEER_TOKEN_MS) return known.token;
-    const token = issuePeerToken({ key, member: caller, audience, ledger, now: time });
-    tokens.set(audience, { token, renewAt: time + PEER_TOKEN_MS / 2 });
-    return token;
-  }
-
-  async function post(member: string, message: Uint8Array): Promise<Uint8Array> {
+  const post: PostToPeer = async (member, headers, message) => {
     const endpoint = endpointOf(member);
     if (endpoint === undefined) throw new Error('its endpoint is not known');
-    for (let attempt = 1; ; attempt++) {
-      const { statusCode, reply } = await postOnce(endpoint, member, message);
-      if (statusCode === 200) return reply;
-      if (statusCode !== 401 || attempt === keys.length) {
-        throw new Error(`it answered with status ${statusCode}`);
-      }
-      accepted.set(member, ((accepted.get(member) ?? 0) + 1) % keys.length);
-      tokens.delete(member);
-    }
-  }
-
-  async function postOnce(endpoint: string, member: string, message: Uint8Array) {
     const { statusCode, body } = await request(`${endpoint.replace(/\/$/, '')}/peer`, {
       method: 'POST',
       dispatcher: agent,
       signal: AbortSignal.timeout(timeoutMs),
-      headers: { authorization: `Bearer ${tokenFor(member)}`, 'content-type': CBOR_TYPE },
+      headers,
       body: message,
     });
-    return { statusCode, reply: await body.bytes() };
-  }
-
-  return {
-    async request(member, message) {
-      try {
-        return await post(member, message);
-      } catch (cause) {
-        throw new Error(`no reply from member ${member}: ${(cause as Error).message}`, { cause });
-      }
-    },
-    close: () => agent.destroy(),
+    return { status: statusCode, reply: await body.bytes() };
   };
+  return { ...tokenPeers({ ...options, post }), close: () => agent.destroy() };
 }
 
 export interface PeerHandlerOptions {

@@ -9,7 +9,7 @@ const LIMIT = 100_000_000_000;
 /** Sets up invoicing where that was not done yet; doing it again changes nothing. */
 export async function setUpInvoicing(
   target: Target,
-  { invoicing }: LocalConsortium,
+  { invoicing }: Pick<LocalConsortium, 'invoicing'>,
   keys: Readonly<Record<string, string>>,
 ): Promise<void> {
   if (!invoicing) return;

@@ -5,7 +5,7 @@
 import { type Cbor, decodeLoosely, encodeCbor } from '../bytes/cbor.ts';
 import { byteString, list, natural } from '../bytes/cbor-shape.ts';
 import type { Digest } from '../bytes/digest.ts';
-import { fromHex, toHex } from '../bytes/text.ts';
+import { fromHex, fromUtf8, toHex } from '../bytes/text.ts';
 import {
   decodeQc,
   decodeTc,
@@ -174,6 +174,17 @@ export function encodeRequest(request: Request): Uint8Array {
     case 'state':
       return encodeCbor([...head, request.height, request.places]);
   }
+}
+
+/** What an encoded request is, without reading the rest of it. Throws an Error where that is not said. */
+export function kindOf(bytes: Uint8Array): string {
+  const [list = 0, text = 0] = bytes;
+  const length = text & 0x1f;
+  // CBOR (RFC 8949 §3.1): a short array whose first item is a short text string.
+  if (list >> 5 !== 4 || (list & 0x1f) > 23 || text >> 5 !== 3 || length > 23) {
+    throw new Error('not a request');
+  }
+  return fromUtf8(bytes.subarray(2, 2 + length)) ?? '';
 }
 
 /** Decodes a request; throws an Error on anything else. */

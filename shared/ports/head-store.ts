@@ -1,6 +1,6 @@
 /**
  * Compare-and-swap of a node's few small durable records: `safety` (what was signed), `head` (what
- * is final), `lease` (who drives), `snapshot` (how far a state sync is), `retained` (where what this
+ * is final), `lease` (who drives), `alarm` (when a host rings next), `snapshot` (how far a state sync is), `retained` (where what this
  * node keeps begins). Each is an item of its own, read consistently.
  *
  * The law:
@@ -15,7 +15,7 @@ export interface HeadStore {
   swap(name: RecordName, expected: number, next: VersionedRecord): Promise<boolean>;
 }
 
-export type RecordName = 'safety' | 'head' | 'lease' | 'snapshot' | 'retained';
+export type RecordName = 'safety' | 'head' | 'lease' | 'alarm' | 'snapshot' | 'retained';
 
 /** A record with its version; `next.version` is always `expected + 1`. */
 export interface VersionedRecord {

@@ -17,6 +17,7 @@ import { adoptCertificates, closingBlock, pendingBlock } from './chain.ts';
 import { execute } from './execute.ts';
 import { expire } from './expire.ts';
 import { route } from './forward.ts';
+import { leaveToDriver, releaseLease, takeHeld, takeLease } from './lease.ts';
 import {
   inBackground,
   leaderNow,
@@ -38,6 +39,10 @@ type Proposal = { readonly block: Block; readonly signature: Uint8Array };
 /** Starts a drive unless one is under way; then that one looks once more before it ends. */
 export function startDrive(replica: Replica): void {
   if (replica.stopped) return;
+  if (replica.driveElsewhere) {
+    if (leaderNow(replica) === replica.member) replica.driveElsewhere();
+    return;
+  }
   if (replica.driving) {
     replica.driveAgain = true;
     return;
@@ -53,10 +58,32 @@ export function startDrive(replica: Replica): void {
   inBackground(replica, replica.driving);
 }
 
+/** Drives under the node's lease, where its host has several invocations at once. */
 async function drive(replica: Replica): Promise<void> {
+  if (!replica.lease) return driveRounds(replica);
+  do {
+    if (!(await takeLease(replica))) {
+      await leaveToDriver(replica);
+      // The one that drives may have looked for the last time just before.
+      if (!(await takeLease(replica))) return;
+    }
+    try {
+      await driveRounds(replica);
+    } finally {
+      await releaseLease(replica);
+    }
+  } while (!replica.stopped && (await takeHeld(replica)));
+}
+
+async function driveRounds(replica: Replica): Promise<void> {
   let certified: VerifiedQc | undefined;
   for (;;) {
     replica.driveAgain = false;
+    if (certified) {
+      await takeHeld(replica);
+      // Lost to another, which may not know of this certificate.
+      if (!(await takeLease(replica))) return inBackground(replica, tellStanding(replica));
+    }
     const proposal = await replica.lock.run(() => propose(replica));
     if (typeof proposal === 'string') {
       if (!certified) return;

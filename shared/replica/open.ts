@@ -68,6 +68,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     alarmAt: null,
     driving: null,
     driveAgain: false,
+    lease: options.invocation === undefined ? null : { holder: options.invocation, until: 0 },
     advanceListeners: new Set(),
     ownTimeout: null,
     msPerTransaction: 1,

@@ -59,6 +59,10 @@ export interface ReplicaOptions {
   /** The operator of a ledger with one validator accepts that what was committed since the backup is lost. */
   readonly acceptLoss?: boolean;
   readonly log: Log;
+  /** Asks for a drive in another invocation, where this one answers votes and must not be kept busy. */
+  readonly driveElsewhere?: () => void;
+  /** Where several invocations of a node run at once: this one's name; one of them drives at a time. */
+  readonly invocation?: string;
   /** Called once where another invocation moved the store on: this replica has stopped, and a new one is opened. */
   readonly onSuperseded?: () => void;
   /** More blocks behind than this takes a snapshot; how long a peer is waited for. As in `LIMITS` unless told. */
@@ -120,6 +124,8 @@ export interface Replica extends ReplicaOptions {
   /** The drive under way, and whether it was asked for once more meanwhile. */
   driving: Promise<void> | null;
   driveAgain: boolean;
+  /** This invocation's lease of the drive, and until when by its clock; null where there is but one. */
+  lease: { readonly holder: string; until: number } | null;
   /** Called whenever the current round rises. */
   readonly advanceListeners: Set<() => void>;
   /** This node's last timeout of the epoch, as sent. */

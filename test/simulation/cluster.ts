@@ -42,6 +42,7 @@ export interface ClusterOptions {
   readonly hostile?: number;
   /** Whether nodes that are behind take snapshots. */
   readonly snapshots?: boolean;
+  readonly leases?: boolean;
   readonly twins?: number;
   /** Members with a twin, by name. */
   readonly twinned?: readonly string[];
@@ -138,6 +139,7 @@ export class Cluster {
       member,
       label,
       host,
+      leases: this.#options.leases ?? false,
       watch,
       // The first member keeps the whole history for the reckoning.
       snapshots: member !== this.members[0] && (this.#options.snapshots ?? false),

@@ -27,6 +27,8 @@ export interface NodeOptions {
   readonly member: string;
   readonly label: string;
   readonly host: Host;
+  /** Whether a function's invocations share a lease of the drive. */
+  readonly leases: boolean;
   readonly watch: NodeWatch;
   /** Whether it takes a snapshot as soon as it is more than a block behind. */
   readonly snapshots: boolean;
@@ -58,6 +60,7 @@ export class SimulatedNode implements Endpoint {
   /** Whether the record says that the store was restored, if it was: until then the host does. */
   #isMarked = true;
   #clockOffset = 0;
+  #invocations = 0;
   crashes = 0;
   isLost = false;
 
@@ -220,7 +223,7 @@ export class SimulatedNode implements Endpoint {
   }
 
   async #open(life: Alive): Promise<Replica> {
-    const { world, keys, watch, network, tamper, host } = this.#options;
+    const { world, keys, watch, network, tamper, host, leases } = this.#options;
     const { member } = this;
     const key = {
       publicKey: keys.nodeKey(member),
@@ -246,6 +249,7 @@ export class SimulatedNode implements Endpoint {
       ports,
       store: this.store,
       restored: !this.#isMarked,
+      ...(host === 'function' && leases && { invocation: `${this.label} ${this.#invocations++}` }),
       catchUp: { waitMs: 500, ...(this.#options.snapshots ? { snapshotBehind: 1 } : {}) },
       log: (event, fields) => this.#options.log(this.label, event, fields),
       onSuperseded: () => {

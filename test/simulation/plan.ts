@@ -15,6 +15,8 @@ export interface Cast {
   readonly hostile: number;
   readonly twins: number;
   readonly snapshots: boolean;
+  /** Of a function's invocations one drives at a time. */
+  readonly leases?: boolean;
 }
 
 /** Who takes part: every other seed runs every input from durable state only, as a function does. */
@@ -24,7 +26,9 @@ export function castOf(seed: number, replicas: number): Cast {
   const faulty = draw.pick([0, f, f, Math.ceil(f / 2)]);
   const twins = faulty === 0 ? 0 : draw.pick([0, 0, draw.between(1, faulty)]);
   const host = seed % 2 === 0 ? 'process' : 'function';
-  return { host, hostile: faulty - twins, twins, snapshots: draw.chance(0.2) };
+  const snapshots = draw.chance(0.2);
+  const leases = draw.chance(0.5);
+  return { host, hostile: faulty - twins, twins, snapshots, leases };
 }
 
 export function drawFaults({ scheduler }: Cluster): Faults {

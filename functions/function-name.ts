@@ -1,0 +1,12 @@
+/**
+ * How a hosted member's functions are called: by this convention the others find them, and policies allow
+ * them, members that join later included.
+ */
+export type Entry = 'peer' | 'client' | 'setup';
+
+/** The name of a member's function; at most 64 characters, as Lambda has it. */
+export const functionName = (consortium: string, member: string, entry: Entry): string =>
+  `fuqi-${consortium}-${member}-${entry}`;
+
+/** Characters that a consortium's and a member's names may have together. */
+export const NAMES_MAX = 64 - functionName('', '', 'client').length;

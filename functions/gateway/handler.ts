@@ -1,0 +1,37 @@
+/**
+ * The gateway's function: passes clients' requests to the function of their member's node. It reads no
+ * node's table and can sign nothing.
+ */
+import { LambdaClient } from '@aws-sdk/client-lambda';
+import { handle } from 'hono/aws-lambda';
+import { pino } from 'pino';
+import { z } from 'zod';
+import { gatewayApp } from '../../shared/api/gateway.ts';
+import { fromEnvironment } from '../environment.ts';
+import { functionName } from '../function-name.ts';
+import { invokeFetch } from '../invoke-fetch.ts';
+
+/** The longest wait of a call, and what its node needs besides. */
+const NODE_MS = 29_000;
+
+const consortium = fromEnvironment('FUQI_CONSORTIUM');
+const members = z.array(z.string()).parse(JSON.parse(fromEnvironment('FUQI_MEMBERS')));
+const log = pino({ name: 'gateway', level: process.env.FUQI_LOG_LEVEL ?? 'info' });
+const client = new LambdaClient({ maxAttempts: 1, requestHandler: { requestTimeout: NODE_MS } });
+
+const app = gatewayApp({
+  consortium,
+  members: members.map((id) => ({
+    id,
+    endpoint: `https://${functionName(consortium, id, 'client')}`,
+  })),
+  log,
+  fetch: invokeFetch(client),
+  timeoutMs: NODE_MS,
+});
+const answer = handle(app);
+
+export const handler: typeof answer = async (event, context) => {
+  log.info({ requestId: context?.awsRequestId }, 'request');
+  return answer(event, context);
+};

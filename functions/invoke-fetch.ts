@@ -1,0 +1,79 @@
+/**
+ * HTTP to another function without a public door: the request travels as the event that API Gateway and
+ * function URLs send (payload format 2.0), so that a function has one form of input.
+ */
+import { InvokeCommand, type LambdaClient } from '@aws-sdk/client-lambda';
+import { utf8 } from '../shared/bytes/text.ts';
+
+/** A synchronous invocation's event and answer, at the most (Lambda's quota). */
+export const PAYLOAD_BYTES_MAX = 6 * 1024 * 1024;
+
+/** What is sent of a request. */
+export interface InvokedRequest {
+  readonly method: string;
+  /** With its query. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array | undefined;
+}
+
+/**
+ * Invokes a function with a request and waits for its response. Throws where the function failed, is
+ * throttled or not there; the client's own time-out bounds the wait.
+ */
+export async function invokeWithRequest(
+  client: LambdaClient,
+  functionName: string,
+  request: InvokedRequest,
+  signal?: AbortSignal,
+): Promise<Response> {
+  const payload = utf8(JSON.stringify(eventOf(functionName, request)));
+  if (payload.length > PAYLOAD_BYTES_MAX) throw new Error('the request is larger than an event');
+  const { Payload, FunctionError } = await client.send(
+    new InvokeCommand({ FunctionName: functionName, Payload: payload }),
+    signal ? { abortSignal: signal } : {},
+  );
+  if (FunctionError) throw new Error(`the function ${functionName} failed`);
+  const result = JSON.parse(
+    Buffer.from(Payload ?? new Uint8Array()).toString('utf8'),
+  ) as EventResult;
+  const { statusCode, headers = {}, body = '', isBase64Encoded = false } = result;
+  if (statusCode === undefined) throw new Error(`the function ${functionName} sent no response`);
+  const bytes = Buffer.from(body, isBase64Encoded ? 'base64' : 'utf8');
+  return new Response(bytes.length > 0 ? bytes : null, {
+    status: statusCode,
+    headers,
+  });
+}
+
+/** The event of a request (payload format 2.0), as far as anything here reads it. */
+function eventOf(host: string, { method, path, headers, body }: InvokedRequest) {
+  const [rawPath = '/', rawQueryString = ''] = path.split('?', 2);
+  return {
+    version: '2.0',
+    rawPath,
+    rawQueryString,
+    headers,
+    requestContext: { http: { method, path: rawPath }, domainName: host },
+    ...(body && { body: Buffer.from(body).toString('base64'), isBase64Encoded: true }),
+  };
+}
+
+interface EventResult {
+  readonly statusCode?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly isBase64Encoded?: boolean;
+}
+
+/** A `fetch` whose host names are functions: `https://<function>/path`. Redirects are not followed. */
+export function invokeFetch(client: LambdaClient): typeof globalThis.fetch {
+  return async (input, init) => {
+    const request = new Request(input, init);
+    const { hostname, pathname, search } = new URL(request.url);
+    const body = request.body ? new Uint8Array(await request.arrayBuffer()) : undefined;
+    const { method, headers } = request;
+    const sent = { method, path: pathname + search, headers: Object.fromEntries(headers), body };
+    return invokeWithRequest(client, hostname, sent, request.signal);
+  };
+}

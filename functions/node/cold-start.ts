@@ -1,0 +1,118 @@
+/**
+ * What an execution environment of a hosted node reads once and keeps: clients, the genesis document, the
+ * identity of its table, its keys. A replica is opened for every input from what is durable.
+ */
+import type { KeyObject } from 'node:crypto';
+import { DescribeTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { KMSClient } from '@aws-sdk/client-kms';
+import { LambdaClient } from '@aws-sdk/client-lambda';
+import { SQSClient } from '@aws-sdk/client-sqs';
+import type { Logger } from 'pino';
+import { custodyOf } from '../../node/custody.ts';
+import { tokenPeers } from '../../node/token-peers.ts';
+import type { PublicJwk } from '../../shared/bytes/crypto.ts';
+import { kindOf } from '../../shared/consensus/message.ts';
+import { NODE_IDENTITY } from '../../shared/contract/system-records.ts';
+import { type Genesis, ledgerId } from '../../shared/ledger/genesis.ts';
+
+import type { Custody } from '../../shared/ports/custody.ts';
+import type { Peers } from '../../shared/ports/peers.ts';
+import type { Signer } from '../../shared/ports/signer.ts';
+import { readGenesis } from '../directory.ts';
+import type { Table } from '../dynamodb/table.ts';
+import type { NodeEnvironment } from '../environment.ts';
+import { functionName } from '../function-name.ts';
+import { invokeWithRequest } from '../invoke-fetch.ts';
+import { kmsSigner } from '../kms-signer.ts';
+import { readNodeRecord } from './node-record.ts';
+import { openDataKey, unsealKey } from './sealed-keys.ts';
+
+/** Time for one call of a peer: a drive that it waits for is within it. */
+const PEER_MS = 12_000;
+/** Time for one call of a service; the SDK's own retries come on top, within the caller's time. */
+const SERVICE_MS = 3000;
+
+export interface HostedNode {
+  readonly environment: NodeEnvironment;
+  readonly log: Logger;
+  readonly genesis: Genesis;
+  readonly member: string;
+  /** Identity of the store: of the table, not of what stands in it. */
+  readonly store: string;
+  readonly table: Table;
+  readonly signer: Signer;
+  readonly peers: Peers;
+  readonly lambda: LambdaClient;
+  readonly queue: SQSClient;
+  /** The identities' keys, and under `node` the peer key, which reports evidence. */
+  readonly custody: Custody;
+  readonly peerCustody: Custody;
+  /** Peer keys of the members as of an epoch: they change with epochs only. */
+  peerKeys: {
+    readonly epoch: number;
+    readonly keyOf: (member: string) => PublicJwk | undefined;
+  } | null;
+}
+
+/** Opens all that a node function keeps between its invocations. Throws where it was never set up. */
+export async function coldStart(environment: NodeEnvironment, log: Logger): Promise<HostedNode> {
+  const { FUQI_CONSORTIUM: consortium, FUQI_MEMBER: member } = environment;
+  const requestHandler = { requestTimeout: SERVICE_MS, throwOnRequestTimeout: true };
+  const dynamodb = new DynamoDBClient({ requestHandler });
+  const kms = new KMSClient({ requestHandler });
+  const table = { client: dynamodb, name: environment.FUQI_TABLE };
+  const [record, genesis, described, signer] = await Promise.all([
+    readNodeRecord(table),
+    readGenesis({ client: dynamodb, name: environment.FUQI_DIRECTORY }),
+    dynamodb.send(new DescribeTableCommand({ TableName: table.name })),
+    kmsSigner(kms, [environment.FUQI_SIGNING_KEY]),
+  ]);
+  // An empty table in the place of the node's own would let it sign again what it has forgotten.
+  if (!record) throw new Error(`the table of ${member} was not set up`);
+  if (!genesis) throw new Error(`the directory of ${consortium} has no genesis document`);
+  const dataKey = await openDataKey(kms, Buffer.from(record.dataKey, 'base64url'), {
+    consortium,
+    member,
+  });
+  const peerKey = unsealKey(dataKey, 'peer', record.peer);
+  const identities = Object.entries(record.identities).map(
+    ([name, sealed]): [string, KeyObject] => [name, unsealKey(dataKey, name, sealed)],
+  );
+  // One attempt: who asks again is the protocol, which has a time-out of its own.
+  const lambda = new LambdaClient({
+    maxAttempts: 1,
+    requestHandler: { requestTimeout: PEER_MS, throwOnRequestTimeout: true },
+  });
+  const peers = tokenPeers({
+    member,
+    ledger: ledgerId(genesis),
+    keys: [peerKey],
+    now: Date.now,
+    async post(to, headers, body) {
+      // Tidings may lead to a drive, which must not take a place that votes need.
+      const entry = kindOf(body) === 'tidings' ? 'client' : 'peer';
+      const request = { method: 'POST', path: '/peer', headers, body };
+      const response = await invokeWithRequest(
+        lambda,
+        functionName(consortium, to, entry),
+        request,
+      );
+      return { status: response.status, reply: new Uint8Array(await response.arrayBuffer()) };
+    },
+  });
+  return {
+    environment,
+    log,
+    genesis,
+    member,
+    store: described.Table?.TableId ?? described.Table!.TableArn!,
+    table,
+    signer,
+    peers,
+    lambda,
+    queue: new SQSClient({ requestHandler }),
+    custody: custodyOf(new Map(identities)),
+    peerCustody: custodyOf(new Map([[NODE_IDENTITY, peerKey]])),
+    peerKeys: null,
+  };
+}

@@ -1,0 +1,141 @@
+/**
+ * One input of a hosted node: a replica is opened from what is durable, takes the input, and ends with
+ * its work. What is left when the time is up goes on in another invocation; an alarm that is still set
+ * waits in the queue.
+ */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { InvokeCommand } from '@aws-sdk/client-lambda';
+import { replicaLog } from '../../node/log.ts';
+import type { NodeStores } from '../../node/node-stores.ts';
+import { utf8 } from '../../shared/bytes/text.ts';
+import { saveNews } from '../../shared/replica/act.ts';
+import { itemName } from '../../shared/replica/items.ts';
+import { openReplica } from '../../shared/replica/open.ts';
+import {
+  inBackground,
+  quiet,
+  type Replica,
+  type ReplicaOptions,
+  Superseded,
+} from '../../shared/replica/replica.ts';
+import { reportEvidence } from '../../shared/replica/report.ts';
+import { contracts } from '../../workloads/catalog.ts';
+import { dynamoStores } from '../dynamodb/stores.ts';
+import { functionName } from '../function-name.ts';
+import type { HostedNode } from './cold-start.ts';
+import { InvocationTime } from './invocation-time.ts';
+import { type NodeEvent, setAlarm } from './node-alarm.ts';
+
+/** Time that is kept for the end of an invocation: the alarm, handing on, the reply. */
+const RESERVE_MS = 3000;
+/** A vote is waited for: what else an invocation of that entry began goes on elsewhere. */
+const PEER_WORK_MS = 1000;
+const OPENINGS_MAX = 5;
+
+export interface Invocation {
+  readonly replica: Replica;
+  /** Whether the function has answered, or is about to. */
+  isOver(): boolean;
+  /** Resolves when nothing goes on any more, or the time for it is up. */
+  settled(): Promise<void>;
+}
+
+/** Runs one input; `remainingMs` is the time that the function has left. */
+export async function invocation<T>(
+  node: HostedNode,
+  remainingMs: () => number,
+  input: (invocation: Invocation) => Promise<T>,
+): Promise<T> {
+  const isPeer = node.environment.FUQI_ENTRY === 'peer';
+  let isLeft = false;
+  let isOver = false;
+  const stores = dynamoStores(node.table);
+  const time = new InvocationTime((waited) => {
+    const set = setAlarm(node, { at: Date.now(), waited });
+    const faulted = (error: unknown) => replica.log('alarm-failed', { error: String(error) });
+    inBackground(replica, set.catch(faulted));
+  });
+  const replica = await open(node, {
+    genesis: node.genesis,
+    member: node.member,
+    catalog: contracts,
+    ports: { ...stores, signer: node.signer, peers: node.peers, time },
+    store: node.store,
+    log: replicaLog(node.log),
+    invocation: randomUUID(),
+    ...(isPeer && {
+      driveElsewhere: () => {
+        isLeft = true;
+      },
+    }),
+  });
+  // Another invocation of this node went further: what this one holds goes on in a new one.
+  Object.assign(replica, {
+    onSuperseded: () => {
+      const left = leaveHeld(replica, stores).then((isSome) => (isSome ? handOn(node) : undefined));
+      const faulted = (error: unknown) => replica.log('hand-on-failed', { error: String(error) });
+      inBackground(replica, left.catch(faulted));
+    },
+  });
+  reportEvidence(replica, node.peerCustody);
+  const settled = async (): Promise<void> => {
+    const workMs = isPeer ? PEER_WORK_MS : remainingMs() - RESERVE_MS;
+    const stop = new AbortController();
+    const isQuiet = await Promise.race([
+      quiet(replica).then(() => true),
+      delay(Math.max(0, workMs), false, { signal: stop.signal }).catch(() => false),
+    ]);
+    stop.abort();
+    if (!isQuiet) isLeft = true;
+  };
+  try {
+    const output = await input({ replica, settled, isOver: () => isOver });
+    await settled();
+    if (isLeft) {
+      if (!replica.stopped) await replica.lock.run(() => saveNews(replica));
+      await handOn(node);
+    }
+    if (time.wanted) await setAlarm(node, time.wanted);
+    return output;
+  } finally {
+    isOver = true;
+    replica.stopped = true;
+    time.stop();
+  }
+}
+
+/** Another invocation may commit while this one opens: then it opens what is there now. */
+async function open(node: HostedNode, options: ReplicaOptions): Promise<Replica> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await openReplica(options);
+    } catch (error) {
+      if (!(error instanceof Superseded) || attempt === OPENINGS_MAX) throw error;
+      node.log.info({ attempt }, 'superseded while it opened');
+    }
+  }
+}
+
+/** Makes durable what an overtaken replica holds, and is not in a block yet; answers whether there is any. */
+async function leaveHeld({ mempool }: Replica, stores: NodeStores): Promise<boolean> {
+  const held = [...mempool].map(({ id, bytes }) => ({ id, bytes }));
+  if (held.length === 0) return false;
+  const places = await stores.state.items(held.map(({ id }) => itemName.transaction(id)));
+  const left = held.filter((_, index) => !places[index]);
+  if (left.length > 0) await stores.mempool.add(left);
+  return left.length > 0;
+}
+
+/** Another invocation of this node goes on from what is durable. */
+async function handOn(node: HostedNode): Promise<void> {
+  const { FUQI_CONSORTIUM, FUQI_MEMBER } = node.environment;
+  const event: NodeEvent = { kind: 'wake' };
+  await node.lambda.send(
+    new InvokeCommand({
+      FunctionName: functionName(FUQI_CONSORTIUM, FUQI_MEMBER, 'client'),
+      InvocationType: 'Event',
+      Payload: utf8(JSON.stringify(event)),
+    }),
+  );
+}

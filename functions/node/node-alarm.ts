@@ -1,0 +1,56 @@
+/**
+ * The alarm of a hosted node: one for all its invocations, in the queue. A record says when it rings next,
+ * so that many invocations that wait at once set it once. It rings in an invocation of its own.
+ */
+import { SendMessageCommand } from '@aws-sdk/client-sqs';
+import { decodeLoosely, encodeCbor } from '../../shared/bytes/cbor.ts';
+import type { Waited } from '../../shared/ports/time.ts';
+import { dynamoHeadStore } from '../dynamodb/head-store.ts';
+import { functionName } from '../function-name.ts';
+import type { HostedNode } from './cold-start.ts';
+
+/** What a node function is sent besides requests. */
+export type NodeEvent =
+  /** The alarm rings. */
+  | { readonly kind: 'alarm'; readonly waited: Waited }
+  /** Another invocation left work behind: a drive, or the way to the others' height. */
+  | { readonly kind: 'wake' };
+
+/** What waits in the queue: the event for a function, by its name. */
+export interface AlarmMessage {
+  readonly function: string;
+  readonly event: NodeEvent;
+}
+
+const DELAY_S_MAX = 900;
+/** The queue counts in seconds: one that rings this much later is the same. */
+const SAME_MS = 1000;
+
+/** Sets the node's alarm, unless it rings by then already. */
+export async function setAlarm(
+  { environment, table, queue }: HostedNode,
+  { at, waited }: { readonly at: number; readonly waited: Waited },
+): Promise<void> {
+  const { FUQI_CONSORTIUM, FUQI_MEMBER, FUQI_ALARM_QUEUE } = environment;
+  const heads = dynamoHeadStore(table);
+  const stored = await heads.read('alarm');
+  const now = Date.now();
+  const due = stored ? (decodeLoosely(stored.bytes) as number) : 0;
+  if (due > now && due <= at + SAME_MS) return;
+  const seconds = Math.min(DELAY_S_MAX, Math.max(0, Math.ceil((at - now) / 1000)));
+  const expected = stored?.version ?? 0;
+  const bytes = encodeCbor(now + seconds * 1000);
+  // Lost to another invocation, which sets it now.
+  if (!(await heads.swap('alarm', expected, { version: expected + 1, bytes }))) return;
+  const message: AlarmMessage = {
+    function: functionName(FUQI_CONSORTIUM, FUQI_MEMBER, 'client'),
+    event: { kind: 'alarm', waited },
+  };
+  await queue.send(
+    new SendMessageCommand({
+      QueueUrl: FUQI_ALARM_QUEUE,
+      MessageBody: JSON.stringify(message),
+      DelaySeconds: seconds,
+    }),
+  );
+}

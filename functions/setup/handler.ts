@@ -1,0 +1,115 @@
+/**
+ * A hosted member's setup: once, when its resources were made, it makes the member's software keys and
+ * first API keys, seals them into the node's own table, and tells the directory the public halves. Later
+ * it hands the first API keys out, once, to whoever may invoke it.
+ */
+import { generateKeyPairSync } from 'node:crypto';
+import { DescribeTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { KMSClient } from '@aws-sdk/client-kms';
+import { pino } from 'pino';
+import { z } from 'zod';
+import { newApiKey } from '../../node/api-key-records.ts';
+import { publicJwkOf } from '../../node/key-file.ts';
+import { IdentityNameSchema, MemberIdSchema, RoleSchema } from '../../shared/ledger/genesis.ts';
+import { type CustomResourceEvent, respond } from '../custom-resource.ts';
+import { writeMember } from '../directory.ts';
+import { fromEnvironment } from '../environment.ts';
+import { publicJwk } from '../kms-signer.ts';
+import { readNodeRecord, writeApiKeys, writeNodeRecord } from '../node/node-record.ts';
+import { newDataKey, openDataKey, seal, sealKey, unseal } from '../node/sealed-keys.ts';
+
+const MemberSchema = z.object({
+  id: MemberIdSchema,
+  name: z.string(),
+  identities: z.record(IdentityNameSchema, z.array(RoleSchema)),
+});
+
+interface TakeEvent {
+  readonly kind: 'take-first-keys';
+}
+
+const consortium = fromEnvironment('FUQI_CONSORTIUM');
+const member = fromEnvironment('FUQI_MEMBER');
+const vaultKey = fromEnvironment('FUQI_VAULT_KEY');
+const signingKey = fromEnvironment('FUQI_SIGNING_KEY');
+const dynamodb = new DynamoDBClient({});
+const kms = new KMSClient({});
+const table = { client: dynamodb, name: fromEnvironment('FUQI_TABLE') };
+const directory = { client: dynamodb, name: fromEnvironment('FUQI_DIRECTORY') };
+const log = pino({ name: 'setup', base: { member } });
+
+export async function handler(event: CustomResourceEvent | TakeEvent) {
+  if ('kind' in event) {
+    log.info('first keys are asked for');
+    return takeFirstKeys();
+  }
+  log.info({ request: event.RequestType }, 'setup');
+  await respond(event, `setup-${table.name}`, log, async () => {
+    if (event.RequestType === 'Delete') return;
+    await setUp(MemberSchema.parse(JSON.parse(String(event.ResourceProperties.Member))));
+  });
+}
+
+/** Makes the keys; where they are there already, a repeated request changes nothing. */
+async function setUp({ id, name, identities }: z.infer<typeof MemberSchema>): Promise<void> {
+  if (await readNodeRecord(table)) return;
+  const { Table } = await dynamodb.send(new DescribeTableCommand({ TableName: table.name }));
+  const { dataKey, sealed } = await newDataKey(kms, vaultKey, { consortium, member });
+  const newKey = () => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
+  const all: Record<string, readonly string[]> = { admin: ['admin'], ...identities };
+  const keys = Object.keys(all).map((identity) => ({
+    identity,
+    key: newKey(),
+    api: newApiKey({ member, identity, now: new Date() }),
+  }));
+  const peerKey = newKey();
+  await writeApiKeys(
+    table,
+    keys.map(({ api }) => api.record),
+  );
+  // What others read comes before what says that all is done.
+  await writeMember(directory, {
+    id,
+    name,
+    hosting: 'hosted',
+    validator: true,
+    nodeKey: await publicJwk(kms, signingKey),
+    peerKey: publicJwkOf(peerKey),
+    roles: [...new Set(Object.values(identities).flat())].filter((role) => role !== 'admin'),
+    identities: keys.map(({ identity, key }) => ({
+      name: identity,
+      key: publicJwkOf(key),
+      roles: [...all[identity]!],
+    })),
+  });
+  const entries = <T>(of: (key: (typeof keys)[number]) => T): Record<string, T> =>
+    Object.fromEntries(keys.map((key) => [key.identity, of(key)]));
+  const record = {
+    format: 'fuqi-hosted-node-1' as const,
+    consortium,
+    member,
+    store: Table?.TableId ?? Table!.TableArn!,
+    dataKey: Buffer.from(sealed).toString('base64url'),
+    peer: sealKey(dataKey, 'peer', peerKey),
+    identities: entries(({ identity, key }) => sealKey(dataKey, identity, key)),
+    firstKeys: entries(({ identity, api }) =>
+      seal(dataKey, `api-key ${identity}`, Buffer.from(api.text)),
+    ),
+  };
+  await writeNodeRecord(table, record, true);
+}
+
+/** The first API keys by identity, once; none where they were taken. */
+async function takeFirstKeys(): Promise<Record<string, string>> {
+  const record = await readNodeRecord(table);
+  if (!record) throw new Error(`the table of ${member} was not set up`);
+  const { firstKeys = {}, ...rest } = record;
+  const sealed = Buffer.from(record.dataKey, 'base64url');
+  const dataKey = await openDataKey(kms, sealed, { consortium, member });
+  const opened = Object.entries(firstKeys).map(([identity, text]) => [
+    identity,
+    unseal(dataKey, `api-key ${identity}`, text).toString('utf8'),
+  ]);
+  await writeNodeRecord(table, rest, false);
+  return Object.fromEntries(opened);
+}

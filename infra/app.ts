@@ -1,0 +1,27 @@
+/**
+ * The CDK app: `npx cdk deploy --all --context consortium=<file>` makes the platform, once an account and
+ * region, and the consortium that the file describes.
+ */
+import { App } from 'aws-cdk-lib';
+import { buildFunctions } from './build.ts';
+import { readConsortiumFile } from './consortium-file.ts';
+import { ConsortiumStack } from './consortium-stack.ts';
+import { PlatformStack } from './platform-stack.ts';
+
+const app = new App();
+const file: unknown = app.node.tryGetContext('consortium');
+if (typeof file !== 'string') {
+  throw new Error('name the consortium’s file: --context consortium=examples/consortia/….yaml');
+}
+await buildFunctions();
+// What a test makes goes with its stack; what members rely on stays.
+const keeps = app.node.tryGetContext('keeps') !== 'false';
+const platform = new PlatformStack(app, 'fuqi-platform', { keeps });
+const consortium = readConsortiumFile(file);
+new ConsortiumStack(app, `fuqi-${consortium.name}`, {
+  consortium,
+  keeps,
+  vaultKey: platform.vaultKey,
+  alarmQueue: platform.alarmQueue,
+});
+app.synth();

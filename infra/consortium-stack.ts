@@ -1,0 +1,92 @@
+/** One consortium: its directory, its hosted members' nodes, its genesis document and its gateway. */
+import {
+  CfnOutput,
+  CustomResource,
+  Duration,
+  RemovalPolicy,
+  Stack,
+  type StackProps,
+} from 'aws-cdk-lib';
+import { HttpApi } from 'aws-cdk-lib/aws-apigatewayv2';
+import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
+import { AttributeType, Billing, TableV2 } from 'aws-cdk-lib/aws-dynamodb';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
+import type { Construct } from 'constructs';
+import type { ConsortiumFile } from './consortium-file.ts';
+import { MemberNode } from './member-node.ts';
+import { productFunction, TIMES } from './node-function.ts';
+import type { Production } from './platform-stack.ts';
+
+export interface ConsortiumStackProps extends StackProps, Production {
+  readonly consortium: ConsortiumFile;
+  readonly vaultKey: IKey;
+  readonly alarmQueue: IQueue;
+}
+
+export class ConsortiumStack extends Stack {
+  readonly members: readonly MemberNode[];
+
+  constructor(scope: Construct, id: string, props: ConsortiumStackProps) {
+    super(scope, id, props);
+    const { consortium, keeps, vaultKey, alarmQueue } = props;
+    const directory = new TableV2(this, 'Directory', {
+      partitionKey: { name: 'p', type: AttributeType.STRING },
+      billing: Billing.onDemand(),
+      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+      deletionProtection: keeps,
+      removalPolicy: keeps ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+    });
+    this.members = consortium.members.map(
+      (member) =>
+        new MemberNode(this, `Member-${member.id}`, {
+          consortium: consortium.name,
+          member,
+          directory,
+          vaultKey,
+          alarmQueue,
+          keeps,
+        }),
+    );
+    this.#genesis(consortium, directory);
+    const gateway = productFunction(this, 'Gateway', {
+      bundle: 'gateway',
+      environment: {
+        FUQI_CONSORTIUM: consortium.name,
+        FUQI_MEMBERS: JSON.stringify(consortium.members.map((member) => member.id)),
+      },
+      timeout: TIMES.gateway,
+      memoryMiB: 512,
+    });
+    for (const { client } of this.members) client.grantInvoke(gateway);
+    const api = new HttpApi(this, 'Api', {
+      defaultIntegration: new HttpLambdaIntegration('GatewayIntegration', gateway),
+    });
+    new CfnOutput(this, 'ApiUrl', { value: api.apiEndpoint });
+    new CfnOutput(this, 'ApiId', { value: api.apiId });
+  }
+
+  #genesis({ name, visibility, parameters, members }: ConsortiumFile, directory: TableV2): void {
+    const genesis = productFunction(this, 'Genesis', {
+      bundle: 'genesis',
+      environment: { FUQI_DIRECTORY: directory.tableName },
+      timeout: TIMES.setup,
+      memoryMiB: 512,
+    });
+    directory.grant(genesis, 'dynamodb:GetItem', 'dynamodb:PutItem');
+    const made = new CustomResource(this, 'GenesisDocument', {
+      serviceToken: genesis.functionArn,
+      serviceTimeout: Duration.minutes(3),
+      properties: {
+        Consortium: JSON.stringify({
+          consortium: name,
+          visibility,
+          parameters,
+          members: members.map(({ id }) => id),
+        }),
+      },
+    });
+    made.node.addDependency(genesis.role!);
+    for (const { isSetUp } of this.members) made.node.addDependency(isSetUp);
+  }
+}

@@ -1,0 +1,204 @@
+/**
+ * One hosted member's node: its table, its signing key, and three functions. `peer` answers votes and has
+ * room of its own; `client` serves clients and drives; `setup` makes the keys once. Their roles reach
+ * this member's resources and the other nodes' doors, nothing else.
+ */
+import { CustomResource, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { AttributeType, Billing, TableV2 as Table, type TableV2 } from 'aws-cdk-lib/aws-dynamodb';
+import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { type IKey, Key, KeySpec, KeyUsage } from 'aws-cdk-lib/aws-kms';
+import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+import { memberItem } from '../functions/directory.ts';
+import { type Entry, functionName } from '../functions/function-name.ts';
+import type { ConsortiumFile } from './consortium-file.ts';
+import { productFunction, TIMES } from './node-function.ts';
+import type { Production } from './platform-stack.ts';
+
+export interface MemberNodeProps extends Production {
+  readonly consortium: string;
+  readonly member: ConsortiumFile['members'][number];
+  readonly directory: TableV2;
+  readonly vaultKey: IKey;
+  readonly alarmQueue: IQueue;
+}
+
+/** Concurrent votes and answers to peers that always have room. */
+const PEER_CONCURRENCY = 10;
+
+export class MemberNode extends Construct {
+  readonly table: TableV2;
+  readonly signingKey: Key;
+  readonly client: LambdaFunction;
+  /** Done when the member's keys exist and the directory knows their public halves. */
+  readonly isSetUp: CustomResource;
+  readonly #props: MemberNodeProps;
+
+  constructor(scope: Construct, id: string, props: MemberNodeProps) {
+    super(scope, id);
+    this.#props = props;
+    const removalPolicy = props.keeps ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY;
+    this.table = new Table(this, 'Table', {
+      partitionKey: { name: 'p', type: AttributeType.STRING },
+      sortKey: { name: 's', type: AttributeType.STRING },
+      billing: Billing.onDemand(),
+      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+      deletionProtection: props.keeps,
+      removalPolicy,
+    });
+    this.signingKey = new Key(this, 'SigningKey', {
+      description: `Fuqi: consensus votes of ${props.member.id} in ${props.consortium}`,
+      keySpec: KeySpec.ECC_NIST_P256,
+      keyUsage: KeyUsage.SIGN_VERIFY,
+      removalPolicy,
+      pendingWindow: Duration.days(props.keeps ? 30 : 7),
+    });
+    this.isSetUp = this.#setup();
+    const role = this.#nodeRole();
+    this.#node('peer', role);
+    this.client = this.#node('client', role);
+  }
+
+  #node(entry: 'peer' | 'client', role: Role): LambdaFunction {
+    const { alarmQueue, keeps } = this.#props;
+    return productFunction(this, entry === 'peer' ? 'Peer' : 'Client', {
+      bundle: 'node',
+      functionName: this.#name(entry),
+      role,
+      environment: {
+        ...this.#environment(),
+        FUQI_ENTRY: entry,
+        FUQI_ALARM_QUEUE: alarmQueue.queueUrl,
+      },
+      timeout: TIMES[entry],
+      recursive: true,
+      ...(entry === 'peer' && keeps && { reservedConcurrentExecutions: PEER_CONCURRENCY }),
+    });
+  }
+
+  #setup(): CustomResource {
+    const { member, vaultKey, directory } = this.#props;
+    const role = this.#role('SetupRole');
+    const allow = (statement: { actions: string[]; resources: string[]; conditions?: object }) =>
+      role.addToPolicy(new PolicyStatement(statement as never));
+    allow({
+      actions: ['dynamodb:DescribeTable', 'dynamodb:GetItem', 'dynamodb:PutItem'],
+      resources: [this.table.tableArn],
+    });
+    allow({
+      actions: ['dynamodb:PutItem'],
+      resources: [directory.tableArn],
+      conditions: {
+        'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': [memberItem(member.id)] },
+      },
+    });
+    allow({ actions: ['kms:GetPublicKey'], resources: [this.signingKey.keyArn] });
+    allow({
+      actions: ['kms:Encrypt', 'kms:Decrypt'],
+      resources: [vaultKey.keyArn],
+      conditions: this.#ownContext(),
+    });
+    const setup = productFunction(this, 'Setup', {
+      bundle: 'setup',
+      functionName: this.#name('setup'),
+      role,
+      environment: { ...this.#environment(), FUQI_VAULT_KEY: vaultKey.keyArn },
+      timeout: TIMES.setup,
+      memoryMiB: 512,
+    });
+    const { id, name, identities } = member;
+    const resource = new CustomResource(this, 'SetUp', {
+      serviceToken: setup.functionArn,
+      serviceTimeout: Duration.minutes(3),
+      properties: {
+        Member: JSON.stringify({ id, name, identities }),
+        // Another table in its place has to be set up as well.
+        Table: this.table.tableName,
+      },
+    });
+    resource.node.addDependency(role);
+    return resource;
+  }
+
+  #nodeRole(): Role {
+    const { consortium, vaultKey, directory, alarmQueue } = this.#props;
+    const role = this.#role('NodeRole');
+    const allow = (statement: { actions: string[]; resources: string[]; conditions?: object }) =>
+      role.addToPolicy(new PolicyStatement(statement as never));
+    allow({
+      actions: [
+        'dynamodb:BatchGetItem',
+        'dynamodb:BatchWriteItem',
+        'dynamodb:DeleteItem',
+        'dynamodb:DescribeTable',
+        'dynamodb:GetItem',
+        'dynamodb:PutItem',
+        'dynamodb:Query',
+        'dynamodb:UpdateItem',
+      ],
+      resources: [this.table.tableArn],
+    });
+    allow({ actions: ['dynamodb:GetItem'], resources: [directory.tableArn] });
+    allow({ actions: ['kms:GetPublicKey'], resources: [this.signingKey.keyArn] });
+    allow({
+      actions: ['kms:Sign'],
+      resources: [this.signingKey.keyArn],
+      conditions: { StringEquals: { 'kms:SigningAlgorithm': 'ECDSA_SHA_256' } },
+    });
+    allow({
+      actions: ['kms:Decrypt'],
+      resources: [vaultKey.keyArn],
+      conditions: this.#ownContext(),
+    });
+    allow({ actions: ['sqs:SendMessage'], resources: [alarmQueue.queueArn] });
+    const { stack } = { stack: Stack.of(this) };
+    allow({
+      actions: ['lambda:InvokeFunction'],
+      resources: (['peer', 'client'] as const).map((entry) =>
+        stack.formatArn({
+          service: 'lambda',
+          resource: `function:${functionName(consortium, '*', entry)}`,
+        }),
+      ),
+    });
+    return role;
+  }
+
+  #role(id: string): Role {
+    const role = new Role(this, id, { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
+    role.addToPolicy(
+      new PolicyStatement({
+        actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
+        resources: [Stack.of(this).formatArn({ service: 'logs', resource: 'log-group:*' })],
+      }),
+    );
+    return role;
+  }
+
+  /** What is sealed for one member opens for that one only. */
+  #ownContext() {
+    const { consortium, member } = this.#props;
+    return {
+      StringEquals: {
+        'kms:EncryptionContext:fuqi:consortium': consortium,
+        'kms:EncryptionContext:fuqi:member': member.id,
+      },
+    };
+  }
+
+  #environment(): Record<string, string> {
+    const { consortium, member, directory } = this.#props;
+    return {
+      FUQI_CONSORTIUM: consortium,
+      FUQI_MEMBER: member.id,
+      FUQI_TABLE: this.table.tableName,
+      FUQI_DIRECTORY: directory.tableName,
+      FUQI_SIGNING_KEY: this.signingKey.keyArn,
+    };
+  }
+
+  #name(entry: Entry): string {
+    return functionName(this.#props.consortium, this.#props.member.id, entry);
+  }
+}

@@ -1,0 +1,55 @@
+/**
+ * What an account and region has once, for all consortia: the vault key, and the queue that alarms wait
+ * in with the function that wakes nodes.
+ */
+import { Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
+import { Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { Key } from 'aws-cdk-lib/aws-kms';
+import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
+import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
+import type { Construct } from 'constructs';
+import { productFunction } from './node-function.ts';
+
+export interface Production {
+  /** Tables and keys outlive their stack, and are protected; a test's go with it. */
+  readonly keeps: boolean;
+}
+
+export class PlatformStack extends Stack {
+  /** Seals the members' software keys, each under its own encryption context. */
+  readonly vaultKey: Key;
+  readonly alarmQueue: Queue;
+
+  constructor(scope: Construct, id: string, props: StackProps & Production) {
+    super(scope, id, props);
+    this.vaultKey = new Key(this, 'VaultKey', {
+      description: 'Fuqi: seals members’ software keys',
+      enableKeyRotation: true,
+      removalPolicy: props.keeps ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+      pendingWindow: Duration.days(props.keeps ? 30 : 7),
+    });
+    const alarm = productFunction(this, 'Alarm', {
+      bundle: 'alarm',
+      environment: {},
+      timeout: Duration.seconds(10),
+      memoryMiB: 256,
+    });
+    this.alarmQueue = new Queue(this, 'AlarmQueue', {
+      encryption: QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+      // Six times the function's time, as Lambda asks for.
+      visibilityTimeout: Duration.seconds(60),
+      retentionPeriod: Duration.hours(1),
+    });
+    alarm.addEventSource(
+      new SqsEventSource(this.alarmQueue, { batchSize: 10, reportBatchItemFailures: true }),
+    );
+    alarm.addToRolePolicy(
+      new PolicyStatement({
+        effect: Effect.ALLOW,
+        actions: ['lambda:InvokeFunction'],
+        resources: [this.formatArn({ service: 'lambda', resource: 'function:fuqi-*-client' })],
+      }),
+    );
+  }
+}

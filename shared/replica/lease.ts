@@ -1,0 +1,68 @@
+/**
+ * Which of a node's invocations drives: one at a time as a rule, since two would send the same proposals
+ * twice. Nothing depends on it for safety: it may be lost, stale, or held by two that have other clocks.
+ */
+import { decodeLoosely, encodeCbor } from '../bytes/cbor.ts';
+import { Rejected } from '../ledger/rejection.ts';
+import { decodeTransaction, type Transaction } from '../ledger/transaction.ts';
+import type { Replica } from './replica.ts';
+import { putBack } from './take-back.ts';
+
+/** Takes the lease, or renews it in time; false while another invocation holds it. */
+export async function takeLease(replica: Replica): Promise<boolean> {
+  const { lease, ports } = replica;
+  if (!lease) return true;
+  const now = ports.time.now();
+  // Longer than a round may last: a leader that needs more is timed out.
+  const ms = replica.epoch.parameters.baseTimeoutMs;
+  if (lease.until - now > ms / 2) return true;
+  const stored = await ports.heads.read('lease');
+  if (stored) {
+    const [holder, until] = decodeLoosely(stored.bytes) as [string, number];
+    // One far ahead was taken by a clock that was wrong.
+    const isHeld = holder !== lease.holder && until > now && until <= now + 2 * ms;
+    if (isHeld) return false;
+  }
+  return write(replica, stored?.version ?? 0, now + ms);
+}
+
+/** Gives the lease back, if this replica holds it. */
+export async function releaseLease(replica: Replica): Promise<void> {
+  const { lease, ports } = replica;
+  if (!lease || lease.until === 0) return;
+  const stored = await ports.heads.read('lease');
+  const isOwn = stored && (decodeLoosely(stored.bytes) as [string])[0] === lease.holder;
+  if (isOwn) await write(replica, stored.version, 0);
+  lease.until = 0;
+}
+
+async function write(replica: Replica, expected: number, until: number): Promise<boolean> {
+  const lease = replica.lease!;
+  const bytes = encodeCbor([lease.holder, until]);
+  const isWritten = await replica.ports.heads.swap('lease', expected, {
+    version: expected + 1,
+    bytes,
+  });
+  if (isWritten) lease.until = until;
+  return isWritten;
+}
+
+/** Leaves what this replica holds to the invocation that drives: it looks for it when it ends. */
+export const leaveToDriver = ({ mempool, ports }: Replica): Promise<void> =>
+  ports.mempool.add([...mempool].map(({ id, bytes }) => ({ id, bytes })));
+
+/** Takes over what other invocations of this node hold; answers whether there was any. */
+export async function takeHeld(replica: Replica): Promise<boolean> {
+  if (!replica.lease) return false;
+  const { mempool } = replica;
+  const before = mempool.size;
+  const found: Transaction[] = [];
+  for (const { id, bytes } of await replica.ports.mempool.list()) {
+    if (mempool.get(id)) continue;
+    const transaction = decodeTransaction(bytes);
+    if (transaction instanceof Rejected) throw new Error(`the mempool store holds a damaged ${id}`);
+    found.push(transaction);
+  }
+  await putBack(replica, found);
+  return mempool.size > before;
+}

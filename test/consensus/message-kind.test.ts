@@ -1,0 +1,34 @@
+/** What a message is can be told without reading it: a function passes each kind to its own door. */
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import type { Digest } from '../../shared/bytes/digest.ts';
+import { encodeRequest, kindOf, type Request } from '../../shared/consensus/message.ts';
+import { startQc } from '../../shared/consensus/validators.ts';
+
+const standing = {
+  epoch: 1,
+  height: 7,
+  qc: startQc(1, 'ab'.repeat(32) as Digest),
+  tc: null,
+  seen: null,
+};
+const bytes = new Uint8Array(3);
+
+it('tells the kind of every request', () => {
+  const requests: Request[] = [
+    { kind: 'proposal', standing, block: bytes, signature: bytes },
+    { kind: 'tidings', standing, transactions: [bytes], waiting: true },
+    { kind: 'blocks', standing, after: 3 },
+    { kind: 'epochs', standing, after: 3 },
+    { kind: 'attest', standing, store: 'a store' },
+    { kind: 'anchor', standing },
+    { kind: 'state', standing, height: 3, places: [] },
+  ];
+  for (const request of requests) assert.equal(kindOf(encodeRequest(request)), request.kind);
+});
+
+it('refuses bytes that are no request', () => {
+  for (const text of ['', 'hello', '{"kind":"tidings"}']) {
+    assert.throws(() => kindOf(Buffer.from(text)), /not a request/);
+  }
+});
