@@ -2,12 +2,15 @@
  * Bundles each function into one file with all that it uses, the SDK included, and holds the sizes in a
  * budget: what is not loaded need not be paid at a cold start. `node infra/build.ts` prints a line each.
  */
-import { rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { build } from 'esbuild';
 
 const ROOT = path.resolve(import.meta.dirname, '..');
-export const BUNDLES = path.join(ROOT, 'dist/functions');
+/** A folder of this process: two deployments at once must not build into each other's. */
+export const BUNDLES = mkdtempSync(path.join(tmpdir(), 'fuqi-functions-'));
+process.once('exit', () => rmSync(BUNDLES, { recursive: true, force: true }));
 
 /** Each function's bundle, and how large it may be (bytes, minified). */
 export const FUNCTIONS = {
@@ -24,9 +27,8 @@ export interface Built {
   readonly bytes: number;
 }
 
-/** Builds all bundles anew. Throws where one is over its budget. */
+/** Builds all bundles. Throws where one is over its budget. */
 export async function buildFunctions(): Promise<Built[]> {
-  rmSync(BUNDLES, { recursive: true, force: true });
   const names = Object.keys(FUNCTIONS) as FunctionBundle[];
   const built = await Promise.all(names.map(buildOne));
   const over = built.filter(({ name, bytes }) => bytes > FUNCTIONS[name]);

@@ -144,7 +144,8 @@ export class MemberNode extends Construct {
     allow({
       actions: ['kms:Sign'],
       resources: [this.signingKey.keyArn],
-      conditions: { StringEquals: { 'kms:SigningAlgorithm': 'ECDSA_SHA_256' } },
+      // KMS always says which; the emulator does not.
+      conditions: { StringEqualsIfExists: { 'kms:SigningAlgorithm': 'ECDSA_SHA_256' } },
     });
     allow({
       actions: ['kms:Decrypt'],
@@ -176,11 +177,14 @@ export class MemberNode extends Construct {
     return role;
   }
 
-  /** What is sealed for one member opens for that one only. */
+  /**
+   * What is sealed for one member opens for that one only: a call with another context is refused here,
+   * one without any by KMS, because what was sealed has one. (The emulator says nothing of contexts.)
+   */
   #ownContext() {
     const { consortium, member } = this.#props;
     return {
-      StringEquals: {
+      StringEqualsIfExists: {
         'kms:EncryptionContext:fuqi:consortium': consortium,
         'kms:EncryptionContext:fuqi:member': member.id,
       },

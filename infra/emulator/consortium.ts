@@ -17,6 +17,8 @@ export interface CloudOptions {
   /** The folder of key rings. */
   readonly root: string;
   readonly port?: number;
+  /** IAM policies are enforced, and signatures checked. */
+  readonly auth?: boolean;
   readonly onStep?: (step: string) => void;
 }
 
@@ -31,10 +33,10 @@ export interface Cloud {
 
 /** Starts the emulator and deploys; stops it again where that fails. */
 export async function cloudUp(options: CloudOptions): Promise<Cloud> {
-  const { file, folder, root, port, onStep = () => {} } = options;
+  const { file, folder, root, port, auth = false, onStep = () => {} } = options;
   const consortium = readConsortiumFile(file);
   onStep('starting the AWS emulator (its first start installs it)');
-  const emulator = await startEmulator({ folder, ...(port === undefined ? {} : { port }) });
+  const emulator = await startEmulator({ folder, auth, ...(port === undefined ? {} : { port }) });
   try {
     const { url: endpoint } = emulator;
     onStep('cdk bootstrap');

@@ -1,12 +1,13 @@
 /** Deploys the real CDK app to a running emulator, with the CDK's own command line. */
 import { spawn } from 'node:child_process';
 import path from 'node:path';
+import { DeleteBucketPolicyCommand, ListBucketsCommand, S3Client } from '@aws-sdk/client-s3';
 import { EMULATOR_ACCOUNT, EMULATOR_CREDENTIALS, EMULATOR_REGION } from './emulator.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const CDK = path.join(ROOT, 'node_modules/aws-cdk/bin/cdk');
 /** A custom resource that never answers would hold a deployment for much longer. */
-const DEPLOY_MS = 180_000;
+const DEPLOY_MS = 120_000;
 
 export interface DeployOptions {
   /** The emulator's URL. */
@@ -17,10 +18,24 @@ export interface DeployOptions {
   readonly folder: string;
 }
 
-/** Makes the account ready for the CDK, once. */
-export const bootstrap = (options: Omit<DeployOptions, 'consortium'>): Promise<void> =>
+/**
+ * Makes the account ready for the CDK, once. The bootstrap bucket refuses what does not come by TLS, which
+ * the emulator has none of on loopback: that policy goes.
+ */
+export async function bootstrap(options: Omit<DeployOptions, 'consortium'>): Promise<void> {
   // Outside of the project: there it would ask for a consortium.
-  cdk(['bootstrap', `aws://${EMULATOR_ACCOUNT}/${EMULATOR_REGION}`], options.folder, options);
+  await cdk(['bootstrap', `aws://${EMULATOR_ACCOUNT}/${EMULATOR_REGION}`], options.folder, options);
+  const client = new S3Client({
+    endpoint: options.url,
+    region: EMULATOR_REGION,
+    credentials: EMULATOR_CREDENTIALS,
+    forcePathStyle: true,
+  });
+  const { Buckets = [] } = await client.send(new ListBucketsCommand({}));
+  for (const { Name } of Buckets)
+    await client.send(new DeleteBucketPolicyCommand({ Bucket: Name }));
+  client.destroy();
+}
 
 /** Deploys the platform and the consortium. */
 export const deploy = (options: DeployOptions): Promise<void> =>

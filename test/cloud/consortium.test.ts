@@ -1,6 +1,6 @@
 /**
  * The cloud tier: the real CDK app deployed to the AWS emulator, then the command line and HTTP against
- * four hosted members: functions that vote, KMS keys that sign, tables that store.
+ * four hosted members: functions that vote, KMS keys that sign, tables that store. IAM is enforced.
  */
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
@@ -26,7 +26,7 @@ const root = path.join(folder, 'home');
 let cloud: Cloud;
 
 before(async () => {
-  cloud = await cloudUp({ file: FILE, folder: path.join(folder, 'cloud'), root });
+  cloud = await cloudUp({ file: FILE, folder: path.join(folder, 'cloud'), root, auth: true });
 });
 after(() => cloud?.stop());
 
