@@ -24,7 +24,6 @@ const ALARM = 'shared/replica/alarm.ts';
 const OPEN = 'shared/replica/open.ts';
 const SUBMIT = 'shared/replica/submit.ts';
 const CATCH_UP = 'shared/replica/catch-up.ts';
-const SNAPSHOT_FINISH = 'shared/replica/snapshot-finish.ts';
 const EXECUTION = 'shared/execution/block-execution.ts';
 const EVENTS = 'shared/replica/events.ts';
 
@@ -434,35 +433,6 @@ export const BUGS: readonly Bug[] = [
         CATCH_UP,
         'for (const step of await closingSteps(replica, last)) steps.push(step);',
         '',
-      ),
-    ],
-  },
-  {
-    name: 'a half-finished snapshot is left for later',
-    rule: 'where the store moved on and this process did not, nothing else is done first',
-    patches: [
-      patch(SNAPSHOT_FINISH, '      await pause(replica, RETRY_MS);', '      throw error;'),
-    ],
-  },
-  {
-    name: 'a record from before an epoch’s end is another invocation’s',
-    rule: 'a lost reply over an epoch’s end stops nobody',
-    patches: [
-      patch(
-        ACT,
-        'const stored = enterEpoch(await storedRecord(replica), known.epoch, epochStart, lastRound);',
-        'const stored = await storedRecord(replica);',
-      ),
-    ],
-  },
-  {
-    name: 'catch-up leaves out what made the head final',
-    rule: 'a certificate that a higher one hides is brought by those who have it',
-    patches: [
-      patch(
-        'shared/replica/tell.ts',
-        'if (isUnexplained(replica, standing)) await',
-        'if (false) await',
       ),
     ],
   },
