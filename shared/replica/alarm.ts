@@ -79,6 +79,12 @@ const waitedOf = (replica: Replica): Waited => ({
   round: currentTenureEnd(replica),
 });
 
+/** An overtaken invocation leaves what it holds durably to a later one: the node's alarm rings for it. */
+export function leaveAlarm(replica: Replica): void {
+  const { time } = replica.ports;
+  time.alarm(time.now(), waitedOf(replica));
+}
+
 /** A timeout certificate gave the turn to another leader, who gets its full time. */
 export function restartWait(replica: Replica): void {
   if (replica.alarmAt === null || replica.stopped) return;

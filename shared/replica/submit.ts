@@ -5,7 +5,7 @@ import type { Digest } from '../bytes/digest.ts';
 import { Rejected } from '../ledger/rejection.ts';
 import type { Transaction } from '../ledger/transaction.ts';
 import { admit } from './admit.ts';
-import { settleAlarm } from './alarm.ts';
+import { leaveAlarm, settleAlarm } from './alarm.ts';
 import { route } from './forward.ts';
 import { finalResult, placeOf } from './history.ts';
 import type { Replica, Waiter } from './replica.ts';
@@ -32,6 +32,7 @@ export async function submit(
   if (ended) return ended;
   // The other end hears "pending" only after this is durable.
   await replica.ports.mempool.add([{ id, bytes: transaction.bytes }]);
+  if (replica.stopped) leaveAlarm(replica);
   const status = await statusOf(replica, id);
   if (status.status !== 'pending') await replica.ports.mempool.remove([id]);
   return status;

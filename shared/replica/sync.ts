@@ -1,8 +1,8 @@
 /**
  * Going a long way: blocks in batches from one peer after the other, and beyond a threshold, or where
  * nobody keeps the blocks any more, a snapshot first. It runs beside everything else and ends when no
- * peer has more. Where peers did not answer, or the own store failed, it tries again for a while: an
- * idle ledger brings no news that would start it again.
+ * peer has more. Where peers did not answer it tries again for a while: an idle ledger brings no news
+ * that would start it again.
  */
 import type { Reply } from '../consensus/message.ts';
 import { LIMITS } from '../ledger/limits.ts';
@@ -14,28 +14,17 @@ import { askSource, Sources } from './sources.ts';
 /** Starts, with this member as the first to ask, unless it is under way. Never throws. */
 export function startSync(replica: Replica, first: string): void {
   if (replica.syncing || replica.stopped) return;
-  replica.syncing = syncWithRetries(replica, first).finally(() => {
-    replica.syncing = null;
-  });
+  replica.syncing = sync(replica, new Sources(replica, first))
+    .catch((error: unknown) => replica.log('sync-failed', { error: String(error) }))
+    .finally(() => {
+      replica.syncing = null;
+    });
   inBackground(replica, replica.syncing);
 }
 
 /** Turns around all peers without progress, 1, 2, 4 … seconds apart. */
 const RETRIES_MAX = 5;
 const RETRY_MS = 1000;
-
-/** A fault of this node's own store is waited for like a peer that does not answer. */
-async function syncWithRetries(replica: Replica, first: string): Promise<void> {
-  for (let retries = 0; ; retries++) {
-    try {
-      return await sync(replica, new Sources(replica, first));
-    } catch (error) {
-      replica.log('sync-failed', { error: String(error) });
-    }
-    if (retries === RETRIES_MAX || replica.stopped) return;
-    await pause(replica, RETRY_MS * 2 ** retries);
-  }
-}
 
 async function sync(replica: Replica, sources: Sources): Promise<void> {
   const threshold = snapshotThreshold(replica);
