@@ -382,7 +382,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'a tenure’s end waits for a timeout',
     rule: 'at a tenure’s end the leader tells all of its last certificate',
-    patches: [patch(DRIVE, 'inBackground(replica, tellStanding(replica));', '')],
+    patches: [patch(DRIVE, '      inBackground(replica, tellStanding(replica));\n', '')],
   },
   {
     name: 'a function forgets what a ring taught it',
