@@ -4,9 +4,12 @@
  */
 export type Entry = 'peer' | 'client' | 'setup';
 
-/** The name of a member's function; at most 64 characters, as Lambda has it. */
+/**
+ * The name of a member's function; at most 64 characters, as Lambda has it. Consortia and members have no
+ * underscore in their names, so a pattern for one consortium fits none whose name goes on.
+ */
 export const functionName = (consortium: string, member: string, entry: Entry): string =>
-  `fuqi-${consortium}-${member}-${entry}`;
+  `fuqi-${consortium}_${member}_${entry}`;
 
 /** Characters that a consortium's and a member's names may have together. */
 export const NAMES_MAX = 64 - functionName('', '', 'client').length;

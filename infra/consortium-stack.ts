@@ -10,9 +10,11 @@ import {
 import { HttpApi } from 'aws-cdk-lib/aws-apigatewayv2';
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
 import { AttributeType, Billing, TableV2 } from 'aws-cdk-lib/aws-dynamodb';
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
+import { logAccess } from './access-log.ts';
 import type { ConsortiumFile } from './consortium-file.ts';
 import { MemberNode } from './member-node.ts';
 import { productFunction, TIMES } from './node-function.ts';
@@ -58,10 +60,16 @@ export class ConsortiumStack extends Stack {
       timeout: TIMES.gateway,
       memoryMiB: 512,
     });
-    for (const { client } of this.members) client.grantInvoke(gateway);
+    gateway.addToRolePolicy(
+      new PolicyStatement({
+        actions: ['lambda:InvokeFunction'],
+        resources: this.members.map(({ client }) => client.functionArn),
+      }),
+    );
     const api = new HttpApi(this, 'Api', {
       defaultIntegration: new HttpLambdaIntegration('GatewayIntegration', gateway),
     });
+    logAccess(api);
     new CfnOutput(this, 'ApiUrl', { value: api.apiEndpoint });
     new CfnOutput(this, 'ApiId', { value: api.apiId });
   }

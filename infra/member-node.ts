@@ -3,9 +3,9 @@
  * room of its own; `client` serves clients and drives; `setup` makes the keys once. Their roles reach
  * this member's resources and the other nodes' doors, nothing else.
  */
-import { CustomResource, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { CustomResource, Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { AttributeType, Billing, TableV2 as Table, type TableV2 } from 'aws-cdk-lib/aws-dynamodb';
-import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
 import { type IKey, Key, KeySpec, KeyUsage } from 'aws-cdk-lib/aws-kms';
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
@@ -13,7 +13,7 @@ import { Construct } from 'constructs';
 import { memberItem } from '../functions/directory.ts';
 import { type Entry, functionName } from '../functions/function-name.ts';
 import type { ConsortiumFile } from './consortium-file.ts';
-import { productFunction, TIMES } from './node-function.ts';
+import { functionArns, functionRole, productFunction, TIMES } from './node-function.ts';
 import type { Production } from './platform-stack.ts';
 
 export interface MemberNodeProps extends Production {
@@ -79,7 +79,7 @@ export class MemberNode extends Construct {
 
   #setup(): CustomResource {
     const { member, vaultKey, directory } = this.#props;
-    const role = this.#role('SetupRole');
+    const role = functionRole(this, 'SetupRole');
     const allow = (statement: { actions: string[]; resources: string[]; conditions?: object }) =>
       role.addToPolicy(new PolicyStatement(statement as never));
     allow({
@@ -123,19 +123,17 @@ export class MemberNode extends Construct {
 
   #nodeRole(): Role {
     const { consortium, vaultKey, directory, alarmQueue } = this.#props;
-    const role = this.#role('NodeRole');
+    const role = functionRole(this, 'NodeRole');
     const allow = (statement: { actions: string[]; resources: string[]; conditions?: object }) =>
       role.addToPolicy(new PolicyStatement(statement as never));
     allow({
       actions: [
         'dynamodb:BatchGetItem',
         'dynamodb:BatchWriteItem',
-        'dynamodb:DeleteItem',
         'dynamodb:DescribeTable',
         'dynamodb:GetItem',
         'dynamodb:PutItem',
         'dynamodb:Query',
-        'dynamodb:UpdateItem',
       ],
       resources: [this.table.tableArn],
     });
@@ -153,27 +151,12 @@ export class MemberNode extends Construct {
       conditions: this.#ownContext(),
     });
     allow({ actions: ['sqs:SendMessage'], resources: [alarmQueue.queueArn] });
-    const { stack } = { stack: Stack.of(this) };
     allow({
       actions: ['lambda:InvokeFunction'],
       resources: (['peer', 'client'] as const).map((entry) =>
-        stack.formatArn({
-          service: 'lambda',
-          resource: `function:${functionName(consortium, '*', entry)}`,
-        }),
+        functionArns(this, consortium, '*', entry),
       ),
     });
-    return role;
-  }
-
-  #role(id: string): Role {
-    const role = new Role(this, id, { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
-    role.addToPolicy(
-      new PolicyStatement({
-        actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
-        resources: [Stack.of(this).formatArn({ service: 'logs', resource: 'log-group:*' })],
-      }),
-    );
     return role;
   }
 

@@ -1,6 +1,7 @@
 /** A function of the product: its bundle, the runtime, and a log that does not grow for ever. */
 import path from 'node:path';
-import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { type IRole, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import {
   Architecture,
   Code,
@@ -11,14 +12,17 @@ import {
 } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
+import { type Entry, functionName } from '../functions/function-name.ts';
 import { BUNDLES, type FunctionBundle } from './build.ts';
 
 export interface ProductFunctionOptions
-  extends Pick<FunctionProps, 'role' | 'functionName' | 'reservedConcurrentExecutions'> {
+  extends Pick<FunctionProps, 'functionName' | 'reservedConcurrentExecutions'> {
   readonly bundle: FunctionBundle;
   readonly environment: Record<string, string>;
   readonly timeout: Duration;
   readonly memoryMiB?: number;
+  /** One of its own, that can do nothing, unless told; the function's log is added to either. */
+  readonly role?: IRole;
   /** Whether functions call each other in a circle, which Lambda stops unless told: nodes do. */
   readonly recursive?: boolean;
 }
@@ -30,8 +34,15 @@ export function productFunction(
   options: ProductFunctionOptions,
 ): LambdaFunction {
   const { bundle, timeout, environment, memoryMiB = 1024, recursive = false, ...rest } = options;
+  const role = options.role ?? functionRole(scope, `${id}Role`);
+  const logGroup = new LogGroup(scope, `${id}Log`, {
+    retention: RetentionDays.ONE_MONTH,
+    removalPolicy: RemovalPolicy.DESTROY,
+  });
+  logGroup.grantWrite(role);
   return new LambdaFunction(scope, id, {
     ...rest,
+    role,
     runtime: Runtime.NODEJS_24_X,
     architecture: Architecture.ARM_64,
     handler: 'index.handler',
@@ -40,12 +51,13 @@ export function productFunction(
     memorySize: memoryMiB,
     environment,
     ...(recursive && { recursiveLoop: RecursiveLoop.ALLOW }),
-    logGroup: new LogGroup(scope, `${id}Log`, {
-      retention: RetentionDays.ONE_MONTH,
-      removalPolicy: RemovalPolicy.DESTROY,
-    }),
+    logGroup,
   });
 }
+
+/** A role that functions take, and that reaches nothing yet. */
+export const functionRole = (scope: Construct, id: string): Role =>
+  new Role(scope, id, { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
 
 /** The times of functions, each shorter than that of who waits for it. */
 export const TIMES = {
@@ -55,3 +67,15 @@ export const TIMES = {
   gateway: Duration.seconds(30),
   setup: Duration.seconds(60),
 } as const;
+
+/** Members' functions of this account and region as a policy names them; `*` stands for any name. */
+export const functionArns = (
+  scope: Construct,
+  consortium: string,
+  member: string,
+  entry: Entry,
+): string =>
+  Stack.of(scope).formatArn({
+    service: 'lambda',
+    resource: `function:${functionName(consortium, member, entry)}`,
+  });

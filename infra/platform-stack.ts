@@ -8,7 +8,7 @@ import { Key } from 'aws-cdk-lib/aws-kms';
 import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
-import { productFunction } from './node-function.ts';
+import { functionArns, productFunction } from './node-function.ts';
 
 export interface Production {
   /** Tables and keys outlive their stack, and are protected; a test's go with it. */
@@ -41,6 +41,15 @@ export class PlatformStack extends Stack {
       // Six times the function's time, as Lambda asks for.
       visibilityTimeout: Duration.seconds(60),
       retentionPeriod: Duration.hours(1),
+      // One that could not be rung this often is kept to be looked at; nobody polls it.
+      deadLetterQueue: {
+        queue: new Queue(this, 'UnrungAlarms', {
+          encryption: QueueEncryption.SQS_MANAGED,
+          enforceSSL: props.keeps,
+          retentionPeriod: Duration.days(14),
+        }),
+        maxReceiveCount: 30,
+      },
     });
     alarm.addEventSource(
       new SqsEventSource(this.alarmQueue, { batchSize: 10, reportBatchItemFailures: true }),
@@ -49,7 +58,7 @@ export class PlatformStack extends Stack {
       new PolicyStatement({
         effect: Effect.ALLOW,
         actions: ['lambda:InvokeFunction'],
-        resources: [this.formatArn({ service: 'lambda', resource: 'function:fuqi-*-client' })],
+        resources: [functionArns(this, '*', '*', 'client')],
       }),
     );
   }
