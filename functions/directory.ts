@@ -17,13 +17,14 @@ export interface Directory {
 
 export type GenesisMember = Genesis['members'][number];
 
-const GENESIS = 'genesis';
+/** The key of the genesis document's item: a policy lets who makes it write this one only. */
+export const GENESIS_ITEM = 'genesis';
 /** The key of a member's item: policies let its setup write this one only. */
 export const memberItem = (member: string): string => `member#${member}`;
 
 /** The genesis document; undefined where there is none yet. */
 export async function readGenesis(directory: Directory): Promise<Genesis | undefined> {
-  const json = await read(directory, GENESIS);
+  const json = await read(directory, GENESIS_ITEM);
   return json === undefined ? undefined : GenesisSchema.parse(json);
 }
 
@@ -36,7 +37,7 @@ export async function writeGenesis(
     await client.send(
       new PutItemCommand({
         TableName: name,
-        Item: { p: { S: GENESIS }, j: { S: JSON.stringify(genesis) } },
+        Item: { p: { S: GENESIS_ITEM }, j: { S: JSON.stringify(genesis) } },
         ConditionExpression: 'attribute_not_exists(p)',
       }),
     );

@@ -14,10 +14,11 @@ import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
+import { GENESIS_ITEM } from '../functions/directory.ts';
 import { logAccess } from './access-log.ts';
 import type { ConsortiumFile } from './consortium-file.ts';
 import { MemberNode } from './member-node.ts';
-import { productFunction, TIMES } from './node-function.ts';
+import { itemsOnly, productFunction, TIMES } from './node-function.ts';
 import type { Production } from './platform-stack.ts';
 
 export interface ConsortiumStackProps extends StackProps, Production {
@@ -81,7 +82,14 @@ export class ConsortiumStack extends Stack {
       timeout: TIMES.setup,
       memoryMiB: 512,
     });
-    directory.grant(genesis, 'dynamodb:GetItem', 'dynamodb:PutItem');
+    directory.grant(genesis, 'dynamodb:GetItem');
+    genesis.addToRolePolicy(
+      new PolicyStatement({
+        actions: ['dynamodb:PutItem'],
+        resources: [directory.tableArn],
+        conditions: itemsOnly([GENESIS_ITEM]),
+      }),
+    );
     const made = new CustomResource(this, 'GenesisDocument', {
       serviceToken: genesis.functionArn,
       serviceTimeout: Duration.minutes(3),

@@ -5,15 +5,16 @@
  */
 import { CustomResource, Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { AttributeType, Billing, TableV2 as Table, type TableV2 } from 'aws-cdk-lib/aws-dynamodb';
-import { PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
+import { AnyPrincipal, Effect, PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
 import { type IKey, Key, KeySpec, KeyUsage } from 'aws-cdk-lib/aws-kms';
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { memberItem } from '../functions/directory.ts';
 import { type Entry, functionName } from '../functions/function-name.ts';
+import { SETUP_ITEMS } from '../functions/node/node-record.ts';
 import type { ConsortiumFile } from './consortium-file.ts';
-import { functionArns, functionRole, productFunction, TIMES } from './node-function.ts';
+import { functionArns, functionRole, itemsOnly, productFunction, TIMES } from './node-function.ts';
 import type { Production } from './platform-stack.ts';
 
 export interface MemberNodeProps extends Production {
@@ -56,6 +57,16 @@ export class MemberNode extends Construct {
     });
     this.isSetUp = this.#setup();
     const role = this.#nodeRole();
+    // Whatever else the account's administrators may do: nobody but the node signs.
+    this.signingKey.addToResourcePolicy(
+      new PolicyStatement({
+        effect: Effect.DENY,
+        principals: [new AnyPrincipal()],
+        actions: ['kms:Sign'],
+        resources: ['*'],
+        conditions: { ArnNotEquals: { 'aws:PrincipalArn': role.roleArn } },
+      }),
+    );
     this.#node('peer', role);
     this.client = this.#node('client', role);
   }
@@ -82,16 +93,16 @@ export class MemberNode extends Construct {
     const role = functionRole(this, 'SetupRole');
     const allow = (statement: { actions: string[]; resources: string[]; conditions?: object }) =>
       role.addToPolicy(new PolicyStatement(statement as never));
+    allow({ actions: ['dynamodb:DescribeTable'], resources: [this.table.tableArn] });
     allow({
-      actions: ['dynamodb:DescribeTable', 'dynamodb:GetItem', 'dynamodb:PutItem'],
+      actions: ['dynamodb:GetItem', 'dynamodb:PutItem'],
       resources: [this.table.tableArn],
+      conditions: itemsOnly(SETUP_ITEMS),
     });
     allow({
       actions: ['dynamodb:PutItem'],
       resources: [directory.tableArn],
-      conditions: {
-        'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': [memberItem(member.id)] },
-      },
+      conditions: itemsOnly([memberItem(member.id)]),
     });
     allow({ actions: ['kms:GetPublicKey'], resources: [this.signingKey.keyArn] });
     allow({

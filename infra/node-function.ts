@@ -79,3 +79,8 @@ export const functionArns = (
     service: 'lambda',
     resource: `function:${functionName(consortium, member, entry)}`,
   });
+
+/** A condition that lets a statement touch the items of a table with these partition keys only. */
+export const itemsOnly = (keys: readonly string[]) => ({
+  'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': [...keys] },
+});

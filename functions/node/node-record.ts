@@ -26,6 +26,8 @@ export type NodeRecord = z.infer<typeof NodeRecordSchema>;
 
 const RECORD = { p: 'config#node', s: '-' } as const;
 const API_KEYS = { p: 'config#api-keys', s: '-' } as const;
+/** Partition keys of what a setup writes: a policy lets it touch nothing else of the table. */
+export const SETUP_ITEMS = [RECORD.p, API_KEYS.p];
 
 /** The node's record; undefined where the table was never set up. */
 export const readNodeRecord = (table: Table): Promise<NodeRecord | undefined> =>

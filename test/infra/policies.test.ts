@@ -1,0 +1,288 @@
+/**
+ * Who may do what: every role of the production templates against every resource in them and a few
+ * strangers. What is allowed must be the list of this file, line for line; all else is denied.
+ */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { GENESIS_ITEM, memberItem } from '../../functions/directory.ts';
+import { functionName } from '../../functions/function-name.ts';
+import { SETUP_ITEMS } from '../../functions/node/node-record.ts';
+import { isAllowed, type Request } from './policy-evaluator.ts';
+import { arnOf, policyModel } from './policy-model.ts';
+import { consortium, logicalName, templates } from './synthesis.ts';
+
+const production = templates(true);
+const { roles, resources } = policyModel([production.platform, production.consortium]);
+const MEMBERS = consortium.members.map(({ id }) => id);
+const { name } = consortium;
+
+const functionArn = (of: string, member: string, entry: 'peer' | 'client' | 'setup'): string =>
+  arnOf('lambda', `function:${functionName(of, member, entry)}`);
+const tableArn = (construct: string): string => arnOf('dynamodb', `table/${construct}`);
+const keyArn = (construct: string): string => arnOf('kms', `key/${construct}`);
+const logArn = (construct: string): string => arnOf('logs', `log-group:${construct}Log:*`);
+const of = (member: string) => {
+  const construct = logicalName(member);
+  return {
+    table: tableArn(`${construct}Table`),
+    signingKey: keyArn(`${construct}SigningKey`),
+    log: (entry: string) => logArn(`${construct}${entry}`),
+  };
+};
+const directory = tableArn('Directory');
+const vaultKey = keyArn('VaultKey');
+const alarmQueue = arnOf('sqs', 'AlarmQueue');
+
+/** Not in these templates: members that join later, other consortia and what is none of ours. */
+const STRANGERS = [
+  functionArn(name, 'newcomer', 'client'),
+  functionArn(name, 'newcomer', 'peer'),
+  functionArn(name, 'newcomer', 'setup'),
+  functionArn(`${name}-2`, 'newcomer', 'client'),
+  functionArn(`${name}-2`, 'newcomer', 'peer'),
+  functionArn('other', 'newcomer', 'peer'),
+  functionArn('other', 'newcomer', 'client'),
+  arnOf('lambda', 'function:payroll'),
+  tableArn('Payroll'),
+  keyArn('Payroll'),
+  arnOf('sqs', 'payroll'),
+  arnOf('logs', 'log-group:payroll:*'),
+  'arn:aws:iam::111122223333:role/Administrator',
+  'arn:aws:s3:::payroll/all',
+];
+
+/** Beside what policies name: what would be worst to allow. */
+const DANGEROUS = [
+  'dynamodb:DeleteItem',
+  'dynamodb:DeleteTable',
+  'dynamodb:PartiQLSelect',
+  'dynamodb:RestoreTableFromBackup',
+  'dynamodb:Scan',
+  'dynamodb:UpdateItem',
+  'dynamodb:UpdateTable',
+  'iam:AttachRolePolicy',
+  'iam:CreateRole',
+  'iam:PassRole',
+  'iam:PutRolePolicy',
+  'kms:CreateGrant',
+  'kms:DisableKey',
+  'kms:GenerateDataKey',
+  'kms:PutKeyPolicy',
+  'kms:ReEncryptFrom',
+  'kms:ScheduleKeyDeletion',
+  'lambda:AddPermission',
+  'lambda:GetFunction',
+  'lambda:UpdateFunctionCode',
+  'lambda:UpdateFunctionConfiguration',
+  'logs:DeleteLogGroup',
+  'logs:GetLogEvents',
+  's3:GetObject',
+  'sqs:PurgeQueue',
+  'sts:AssumeRole',
+];
+
+const ITEMS = [
+  GENESIS_ITEM,
+  ...MEMBERS.map(memberItem),
+  ...SETUP_ITEMS,
+  'record#safety',
+  'state#0',
+] as const;
+const contextOf = (of: string, member: string) => ({
+  'kms:EncryptionContext:fuqi:consortium': [of],
+  'kms:EncryptionContext:fuqi:member': [member],
+});
+const sealedFor = (of: string, member: string): string => `sealed for ${of}/${member}`;
+
+/** The ways to make a call that its policy may tell apart, by what this file calls them. */
+function contexts(action: string): [text: string, context: Request['context']][] {
+  if (action === 'kms:Sign') {
+    return ['ECDSA_SHA_256', 'ECDSA_SHA_384'].map((algorithm) => [
+      algorithm,
+      { 'kms:SigningAlgorithm': [algorithm] },
+    ]);
+  }
+  if (action === 'kms:Encrypt' || action === 'kms:Decrypt') {
+    return [...MEMBERS.map((id) => [name, id] as const), ['other', MEMBERS[0]!] as const].map(
+      ([of, member]) => [sealedFor(of, member), contextOf(of, member)],
+    );
+  }
+  if (/^dynamodb:.*(Item|Query)$/.test(action)) {
+    return ITEMS.map((item) => [item, { 'dynamodb:LeadingKeys': [item] }]);
+  }
+  return [['', {}]];
+}
+
+const line = (role: string, action: string, resource: string, how = ''): string =>
+  [role, action, resource, how].join(' ').trim();
+
+/** Everything that the policies allow in this small world. */
+function allowed(): string[] {
+  const named = [...roles.values()].flatMap(({ identity }) => identity.flatMap((s) => s.actions));
+  const actions = [...new Set([...named, ...DANGEROUS])];
+  const places = [...resources.keys(), ...STRANGERS];
+  return [...roles].flatMap(([role, { arn: principal, identity, boundary }]) =>
+    actions.flatMap((action) =>
+      places.flatMap((resource) =>
+        contexts(action)
+          .filter(([, context]) =>
+            isAllowed(
+              { action, resource, context },
+              { principal, identity, boundary, resource: resources.get(resource) ?? [] },
+            ),
+          )
+          .map(([how]) => line(role, action, resource, how)),
+      ),
+    ),
+  );
+}
+
+/** Lines of one role: what it may do there, with which items or in which way. */
+const may = (
+  role: string,
+  actions: readonly string[],
+  places: readonly string[],
+  ways: readonly string[] = [''],
+): string[] =>
+  places.flatMap((place) =>
+    actions.flatMap((action) => ways.map((way) => line(role, action, place, way))),
+  );
+const mayLog = (role: string, ...logs: string[]): string[] =>
+  may(role, ['logs:CreateLogStream', 'logs:PutLogEvents'], logs);
+
+const doors = [...MEMBERS, 'newcomer'].flatMap((member) => [
+  functionArn(name, member, 'peer'),
+  functionArn(name, member, 'client'),
+]);
+
+function node(member: string): string[] {
+  const role = `${logicalName(member)}NodeRole`;
+  const { table, signingKey, log } = of(member);
+  const items = ['BatchGetItem', 'BatchWriteItem', 'GetItem', 'PutItem', 'Query'];
+  return [
+    ...may(
+      role,
+      items.map((action) => `dynamodb:${action}`),
+      [table],
+      ITEMS,
+    ),
+    ...may(role, ['dynamodb:DescribeTable'], [table]),
+    ...may(role, ['dynamodb:GetItem'], [directory], ITEMS),
+    ...may(role, ['kms:GetPublicKey'], [signingKey]),
+    ...may(role, ['kms:Sign'], [signingKey], ['ECDSA_SHA_256']),
+    ...may(role, ['kms:Decrypt'], [vaultKey], [sealedFor(name, member)]),
+    ...may(role, ['sqs:SendMessage'], [alarmQueue]),
+    ...may(role, ['lambda:InvokeFunction'], doors),
+    ...mayLog(role, log('Peer'), log('Client')),
+  ];
+}
+
+function setup(member: string): string[] {
+  const role = `${logicalName(member)}SetupRole`;
+  const { table, signingKey, log } = of(member);
+  return [
+    ...may(role, ['dynamodb:DescribeTable'], [table]),
+    ...may(role, ['dynamodb:GetItem', 'dynamodb:PutItem'], [table], SETUP_ITEMS),
+    ...may(role, ['dynamodb:PutItem'], [directory], [memberItem(member)]),
+    ...may(role, ['kms:GetPublicKey'], [signingKey]),
+    ...may(role, ['kms:Encrypt', 'kms:Decrypt'], [vaultKey], [sealedFor(name, member)]),
+    ...mayLog(role, log('Setup')),
+  ];
+}
+
+const gateway = [
+  ...may(
+    'GatewayRole',
+    ['lambda:InvokeFunction'],
+    MEMBERS.map((member) => functionArn(name, member, 'client')),
+  ),
+  ...mayLog('GatewayRole', logArn('Gateway')),
+];
+
+const genesis = [
+  ...may('GenesisRole', ['dynamodb:GetItem'], [directory], ITEMS),
+  ...may('GenesisRole', ['dynamodb:PutItem'], [directory], [GENESIS_ITEM]),
+  ...mayLog('GenesisRole', logArn('Genesis')),
+];
+
+const RECEIVE = [
+  'ReceiveMessage',
+  'ChangeMessageVisibility',
+  'GetQueueUrl',
+  'DeleteMessage',
+  'GetQueueAttributes',
+];
+const alarm = [
+  ...may(
+    'AlarmRole',
+    RECEIVE.map((action) => `sqs:${action}`),
+    [alarmQueue],
+  ),
+  ...may(
+    'AlarmRole',
+    ['lambda:InvokeFunction'],
+    [
+      ...[...MEMBERS, 'newcomer'].map((member) => functionArn(name, member, 'client')),
+      functionArn(`${name}-2`, 'newcomer', 'client'),
+      functionArn('other', 'newcomer', 'client'),
+    ],
+  ),
+  ...mayLog('AlarmRole', logArn('Alarm')),
+];
+
+const REVIEWED: Readonly<Record<string, readonly string[]>> = {
+  ...Object.fromEntries(MEMBERS.map((id) => [`${logicalName(id)}NodeRole`, node(id)])),
+  ...Object.fromEntries(MEMBERS.map((id) => [`${logicalName(id)}SetupRole`, setup(id)])),
+  GatewayRole: gateway,
+  GenesisRole: genesis,
+  AlarmRole: alarm,
+};
+
+describe('the policies', () => {
+  const all = allowed();
+
+  it('are of these roles and no others, which only functions take', () => {
+    assert.deepEqual([...roles.keys()].sort(), Object.keys(REVIEWED).sort());
+    for (const { trusted } of roles.values()) assert.deepEqual(trusted, ['lambda.amazonaws.com']);
+  });
+
+  for (const [role, lines] of Object.entries(REVIEWED)) {
+    it(`allow ${role} what was reviewed, and nothing else`, () => {
+      const found = all.filter((one) => one.startsWith(`${role} `));
+      const unexpected = found.filter((one) => !lines.includes(one));
+      const refused = lines.filter((one) => !found.includes(one));
+      assert.deepEqual({ unexpected, refused }, { unexpected: [], refused: [] });
+    });
+  }
+
+  it('let nobody but the node sign, the account’s administrators included', () => {
+    const everything = [
+      { effect: 'Allow', actions: ['*'], resources: ['*'], principals: [], condition: {} },
+    ] as const;
+    const context = { 'kms:SigningAlgorithm': ['ECDSA_SHA_256'] };
+    const administrator = 'arn:aws:iam::111122223333:role/Administrator';
+    for (const member of MEMBERS) {
+      const resource = of(member).signingKey;
+      const own = resources.get(resource)!;
+      const asks = (action: string, principal: string): boolean =>
+        isAllowed(
+          { action, resource, context },
+          { principal, identity: everything, resource: own },
+        );
+      assert.equal(asks('kms:Sign', administrator), false);
+      assert.equal(asks('kms:Sign', roles.get(`${logicalName(member)}NodeRole`)!.arn), true);
+      // Or a key could be neither watched nor given up.
+      assert.equal(asks('kms:DescribeKey', administrator), true);
+      assert.equal(asks('kms:PutKeyPolicy', administrator), true);
+    }
+  });
+
+  it('have no statement for all resources or all actions', () => {
+    for (const [role, { identity }] of roles) {
+      for (const { actions, resources: places } of identity) {
+        assert.ok(!actions.some((action) => action.includes('*')), role);
+        assert.ok(!places.includes('*'), role);
+      }
+    }
+  });
+});
