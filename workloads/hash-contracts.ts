@@ -16,6 +16,9 @@ export const SOURCES: Readonly<Record<string, readonly string[]>> = {
   governance: [
     'shared/contract/governance.ts',
     'shared/contract/governance-action.ts',
+    'shared/contract/governance-invitation-record.ts',
+    'shared/contract/governance-invitation.ts',
+    'shared/contract/governance-proposal.ts',
     'shared/contract/governance-readiness.ts',
     'shared/contract/governance-threshold.ts',
     'shared/contract/governance-validators.ts',

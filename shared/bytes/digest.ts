@@ -22,6 +22,7 @@ export type DigestTag =
   | 'fuqi/v1/state-node'
   | 'fuqi/v1/code'
   | 'fuqi/v1/proposal'
+  | 'fuqi/v1/invitation'
   | 'fuqi/v1/event';
 
 const prefixes = new Map<DigestTag, Uint8Array>();

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { jwkThumbprint, type PublicJwk } from '../bytes/crypto.ts';
 import {
   ConsensusParametersSchema,
+  EndpointSchema,
   GenesisMemberSchema,
   MemberIdSchema,
   PublicJwkSchema,
@@ -62,6 +63,8 @@ export const ActionSchema = z.discriminatedUnion('kind', [
     hosting: GenesisMemberSchema.shape.hosting,
     nodeKey: PublicJwkSchema,
     peerKey: PublicJwkSchema.optional(),
+    /** Where its new node is reached; where none is given, nowhere that the ledger knows of. */
+    endpoint: EndpointSchema.optional(),
   }),
   ContractCodeSchema.extend({ kind: z.literal('activate-contract'), name: contractName }),
   z.strictObject({ kind: z.literal('retire-contract'), name: contractName }),
@@ -296,9 +299,14 @@ function changeMember(context: Writer, action: MemberChange): void {
     }
     case 'replace-node-key':
     case 'replace-peer-key':
-    case 'change-hosting':
       replaceKeys(context, found, action);
       return;
+    case 'change-hosting': {
+      const { endpoint: _, ...elsewhere } = found;
+      const { endpoint } = action;
+      replaceKeys(context, endpoint ? { ...elsewhere, endpoint } : elsewhere, action);
+      return;
+    }
     case 'set-roles':
       context.put('member', id, { ...found, roles: [...new Set(action.roles)].sort() });
   }
@@ -321,6 +329,15 @@ function replaceKeys(
   context.put('member', found.id, { ...found, nodeKey, peerKey, hosting });
   // Others learn the keys of members at the start of an epoch, those of members without a vote too.
   endEpoch(context);
+}
+
+/** Says where a member's node is reached (null: nowhere that the ledger knows of); false where that is known. */
+export function setEndpoint(context: Writer, member: string, endpoint: string | null): boolean {
+  const { endpoint: before, ...found } = context.get('member', member)!;
+  if ((before ?? null) === endpoint) return false;
+  context.put('member', member, endpoint === null ? found : { ...found, endpoint });
+  endEpoch(context);
+  return true;
 }
 
 function membershipChanged(context: Writer): void {

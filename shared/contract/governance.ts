@@ -5,26 +5,31 @@
  * is about. What gives a node a vote waits, once approved, until that node is ready.
  */
 import { z } from 'zod';
-import { encodeCbor, toValue } from '../bytes/cbor.ts';
-import { jwkThumbprint } from '../bytes/crypto.ts';
-import { taggedDigest } from '../bytes/digest.ts';
-import { MemberIdSchema } from '../ledger/genesis.ts';
-import type { Context } from './context.ts';
+import { EndpointSchema, MemberIdSchema } from '../ledger/genesis.ts';
 import { contract } from './define.ts';
-import { ActionSchema, actionRecords, allMembers, enact, obstacle } from './governance-action.ts';
+import { ActionSchema, allMembers, setEndpoint } from './governance-action.ts';
+import { accept, invite, progressOf, revoke } from './governance-invitation.ts';
 import {
-  type AwaitedNode,
-  awaitedNode,
-  flawOf,
-  isReady,
-  waitingPart,
-} from './governance-readiness.ts';
+  AcceptanceSchema,
+  DigestSchema,
+  IdSchema,
+  InvitationSchema,
+  InviteSchema,
+  ProgressSchema,
+} from './governance-invitation-record.ts';
 import {
-  allThresholds,
-  approvalsNeeded,
-  ThresholdsSchema,
-  thresholdOf,
-} from './governance-threshold.ts';
+  close,
+  events,
+  openProposal,
+  ProposalSchema,
+  propose,
+  records,
+  StatusSchema,
+  settle,
+  take,
+} from './governance-proposal.ts';
+import { flawOf } from './governance-readiness.ts';
+import { allThresholds, ThresholdsSchema } from './governance-threshold.ts';
 import { AfterSchema, afterAction } from './governance-validators.ts';
 import {
   ContractCodeSchema,
@@ -33,53 +38,6 @@ import {
   MemberRecordSchema,
   ParametersRecordSchema,
 } from './system-records.ts';
-
-const DAY_MS = 24 * 3600 * 1000;
-const VOTING_MS_DEFAULT = 7 * DAY_MS;
-const VOTING_MS_MAX = 90 * DAY_MS;
-
-const IdSchema = z.string().regex(/^[0-9a-f]{16}$/, 'a proposal id: 16 hex digits');
-const DigestSchema = z.string().regex(/^[0-9a-f]{64}$/, 'a digest: 64 hex digits');
-const StatusSchema = z.enum(['open', 'approved', 'enacted', 'refused', 'withdrawn', 'void']);
-
-/**
- * `approved`: takes effect when the node that it gives a vote to is ready. `void`: approved, but by
- * then something stood against it.
- */
-const ProposalSchema = z.strictObject({
-  id: IdSchema,
-  /** Tagged digest of the CBOR of {id, action, deadline}: what a vote is about. */
-  digest: DigestSchema,
-  action: ActionSchema,
-  proposer: MemberIdSchema,
-  proposedAt: z.int(),
-  /** Block time after which no vote counts. */
-  deadline: z.int(),
-  approvals: z.array(MemberIdSchema),
-  refusals: z.array(MemberIdSchema),
-  status: StatusSchema,
-  /** How many of the active members have to approve, as of the last vote. */
-  needed: z.int().min(1),
-  /** What the validators become; once it is closed, as of then. */
-  after: AfterSchema,
-  /** The node key that has to prove that its node is ready. */
-  awaits: z.strictObject({ member: MemberIdSchema, keyId: z.string() }).nullable(),
-  /** Why it is void. */
-  obstacle: z.string().nullable(),
-});
-type Proposal = z.infer<typeof ProposalSchema>;
-
-const records = { ...actionRecords, proposal: ProposalSchema };
-const events = {
-  proposed: ProposalSchema.pick({ id: true, digest: true, proposer: true, deadline: true }).extend({
-    kind: z.string(),
-  }),
-  voted: z.strictObject({ id: IdSchema, member: MemberIdSchema, approve: z.boolean() }),
-  approved: z.strictObject({ id: IdSchema, member: MemberIdSchema, keyId: z.string() }),
-  closed: ProposalSchema.pick({ id: true, status: true, obstacle: true, after: true }),
-  ready: z.strictObject({ member: MemberIdSchema, keyId: z.string(), height: z.int() }),
-};
-type GovernanceContext = Context<typeof records, typeof events>;
 
 const OutcomeSchema = z.strictObject({ status: StatusSchema });
 const page = {
@@ -105,36 +63,9 @@ export const governance = contract('governance', {
         deadline: z.int().optional(),
       }),
       output: OutcomeSchema.extend({ id: IdSchema, digest: DigestSchema, after: AfterSchema }),
-      apply(context, { action, deadline = context.time + VOTING_MS_DEFAULT }) {
-        if (deadline <= context.time || deadline > context.time + VOTING_MS_MAX) {
-          context.reject('bad-deadline', 'The deadline must lie in the next 90 days.', {
-            got: deadline,
-            expected: `${context.time + 1} to ${context.time + VOTING_MS_MAX}`,
-          });
-        }
-        const problem = obstacle(context, action);
-        if (problem !== undefined) context.reject('not-possible', problem);
-        const id = context.transactionId.slice(0, 16);
-        const content = encodeCbor(toValue({ id, action, deadline }));
-        const digest = taggedDigest('fuqi/v1/proposal', content);
-        const proposer = context.caller.member;
-        context.emit('proposed', { id, digest, proposer, deadline, kind: action.kind });
-        const proposal = settle(context, {
-          id,
-          digest,
-          action,
-          proposer,
-          proposedAt: context.time,
-          deadline,
-          approvals: [proposer],
-          refusals: [],
-          status: 'open',
-          needed: 1,
-          after: afterAction(context, action),
-          awaits: null,
-          obstacle: null,
-        });
-        return { id, digest, status: proposal.status, after: proposal.after };
+      apply(context, { action, deadline }) {
+        const { id, digest, status, after } = propose(context, action, deadline);
+        return { id, digest, status, after };
       },
     },
     vote: {
@@ -214,6 +145,58 @@ export const governance = contract('governance', {
         return { proposals: settled.map(({ id, status }) => ({ id, status })) };
       },
     },
+    invite: {
+      summary:
+        'Invites a member to be: whoever has the secret that the id is the digest of may accept.',
+      roles: ['admin'],
+      http: 'POST /invitations',
+      rejects: ['invited-already', 'bad-deadline', 'not-possible'],
+      input: InviteSchema,
+      output: InvitationSchema,
+      apply: (context, invitation) => invite(context, invitation),
+    },
+    accept: {
+      summary:
+        'Brings what an invited member sent, and proposes to add it; an invitation counts once.',
+      roles: ['admin'],
+      http: 'POST /invitations/{id}/accept',
+      rejects: [
+        'unknown-invitation',
+        'closed',
+        'expired',
+        'not-yours',
+        'other-member',
+        'not-possible',
+      ],
+      input: AcceptanceSchema,
+      output: InvitationSchema,
+      apply: (context, acceptance) => accept(context, acceptance),
+    },
+    revokeInvitation: {
+      summary: 'Takes an invitation back that nobody has accepted.',
+      roles: ['admin'],
+      http: 'POST /invitations/{id}/revoke',
+      rejects: ['unknown-invitation', 'closed', 'not-yours'],
+      input: z.strictObject({ id: DigestSchema }),
+      output: InvitationSchema,
+      apply: (context, { id }) => revoke(context, id),
+    },
+    setEndpoint: {
+      summary:
+        'Says where the node of one’s own member is reached; the others know with the next epoch.',
+      roles: ['admin'],
+      http: 'POST /endpoint',
+      rejects: ['no-change'],
+      input: z.strictObject({ endpoint: EndpointSchema.nullable() }),
+      output: z.strictObject({ endpoint: EndpointSchema.nullable() }),
+      apply(context, { endpoint }) {
+        const { member } = context.caller;
+        if (!setEndpoint(context, member, endpoint)) {
+          context.reject('no-change', `The endpoint of ${member} is this already.`);
+        }
+        return { endpoint };
+      },
+    },
   },
   queries: {
     members: {
@@ -267,6 +250,37 @@ export const governance = contract('governance', {
         return { epoch, contracts };
       },
     },
+    invitation: {
+      summary: 'An invitation, and how far the invited member has come.',
+      roles: [],
+      http: 'GET /invitations/{id}',
+      input: z.strictObject({ id: DigestSchema }),
+      output: ProgressSchema,
+      answer(context, { id }) {
+        const found = context.get('invitation', id);
+        return found
+          ? progressOf(context, found)
+          : context.reject('not-found', `There is no invitation ${id}.`);
+      },
+    },
+    invitations: {
+      summary: 'Invitations in the order of their ids.',
+      roles: [],
+      http: 'GET /invitations',
+      input: z.strictObject(page),
+      output: z.strictObject({
+        invitations: z.array(ProgressSchema),
+        next: DigestSchema.nullable(),
+      }),
+      answer(context, { after, limit }) {
+        const range = after === undefined ? { limit } : { after, limit };
+        const invitations = context.scan('invitation', range).map(({ value }) => value);
+        return {
+          invitations: invitations.map((invitation) => progressOf(context, invitation)),
+          next: invitations.length < limit ? null : invitations.at(-1)!.id,
+        };
+      },
+    },
     thresholds: {
       summary: 'How many of the members have to approve, by the kind of action.',
       roles: [],
@@ -285,88 +299,3 @@ export const governance = contract('governance', {
     },
   },
 });
-
-function openProposal(
-  context: GovernanceContext,
-  id: string,
-  statuses: readonly Proposal['status'][] = ['open'],
-): Proposal {
-  const proposal = context.get('proposal', id);
-  if (!proposal) return context.reject('unknown-proposal', `There is no proposal ${id}.`);
-  if (!statuses.includes(proposal.status)) {
-    return context.reject('closed', `The proposal is ${proposal.status}.`, {
-      got: proposal.status,
-      expected: [...statuses],
-    });
-  }
-  if (proposal.status === 'open' && context.time > proposal.deadline) {
-    return context.reject('expired', 'The proposal’s deadline has passed.', {
-      got: context.time,
-      expected: `at most ${proposal.deadline}`,
-    });
-  }
-  return proposal;
-}
-
-/** Counts the votes of those who are members now; closes the proposal where they decide it. */
-function settle(context: GovernanceContext, proposal: Proposal): Proposal {
-  const active = new Set(
-    allMembers(context).flatMap(({ id, active: isActive }) => (isActive ? [id] : [])),
-  );
-  const count = (votes: readonly string[]) => votes.filter((member) => active.has(member)).length;
-  const threshold = thresholdOf(proposal.action, context.get('thresholds', CURRENT));
-  const needed = approvalsNeeded(active.size, threshold);
-  const counted = { ...proposal, needed, after: afterAction(context, proposal.action) };
-  if (count(proposal.approvals) >= needed) return approve(context, counted);
-  if (active.size - count(proposal.refusals) < needed) return close(context, counted, 'refused');
-  context.put('proposal', proposal.id, counted);
-  return counted;
-}
-
-function approve(context: GovernanceContext, proposal: Proposal): Proposal {
-  const { action } = proposal;
-  if (action.kind !== 'add-member') return take(context, proposal);
-  const problem = obstacle(context, action);
-  if (problem !== undefined) return close(context, proposal, 'void', problem);
-  enact(context, action);
-  return action.member.validator ? take(context, proposal) : close(context, proposal, 'enacted');
-}
-
-/** Takes an approved action, or lets it wait for its node. */
-function take(context: GovernanceContext, proposal: Proposal): Proposal {
-  const action = waitingPart(proposal.action);
-  // What was possible when it was proposed may have been overtaken by another decision or by time.
-  const isLate = context.time > proposal.deadline;
-  const late = isLate ? 'Its node was not ready before the deadline.' : undefined;
-  const problem = late ?? obstacle(context, action);
-  if (problem !== undefined) return close(context, proposal, 'void', problem);
-  const node = awaitedNode(context, action);
-  if (node && !isReady(context, node)) return wait(context, proposal, node);
-  enact(context, action);
-  return close(context, proposal, 'enacted');
-}
-
-function wait(context: GovernanceContext, proposal: Proposal, node: AwaitedNode): Proposal {
-  const { id } = proposal;
-  const { member, key } = node;
-  const keyId = jwkThumbprint(key);
-  const others = context.get('awaited', keyId)?.proposals ?? [];
-  context.put('awaited', keyId, { member, key, proposals: [...others.slice(-15), id] });
-  const waiting: Proposal = { ...proposal, status: 'approved', awaits: { member, keyId } };
-  context.put('proposal', id, waiting);
-  context.emit('approved', { id, member, keyId });
-  return waiting;
-}
-
-function close(
-  context: GovernanceContext,
-  proposal: Proposal,
-  status: Proposal['status'],
-  problem: string | null = null,
-): Proposal {
-  const closed = { ...proposal, status, obstacle: problem };
-  context.put('proposal', proposal.id, closed);
-  const { id, after } = proposal;
-  context.emit('closed', { id, status, obstacle: problem, after });
-  return closed;
-}

@@ -49,10 +49,21 @@ export const ConsensusParametersSchema = z.strictObject({
   clockToleranceMs: milliseconds.max(600_000),
 });
 
+/** Where a node is reached by the others, which add `/peer`: scheme, host, port and path, no slash at the end. */
+export const EndpointSchema = z
+  .string()
+  .max(300)
+  .regex(
+    /^https?:\/\/[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?(?:\/[A-Za-z0-9._~-]+)*$/,
+    'http(s)://host[:port][/path], in lower case, without a slash at the end',
+  );
+
 export const GenesisMemberSchema = z.strictObject({
   id: MemberIdSchema,
   name: z.string().min(1).max(100),
   hosting: z.enum(['hosted', 'own-account', 'private']),
+  /** Where the others reach its node; without one they know by other means. */
+  endpoint: EndpointSchema.optional(),
   validator: z.boolean(),
   /** Signs consensus statements, nothing else. */
   nodeKey: PublicJwkSchema,
