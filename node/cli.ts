@@ -2,7 +2,9 @@
 /** The command line. Every command has `--json`: one JSON document on standard output, nothing else. */
 import { Command } from 'commander';
 import { registerBackup } from './cli/backup.ts';
+import { registerGovern } from './cli/govern.ts';
 import { registerImport } from './cli/import.ts';
+import { registerJoin } from './cli/join.ts';
 import { registerNodeStart } from './cli/node-start.ts';
 import { registerKeys, registerReading, registerTransactions } from './cli/read.ts';
 import { registerRecover } from './cli/recover.ts';
@@ -30,6 +32,8 @@ registerReading(program);
 registerVerify(program);
 registerRecover(program);
 registerKeys(program);
+registerGovern(program);
+registerJoin(program);
 registerBackup(program);
 // Global options may stand anywhere on the line.
 for (const command of program.commands) addGlobals(command);

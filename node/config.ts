@@ -26,6 +26,8 @@ export const NodeConfigSchema = z.strictObject({
   listen: ListenSchema,
   /** Where the other members' nodes are. */
   peers: z.record(MemberIdSchema, endpoint),
+  /** The consortium's gateway: members whose endpoint is not known are behind it. */
+  gateway: endpoint.optional(),
   keys: z.strictObject({
     /** Signs consensus statements. */
     node: z.string(),

@@ -7,7 +7,7 @@ export interface Target {
   readonly key: string | undefined;
 }
 
-/** GET, or POST where there is a body; `path` is under the consortium, or absolute with `root`. */
+/** GET, or POST where there is a body, unless told; `path` is under the consortium, or absolute with `root`. */
 export async function call(
   target: Target,
   path: string,
@@ -16,8 +16,10 @@ export async function call(
     type = 'application/json',
     root = false,
     headers = {},
+    method = body === undefined ? 'GET' : 'POST',
   }: {
     readonly body?: string;
+    readonly method?: 'DELETE' | 'GET' | 'POST';
     readonly type?: string;
     readonly root?: boolean;
     readonly headers?: Readonly<Record<string, string>>;
@@ -28,7 +30,7 @@ export async function call(
   let response: Response;
   try {
     response = await fetch(url, {
-      method: body === undefined ? 'GET' : 'POST',
+      method,
       headers: {
         ...headers,
         ...(target.key === undefined ? {} : { authorization: `Bearer ${target.key}` }),

@@ -23,20 +23,28 @@ export function onEpoch(replica: Replica, call: () => void): void {
   });
 }
 
-/** Peer keys of the active members at the head; read again when an epoch starts, which is when they change. */
-export async function membersPeerKeys(
-  replica: Replica,
-): Promise<(member: string) => PublicJwk | undefined> {
-  let keys = new Map<string, PublicJwk>();
-  const refresh = async (): Promise<void> => {
-    const active = (await memberRecords(replica)).filter((record) => record.active);
-    keys = new Map(active.map(({ id, peerKey }) => [id, peerKey]));
-  };
-  await refresh();
+/** Finds an active member; undefined for anybody else. */
+export type MemberDirectory = (member: string) => MemberRecord | undefined;
+
+/** The active members as of the head. */
+export async function activeMembers(replica: Replica): Promise<MemberDirectory> {
+  const active = (await memberRecords(replica)).filter((record) => record.active);
+  const byId = new Map(active.map((record) => [record.id, record]));
+  return (member) => byId.get(member);
+}
+
+/** The active members, read again when an epoch starts, which is when their keys and endpoints change. */
+export async function followMembers(replica: Replica): Promise<MemberDirectory> {
+  let find = await activeMembers(replica);
   onEpoch(replica, () => {
-    refresh().catch((error: unknown) => replica.log('peer-keys-failed', { error: String(error) }));
+    activeMembers(replica).then(
+      (found) => {
+        find = found;
+      },
+      (error: unknown) => replica.log('members-failed', { error: String(error) }),
+    );
   });
-  return (member) => keys.get(member);
+  return (member) => find(member);
 }
 
 /**

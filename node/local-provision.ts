@@ -62,7 +62,11 @@ function write(layout: LocalLayout, description: LocalConsortium, port: number):
   const endpoints = new Map(
     description.members.map(({ id }, index) => [id, `http://${HOST}:${port + 1 + index}`]),
   );
-  const members = description.members.map((member) => memberKeys(layout, member, passphrase));
+  const members = description.members.map((member) => ({
+    ...memberKeys(layout, member, passphrase),
+    // Members that join later learn from the ledger where the others are.
+    endpoint: endpoints.get(member.id)!,
+  }));
   const genesis: Genesis = {
     format: 'fuqi-genesis-1',
     consortium: description.name,

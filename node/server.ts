@@ -29,7 +29,7 @@ import { openApiKeys } from './api-keys.ts';
 import { custodyOf } from './custody.ts';
 import { httpPeers, peerHandler } from './http-peers.ts';
 import { openKeyFile, publicJwkOf, signerFromKeys } from './key-file.ts';
-import { membersPeerKeys, onEpoch, warnOfOtherKeys } from './ledger-members.ts';
+import { followMembers, onEpoch, warnOfOtherKeys } from './ledger-members.ts';
 import { listen } from './listen.ts';
 import { lmdbStores } from './lmdb/stores.ts';
 import { replicaLog } from './log.ts';
@@ -78,7 +78,7 @@ export async function startNode(
   );
   const apiKeys = openApiKeys([at(config.apiKeys)]);
 
-  const endpoints = peerEndpoints(configFile, config.peers);
+  const endpoints = peerEndpoints(configFile, config, genesis.consortium);
   const stores = lmdbStores(files.data);
   let replica: Replica | undefined;
   let heads: ReturnType<typeof markedHeads> | undefined;
@@ -130,7 +130,9 @@ export async function startNode(
   reportEvidence(opened, custodyOf(new Map([[NODE_IDENTITY, peerKeys[0]]])));
   const service = ledgerService(opened, custodyOf(new Map(identities)));
   const app = nodeApp({ service, keys: apiKeys, log });
-  const keyOf = await membersPeerKeys(opened);
+  const members = await followMembers(opened);
+  endpoints.follow(members);
+  const keyOf = (from: string) => members(from)?.peerKey;
   const verify = peerTokenVerifier({ ledger, audience: member, now, keyOf });
   const handler = peerHandler({
     verify,

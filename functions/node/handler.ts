@@ -6,7 +6,7 @@ import { handle, type LambdaContext, type LambdaEvent } from 'hono/aws-lambda';
 import { pino } from 'pino';
 import { tenantOf } from '../../node/api-key-records.ts';
 import { peerHandler } from '../../node/http-peers.ts';
-import { membersPeerKeys } from '../../node/ledger-members.ts';
+import { activeMembers } from '../../node/ledger-members.ts';
 import { peerTokenVerifier } from '../../node/peer-token.ts';
 import { nodeApp } from '../../shared/api/app.ts';
 import { type ApiKeyDirectory, parseApiKey } from '../../shared/api/tenant.ts';
@@ -87,7 +87,8 @@ const NO_KEYS: ApiKeyDirectory = { find: () => undefined };
 async function peerKeys(node: HostedNode, replica: Replica) {
   const { epoch } = replica.epoch.set;
   if (node.peerKeys?.epoch !== epoch) {
-    node.peerKeys = { epoch, keyOf: await membersPeerKeys(replica) };
+    const members = await activeMembers(replica);
+    node.peerKeys = { epoch, keyOf: (from) => members(from)?.peerKey };
   }
   return node.peerKeys.keyOf;
 }

@@ -11,6 +11,7 @@ import { getDocs, getOpenapi } from './docs.ts';
 import { getEvents } from './events.ts';
 import { getEvidenceProof } from './evidence.ts';
 import { getConsensus, getConsortium, getGenesis, getHealth } from './health.ts';
+import { deleteJoin, getJoin, postJoin } from './join.ts';
 import { type ApiContext, type ApiEnv, consortiumPath, type NodeApi } from './node-api.ts';
 import { problem } from './problem.ts';
 import { getState } from './state.ts';
@@ -51,6 +52,10 @@ export function nodeApp(node: NodeApi): Hono<ApiEnv> {
   app.get('/openapi.json', (c) => getOpenapi(c, node));
   app.get('/docs', (c) => getDocs(c, node));
   const base = consortiumPath(node.service.genesis.consortium);
+  // Whoever joins has no key of a member yet, but an invitation.
+  app.get(`${base}/join`, (c) => getJoin(c, node));
+  app.post(`${base}/join`, (c) => postJoin(c, node));
+  app.delete(`${base}/join`, (c) => deleteJoin(c, node));
   app.route(base, consortiumApp(node));
   app.all('/v1/consortia/:consortium/*', (c) =>
     problem('not-found', 'This node serves another consortium.', {

@@ -7,6 +7,7 @@ import { Hono } from 'hono';
 import { cors } from 'hono/cors';
 import { forward, type Route } from './forward.ts';
 import { consortiumHealth, type NodeProbe } from './gateway-health.ts';
+import { parseInvitationToken } from './join.ts';
 import { type ApiLog, consortiumPath } from './node-api.ts';
 import { problem } from './problem.ts';
 import { type Rotation, rotation as rotationOf } from './rotation.ts';
@@ -40,7 +41,7 @@ export function gatewayApp(options: GatewayOptions): Hono<GatewayEnv> {
   app.use(
     cors({
       origin: '*',
-      allowMethods: ['GET', 'HEAD', 'POST', 'OPTIONS'],
+      allowMethods: ['GET', 'HEAD', 'POST', 'DELETE', 'OPTIONS'],
       allowHeaders: ['authorization', 'content-type', 'idempotency-key', 'last-event-id', 'prefer'],
       exposeHeaders: [
         'link',
@@ -100,7 +101,9 @@ function routeOf(request: Request, options: GatewayOptions, rotation: Rotation):
   const token = bearerToken(request);
   if (token instanceof Response) return token;
   if (token === undefined) return { tenant: undefined, others: rotation.order() };
-  const member = options.keys ? options.keys.find(token)?.member : parseApiKey(token)?.member;
+  const invited = parseInvitationToken(token)?.inviter;
+  const issuer = options.keys ? options.keys.find(token)?.member : parseApiKey(token)?.member;
+  const member = invited ?? issuer;
   const tenant = rotation.of(member);
   if (!tenant) return unknownKey();
   return { tenant, others: rotation.order().filter((other) => other !== tenant) };

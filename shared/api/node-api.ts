@@ -32,5 +32,9 @@ export type ApiContext = HonoContext<ApiEnv>;
 /** The path of everything that belongs to one consortium. */
 export const consortiumPath = (consortium: string): string => `/v1/consortia/${consortium}`;
 
+/** The path at a gateway under which the `/peer` of a member's node is, for nodes elsewhere. */
+export const peerDoor = (consortium: string, member: string): string =>
+  `${consortiumPath(consortium)}/nodes/${member}`;
+
 /** RFC 3339 in UTC with milliseconds. */
 export const timeText = (milliseconds: number): string => new Date(milliseconds).toISOString();

@@ -51,6 +51,8 @@ export const AcceptanceSchema = z.strictObject({
 
 /** How far an invited member has come. */
 export const ProgressSchema = InvitationSchema.extend({
+  /** Thumbprint (RFC 7638) of the node key that was brought: whoever accepted sees that it was them. */
+  nodeKeyId: z.string().nullable(),
   /** What the members say of it. */
   votes: z
     .strictObject({

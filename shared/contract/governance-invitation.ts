@@ -3,6 +3,7 @@
  * them as on any proposal.
  */
 import type { z } from 'zod';
+import { jwkThumbprint } from '../bytes/crypto.ts';
 import { type Digest, taggedDigest } from '../bytes/digest.ts';
 import { fromBase64Url } from '../bytes/text.ts';
 import type { RecordReader } from './context.ts';
@@ -128,8 +129,10 @@ export function progressOf(
   const record = allMembers(context).find((one) => one.id === member);
   // Another member of this name may have come another way.
   const joined = record?.active === true && proposal !== undefined;
+  const brought = proposal?.action.kind === 'add-member' ? proposal.action.member : undefined;
   return {
     ...invitation,
+    nodeKeyId: brought ? jwkThumbprint(brought.nodeKey) : null,
     votes: proposal
       ? {
           status: proposal.status,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
+import { jwkThumbprint } from '../../shared/bytes/crypto.ts';
 import { governance } from '../../shared/contract/governance.ts';
 import { invitationId } from '../../shared/contract/governance-invitation.ts';
 import { identity } from '../../shared/contract/identity.ts';
@@ -8,6 +9,7 @@ import type { MemberRecord } from '../../shared/contract/system-records.ts';
 import { genesisOf, newMember, output, refusal, startedLedger } from './run.ts';
 
 interface Progress {
+  nodeKeyId: string | null;
   status: string;
   proposal: string | null;
   votes: { status: string; approvals: string[]; refusals: string[]; needed: number } | null;
@@ -57,6 +59,7 @@ describe('an invitation', () => {
     const member = newMember({ id: 'e', roles: ['invoice.seller'] });
     output(accept({ member }));
     assert.equal(progress().status, 'accepted');
+    assert.equal(progress().nodeKeyId, jwkThumbprint(member.nodeKey));
     assert.deepEqual(progress().votes, {
       status: 'open',
       approvals: ['a'],

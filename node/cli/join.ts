@@ -1,0 +1,149 @@
+/** `fuqi join`: a member to be accepts its invitation, and sees how far it has come. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Command, Option } from 'commander';
+import type { Join } from '../../shared/api/join.ts';
+import { jwkThumbprint } from '../../shared/bytes/crypto.ts';
+import { EndpointSchema } from '../../shared/ledger/genesis.ts';
+import { type InvitationLink, parseInvitationLink } from '../invitation-link.ts';
+import { genesisOf, join } from '../join-call.ts';
+import { readPassphrase } from '../key-file.ts';
+import { makePrivateMember } from '../private-member.ts';
+import { UserError } from '../user-error.ts';
+import { type GlobalOptions, globalOptions, say, show } from './command-context.ts';
+
+interface JoinOptions {
+  readonly hosting: 'private';
+  readonly name?: string;
+  readonly folder?: string;
+  readonly listen: string;
+  readonly endpoint?: string;
+  readonly identity: Record<string, string[]>;
+  readonly passphraseFile?: string;
+  readonly wait: boolean;
+  readonly withdraw?: boolean;
+}
+
+const POLL_MS = 1000;
+
+export function registerJoin(program: Command): void {
+  program
+    .command('join')
+    .description('join a consortium by an invitation; again to go on, or --withdraw')
+    .argument('<link>', 'the invitation')
+    .addOption(
+      new Option('--hosting <kind>', 'private: a process on your own machine')
+        .choices(['private'])
+        .default('private'),
+    )
+    .option('--name <name>', 'the member’s name; its id unless told')
+    .option(
+      '--folder <folder>',
+      'where keys, configuration and data go; the member’s id unless told',
+    )
+    .option('--listen <host:port>', 'where the node listens', '127.0.0.1:7100')
+    .option('--endpoint <url>', 'where the others reach it; where it listens unless told')
+    .option(
+      '--identity <name=role,…>',
+      'an identity besides admin, with its roles; again for more',
+      collectIdentity,
+      {},
+    )
+    .option('--passphrase-file <file>', 'first line: the passphrase of the key files')
+    .option('--no-wait', 'do not wait for the members’ votes')
+    .option('--withdraw', 'take the candidacy back')
+    .action(async (text: string, given: JoinOptions, command: Command) => {
+      const options = globalOptions(command);
+      const link = parseInvitationLink(text);
+      if (given.withdraw) {
+        const { invitation } = await join(link, { method: 'DELETE' });
+        return show(options, { invitation }, `${invitation.member} does not join.`);
+      }
+      await joinPrivately(link, given, options);
+    });
+}
+
+async function joinPrivately(
+  link: InvitationLink,
+  given: JoinOptions,
+  options: GlobalOptions,
+): Promise<void> {
+  const asked = await join(link);
+  const genesis = genesisOf(asked, link);
+  const { member: id, validator, roles } = asked.invitation;
+  const folder = given.folder ?? id;
+  const { passphraseFile } = given;
+  const { config, keyRing, member } = makePrivateMember(
+    {
+      id,
+      name: given.name ?? id,
+      validator,
+      roles,
+      identities: given.identity,
+      endpoint: endpointOf(given),
+      listen: listenOf(given.listen),
+    },
+    {
+      folder,
+      genesis,
+      gateway: link.gateway,
+      passphrase: readPassphrase({ env: process.env, file: passphraseFile }),
+      passphraseFile,
+    },
+  );
+  const nodeKeyId = jwkThumbprint(member.nodeKey);
+  let said = '';
+  for (;;) {
+    const { invitation } = await join(link, { body: { member } });
+    const state = stateOf(invitation, nodeKeyId);
+    if (state.text !== said) say(options, state.text);
+    said = state.text;
+    if (state.isOver || !given.wait) {
+      return show(
+        options,
+        { invitation, config, keyRing },
+        `\n  npx fuqi node start --config ${config}\n\nstarts the node: it fetches the ledger, and votes when it has. First API keys: ${keyRing}`,
+      );
+    }
+    await delay(POLL_MS);
+  }
+}
+
+/** How far it has come, in a sentence; throws where there is no way on. */
+function stateOf(
+  { status, votes, joined, enrolled, member, nodeKeyId }: Join['invitation'],
+  own: string,
+): { readonly text: string; readonly isOver: boolean } {
+  if (status === 'revoked') throw new UserError('The invitation was taken back.');
+  if (nodeKeyId !== own) {
+    throw new UserError(
+      'Somebody else has accepted this invitation, with other keys: tell the member that invited you at once.',
+    );
+  }
+  if (joined) {
+    return { text: `${member} is a member; its identities may act.`, isOver: enrolled };
+  }
+  const { approvals = [], needed, status: outcome } = votes ?? {};
+  if (outcome !== 'open') throw new UserError(`The proposal to add ${member} is ${outcome}.`);
+  const text = `The members vote: ${approvals.length} of ${needed} have approved (${approvals.join(', ')}).`;
+  return { text, isOver: false };
+}
+
+function endpointOf({ endpoint, listen }: JoinOptions): string {
+  const parsed = EndpointSchema.safeParse(endpoint ?? `http://${listen}`);
+  if (parsed.success) return parsed.data;
+  throw new UserError(`--endpoint takes ${parsed.error.issues[0]!.message}.`);
+}
+
+function listenOf(text: string): { readonly host: string; readonly port: number } {
+  const [, host, port] = /^(.+):(\d{1,5})$/.exec(text) ?? [];
+  if (host !== undefined && port !== undefined) return { host, port: Number(port) };
+  throw new UserError(`--listen takes <host>:<port>, not "${text}".`);
+}
+
+function collectIdentity(
+  value: string,
+  before: Readonly<Record<string, string[]>>,
+): Record<string, string[]> {
+  const [name, roles = ''] = value.split('=', 2) as [string, string?];
+  return { ...before, [name]: roles.split(',').filter((role) => role !== '') };
+}

@@ -1,0 +1,136 @@
+/**
+ * The files of a private member that joins: keys, configuration, API keys, and what it sends of itself.
+ * Made beside and renamed into place, so that there is all or nothing; what is there already is kept.
+ */
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { type Genesis, type GenesisMember, GenesisMemberSchema } from '../shared/ledger/genesis.ts';
+import { createApiKey } from './api-keys.ts';
+import { loadJson, type NodeConfig } from './config.ts';
+import { createKeyFile, publicJwkOf } from './key-file.ts';
+import type { KeyRing } from './local-layout.ts';
+import { UserError } from './user-error.ts';
+
+export interface PrivateMember {
+  readonly id: string;
+  readonly name: string;
+  readonly validator: boolean;
+  /** Contract roles of the member. */
+  readonly roles: readonly string[];
+  /** Identities besides `admin`, with their roles. */
+  readonly identities: Readonly<Record<string, readonly string[]>>;
+  /** Where the others reach its node. */
+  readonly endpoint: string;
+  readonly listen: NodeConfig['listen'];
+}
+
+export interface PrivateMemberOptions {
+  readonly folder: string;
+  readonly genesis: Genesis;
+  /** The consortium's gateway: hosted members are behind it. */
+  readonly gateway: string;
+  readonly passphrase: string;
+  /** Stands in the configuration, where the passphrase is in a file. */
+  readonly passphraseFile: string | undefined;
+}
+
+export interface PrivateMemberFiles {
+  readonly config: string;
+  readonly keyRing: string;
+  /** What the members vote on. */
+  readonly member: GenesisMember;
+}
+
+const NOTE = 'First API keys of this member. They are stored here in plain text: move them.';
+
+/** Makes the files where there are none yet; throws a `UserError` where others are in the way. */
+export function makePrivateMember(
+  member: PrivateMember,
+  options: PrivateMemberOptions,
+): PrivateMemberFiles {
+  const { folder } = options;
+  const draft = `${folder}.${process.pid}.draft`;
+  if (!existsSync(filesIn(folder).member)) {
+    if (existsSync(folder)) {
+      throw new UserError(`The folder ${folder} is there already; name another with --folder.`);
+    }
+    try {
+      mkdirSync(path.join(draft, 'keys'), { recursive: true, mode: 0o700 });
+      write(draft, member, options);
+      renameSync(draft, folder);
+    } finally {
+      rmSync(draft, { recursive: true, force: true });
+    }
+  }
+  const { config, keyRing, member: file } = filesIn(folder);
+  const made = loadJson(file, GenesisMemberSchema, 'description of the member');
+  if (made.id !== member.id) {
+    throw new UserError(`The folder ${folder} is that of ${made.id}; name another with --folder.`);
+  }
+  return { config, keyRing, member: made };
+}
+
+const filesIn = (folder: string) => ({
+  config: path.join(folder, 'config.json'),
+  keyRing: path.join(folder, 'first-api-keys.json'),
+  member: path.join(folder, 'member.json'),
+});
+
+function write(
+  folder: string,
+  { identities, listen, endpoint, ...member }: PrivateMember,
+  { genesis, gateway, passphrase, passphraseFile }: PrivateMemberOptions,
+): void {
+  const all: Record<string, readonly string[]> = { admin: ['admin'], ...identities };
+  const key = (name: string) =>
+    publicJwkOf(createKeyFile(path.join(folder, `keys/${name}.pem`), passphrase));
+  const described: GenesisMember = {
+    ...member,
+    roles: [...member.roles],
+    hosting: 'private',
+    endpoint,
+    nodeKey: key('node'),
+    peerKey: key('peer'),
+    identities: Object.entries(all).map(([name, roles]) => ({
+      name,
+      key: key(`identity-${name}`),
+      roles: [...roles],
+    })),
+  };
+  const names = Object.keys(all);
+  const config: NodeConfig = {
+    format: 'fuqi-node-1',
+    member: member.id,
+    genesis: 'genesis.json',
+    data: 'data',
+    storeIdentity: 'store-identity',
+    listen,
+    peers: {},
+    gateway,
+    keys: {
+      node: 'keys/node.pem',
+      peer: 'keys/peer.pem',
+      identities: Object.fromEntries(names.map((name) => [name, `keys/identity-${name}.pem`])),
+    },
+    ...(passphraseFile !== undefined && { passphraseFile: path.resolve(passphraseFile) }),
+    apiKeys: 'api-keys.json',
+  };
+  const issued = names.map((identity): [string, string] => {
+    const file = path.join(folder, config.apiKeys);
+    const text = createApiKey(file, { member: member.id, identity, now: new Date() });
+    return [`${member.id}/${identity}`, text];
+  });
+  const ring: KeyRing = {
+    note: NOTE,
+    url: `http://${listen.host}:${listen.port}`,
+    consortium: genesis.consortium,
+    keys: Object.fromEntries(issued),
+  };
+  json(path.join(folder, config.genesis), genesis);
+  json(filesIn(folder).config, config);
+  json(filesIn(folder).keyRing, ring);
+  json(filesIn(folder).member, GenesisMemberSchema.parse(described));
+}
+
+const json = (file: string, value: unknown): void =>
+  writeFileSync(file, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600, flush: true });
