@@ -11,5 +11,8 @@ export type Entry = 'peer' | 'client' | 'setup';
 export const functionName = (consortium: string, member: string, entry: Entry): string =>
   `fuqi-${consortium}_${member}_${entry}`;
 
+/** The name of the function that makes the nodes of members that join. */
+export const onboardingFunction = (consortium: string): string => `fuqi-${consortium}-onboarding`;
+
 /** Characters that a consortium's and a member's names may have together. */
 export const NAMES_MAX = 64 - functionName('', '', 'client').length;

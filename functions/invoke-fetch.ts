@@ -2,7 +2,13 @@
  * HTTP to another function without a public door: the request travels as the event that API Gateway and
  * function URLs send (payload format 2.0), so that a function has one form of input.
  */
-import { InvokeCommand, type LambdaClient } from '@aws-sdk/client-lambda';
+import {
+  InvokeCommand,
+  type InvokeCommandOutput,
+  type LambdaClient,
+  ResourceNotFoundException,
+} from '@aws-sdk/client-lambda';
+import { problem } from '../shared/api/problem.ts';
 import { utf8 } from '../shared/bytes/text.ts';
 
 /** A synchronous invocation's event and answer, at the most (Lambda's quota). */
@@ -18,8 +24,8 @@ export interface InvokedRequest {
 }
 
 /**
- * Invokes a function with a request and waits for its response. Throws where the function failed, is
- * throttled or not there; the client's own time-out bounds the wait.
+ * Invokes a function with a request and waits for its response; 404 where it is not there. Throws where
+ * the function failed or is throttled; the client's own time-out bounds the wait.
  */
 export async function invokeWithRequest(
   client: LambdaClient,
@@ -29,10 +35,14 @@ export async function invokeWithRequest(
 ): Promise<Response> {
   const payload = utf8(JSON.stringify(eventOf(functionName, request)));
   if (payload.length > PAYLOAD_BYTES_MAX) throw new Error('the request is larger than an event');
-  const { Payload, FunctionError } = await client.send(
-    new InvokeCommand({ FunctionName: functionName, Payload: payload }),
-    signal ? { abortSignal: signal } : {},
-  );
+  const invoked = await invoke(client, functionName, payload, signal);
+  if (!invoked) {
+    return problem(
+      'not-found',
+      'Nothing of this name is hosted here: a member that hosts its own node is called there.',
+    );
+  }
+  const { Payload, FunctionError } = invoked;
   if (FunctionError) throw new Error(`the function ${functionName} failed`);
   const result = JSON.parse(
     Buffer.from(Payload ?? new Uint8Array()).toString('utf8'),
@@ -44,6 +54,24 @@ export async function invokeWithRequest(
     status: statusCode,
     headers,
   });
+}
+
+/** Undefined where there is no such function. */
+async function invoke(
+  client: LambdaClient,
+  functionName: string,
+  payload: Uint8Array,
+  signal?: AbortSignal,
+): Promise<InvokeCommandOutput | undefined> {
+  try {
+    return await client.send(
+      new InvokeCommand({ FunctionName: functionName, Payload: payload }),
+      signal ? { abortSignal: signal } : {},
+    );
+  } catch (error) {
+    if (error instanceof ResourceNotFoundException) return undefined;
+    throw error;
+  }
 }
 
 /** The event of a request (payload format 2.0), as far as anything here reads it. */

@@ -9,7 +9,7 @@ import { prefixRange } from '../shared/execution/view.ts';
 import { LIMITS } from '../shared/ledger/limits.ts';
 import { Rejected } from '../shared/ledger/rejection.ts';
 import { proveReadiness } from '../shared/replica/readiness.ts';
-import type { Replica } from '../shared/replica/replica.ts';
+import { inBackground, type Replica } from '../shared/replica/replica.ts';
 
 const RANGE = prefixRange(SYSTEM_KEYS.awaited(''), 1024);
 
@@ -31,8 +31,9 @@ export function announceReadiness(
       underWay = false;
     }
   };
-  replica.commitListeners.add(() => void look());
-  void look();
+  const begin = (): void => inBackground(replica, look());
+  replica.commitListeners.add(begin);
+  begin();
 }
 
 async function isAwaited({ ports, head, member }: Replica): Promise<boolean> {

@@ -3,6 +3,7 @@
  * node's table and can sign nothing.
  */
 import { LambdaClient } from '@aws-sdk/client-lambda';
+import { Hono } from 'hono';
 import { handle } from 'hono/aws-lambda';
 import { pino } from 'pino';
 import { z } from 'zod';
@@ -10,6 +11,7 @@ import { gatewayApp } from '../../shared/api/gateway.ts';
 import { fromEnvironment } from '../environment.ts';
 import { functionName } from '../function-name.ts';
 import { invokeFetch } from '../invoke-fetch.ts';
+import { doors, isDoor } from './doors.ts';
 
 /** The longest wait of a call, and what its node needs besides. */
 const NODE_MS = 29_000;
@@ -19,16 +21,18 @@ const members = z.array(z.string()).parse(JSON.parse(fromEnvironment('FUQI_MEMBE
 const log = pino({ name: 'gateway', level: process.env.FUQI_LOG_LEVEL ?? 'info' });
 const client = new LambdaClient({ maxAttempts: 1, requestHandler: { requestTimeout: NODE_MS } });
 
-const app = gatewayApp({
+const fetch = invokeFetch(client);
+const nodeOf = (member: string) => `https://${functionName(consortium, member, 'client')}`;
+const api = gatewayApp({
   consortium,
-  members: members.map((id) => ({
-    id,
-    endpoint: `https://${functionName(consortium, id, 'client')}`,
-  })),
+  members: members.map((id) => ({ id, endpoint: nodeOf(id) })),
+  nodeOf,
   log,
-  fetch: invokeFetch(client),
+  fetch,
   timeoutMs: NODE_MS,
 });
+const besides = doors({ consortium, fetch });
+const app = new Hono().all('*', (c) => (isDoor(c.req.path) ? besides : api).fetch(c.req.raw));
 const answer = handle(app);
 
 export const handler: typeof answer = async (event, context) => {

@@ -9,8 +9,8 @@ import { LambdaClient } from '@aws-sdk/client-lambda';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import type { Logger } from 'pino';
 import { custodyOf } from '../../node/custody.ts';
+import type { MemberDirectory } from '../../node/ledger-members.ts';
 import { tokenPeers } from '../../node/token-peers.ts';
-import type { PublicJwk } from '../../shared/bytes/crypto.ts';
 import { kindOf } from '../../shared/consensus/message.ts';
 import { NODE_IDENTITY } from '../../shared/contract/system-records.ts';
 import { type Genesis, ledgerId } from '../../shared/ledger/genesis.ts';
@@ -25,6 +25,7 @@ import { functionName } from '../function-name.ts';
 import { invokeWithRequest } from '../invoke-fetch.ts';
 import { kmsSigner } from '../kms-signer.ts';
 import { readNodeRecord } from './node-record.ts';
+import { postToEndpoint } from './post-to-endpoint.ts';
 import { openDataKey, unsealKey } from './sealed-keys.ts';
 
 /** Time for one call of a peer: a drive that it waits for is within it. */
@@ -46,12 +47,11 @@ export interface HostedNode {
   readonly queue: SQSClient;
   /** The identities' keys, and under `node` the peer key, which reports evidence. */
   readonly custody: Custody;
+  /** Their names. */
+  readonly identities: readonly string[];
   readonly peerCustody: Custody;
-  /** Peer keys of the members as of an epoch: they change with epochs only. */
-  peerKeys: {
-    readonly epoch: number;
-    readonly keyOf: (member: string) => PublicJwk | undefined;
-  } | null;
+  /** The active members as of an epoch: their keys and endpoints change with epochs only. */
+  members: { readonly epoch: number; readonly find: MemberDirectory } | null;
 }
 
 /** Opens all that a node function keeps between its invocations. Throws where it was never set up. */
@@ -89,6 +89,10 @@ export async function coldStart(environment: NodeEnvironment, log: Logger): Prom
     keys: [peerKey],
     now: Date.now,
     async post(to, headers, body) {
+      const there = opened.members?.find(to);
+      if (there?.endpoint !== undefined) {
+        return postToEndpoint(there.endpoint, headers, body, PEER_MS);
+      }
       // Tidings may lead to a drive, which must not take a place that votes need.
       const entry = kindOf(body) === 'tidings' ? 'client' : 'peer';
       const request = { method: 'POST', path: '/peer', headers, body };
@@ -100,7 +104,7 @@ export async function coldStart(environment: NodeEnvironment, log: Logger): Prom
       return { status: response.status, reply: new Uint8Array(await response.arrayBuffer()) };
     },
   });
-  return {
+  const opened: HostedNode = {
     environment,
     log,
     genesis,
@@ -112,7 +116,9 @@ export async function coldStart(environment: NodeEnvironment, log: Logger): Prom
     lambda,
     queue: new SQSClient({ requestHandler }),
     custody: custodyOf(new Map(identities)),
+    identities: identities.map(([name]) => name),
     peerCustody: custodyOf(new Map([[NODE_IDENTITY, peerKey]])),
-    peerKeys: null,
+    members: null,
   };
+  return opened;
 }

@@ -6,7 +6,6 @@ import { handle, type LambdaContext, type LambdaEvent } from 'hono/aws-lambda';
 import { pino } from 'pino';
 import { tenantOf } from '../../node/api-key-records.ts';
 import { peerHandler } from '../../node/http-peers.ts';
-import { activeMembers } from '../../node/ledger-members.ts';
 import { peerTokenVerifier } from '../../node/peer-token.ts';
 import { nodeApp } from '../../shared/api/app.ts';
 import { type ApiKeyDirectory, parseApiKey } from '../../shared/api/tenant.ts';
@@ -65,7 +64,7 @@ export async function handler(event: LambdaEvent | NodeEvent, context: LambdaCon
 /** The door for other members' nodes. */
 async function peersApp(node: HostedNode, { replica, settled }: Invocation) {
   const app = nodeApp({ service: ledgerService(replica, node.custody), keys: NO_KEYS, log });
-  const keyOf = await peerKeys(node, replica);
+  const keyOf = (from: string) => node.members?.find(from)?.peerKey;
   const { ledger } = replica;
   const serve = peerHandler({
     verify: peerTokenVerifier({ ledger, audience: node.member, now: Date.now, keyOf }),
@@ -83,15 +82,6 @@ async function peersApp(node: HostedNode, { replica, settled }: Invocation) {
 }
 
 const NO_KEYS: ApiKeyDirectory = { find: () => undefined };
-
-async function peerKeys(node: HostedNode, replica: Replica) {
-  const { epoch } = replica.epoch.set;
-  if (node.peerKeys?.epoch !== epoch) {
-    const members = await activeMembers(replica);
-    node.peerKeys = { epoch, keyOf: (from) => members(from)?.peerKey };
-  }
-  return node.peerKeys.keyOf;
-}
 
 /** The API for the member's own clients. */
 async function clientsApp(node: HostedNode, { replica, isOver }: Invocation) {

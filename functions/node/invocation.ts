@@ -6,6 +6,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { InvokeCommand } from '@aws-sdk/client-lambda';
+import { announceReadiness } from '../../node/announce-readiness.ts';
+import { activeMembers, onEpoch } from '../../node/ledger-members.ts';
 import { replicaLog } from '../../node/log.ts';
 import type { NodeStores } from '../../node/node-stores.ts';
 import { utf8 } from '../../shared/bytes/text.ts';
@@ -14,12 +16,14 @@ import { itemName } from '../../shared/replica/items.ts';
 import { openReplica } from '../../shared/replica/open.ts';
 import {
   inBackground,
+  ownIndex,
   quiet,
   type Replica,
   type ReplicaOptions,
   Superseded,
 } from '../../shared/replica/replica.ts';
 import { reportEvidence } from '../../shared/replica/report.ts';
+import { ledgerService } from '../../shared/replica/service.ts';
 import { contracts } from '../../workloads/catalog.ts';
 import { dynamoStores } from '../dynamodb/stores.ts';
 import { functionName } from '../function-name.ts';
@@ -78,7 +82,16 @@ export async function invocation<T>(
       inBackground(replica, left.catch(faulted));
     },
   });
+  await learnMembers(node, replica);
+  onEpoch(replica, () => {
+    const faulted = (error: unknown) => replica.log('members-failed', { error: String(error) });
+    inBackground(replica, learnMembers(node, replica).catch(faulted));
+  });
   reportEvidence(replica, node.peerCustody);
+  // A node without a vote may be waited for: it joins, or votes by a new key.
+  if (ownIndex(replica) < 0) {
+    announceReadiness(replica, ledgerService(replica, node.custody), node.identities);
+  }
   const settled = async (): Promise<void> => {
     const workMs = isPeer ? PEER_WORK_MS : remainingMs() - RESERVE_MS;
     const stop = new AbortController();
@@ -103,6 +116,13 @@ export async function invocation<T>(
     replica.stopped = true;
     time.stop();
   }
+}
+
+/** Who the others are, and where: read once an epoch. */
+async function learnMembers(node: HostedNode, replica: Replica): Promise<void> {
+  const { epoch } = replica.epoch.set;
+  if (node.members?.epoch === epoch) return;
+  node.members = { epoch, find: await activeMembers(replica) };
 }
 
 /** Another invocation may commit while this one opens: then it opens what is there now. */

@@ -17,6 +17,8 @@ export interface GatewayOptions {
   readonly consortium: string;
   /** Each member and the base URL of its node's API. */
   readonly members: readonly { readonly id: string; readonly endpoint: string }[];
+  /** Where the node of a member that is not listed would be: of one that joined later. */
+  readonly nodeOf?: (member: string) => string;
   /** The members' hashed keys; without them the nodes alone tell good keys from bad. */
   readonly keys?: ApiKeyDirectory;
   readonly log?: ApiLog;
@@ -97,6 +99,9 @@ export function gatewayApp(options: GatewayOptions): Hono<GatewayEnv> {
   return app;
 }
 
+const laterMember = (member: string | undefined, { nodeOf }: GatewayOptions) =>
+  member !== undefined && nodeOf ? { member, endpoint: nodeOf(member) } : undefined;
+
 function routeOf(request: Request, options: GatewayOptions, rotation: Rotation): Route | Response {
   const token = bearerToken(request);
   if (token instanceof Response) return token;
@@ -104,7 +109,7 @@ function routeOf(request: Request, options: GatewayOptions, rotation: Rotation):
   const invited = parseInvitationToken(token)?.inviter;
   const issuer = options.keys ? options.keys.find(token)?.member : parseApiKey(token)?.member;
   const member = invited ?? issuer;
-  const tenant = rotation.of(member);
+  const tenant = rotation.of(member) ?? laterMember(member, options);
   if (!tenant) return unknownKey();
   return { tenant, others: rotation.order().filter((other) => other !== tenant) };
 }

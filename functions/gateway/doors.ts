@@ -1,0 +1,70 @@
+/**
+ * Doors of the gateway besides the API: `…/nodes/<member>/peer` for nodes elsewhere, whose messages the
+ * member's node itself checks, and `…/join/hosted` for members to be that want their node made here.
+ */
+import { Hono } from 'hono';
+import { readUpTo } from '../../shared/api/body.ts';
+import { consortiumPath, peerDoor } from '../../shared/api/node-api.ts';
+import { problem } from '../../shared/api/problem.ts';
+import { kindOf } from '../../shared/consensus/message.ts';
+import { MemberIdSchema } from '../../shared/ledger/genesis.ts';
+import { functionName, onboardingFunction } from '../function-name.ts';
+
+/** What an invocation of another function can carry, in base64 and with its headers. */
+const MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
+
+export interface DoorsOptions {
+  readonly consortium: string;
+  /** HTTP to functions: their names are the hosts. */
+  readonly fetch: typeof globalThis.fetch;
+}
+
+/** Tidings may lead to a drive, which must not take a place that votes need. Undefined: no message. */
+function entryFor(message: Uint8Array): 'client' | 'peer' | undefined {
+  try {
+    return kindOf(message) === 'tidings' ? 'client' : 'peer';
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether a path is one of the doors. */
+export const isDoor = (path: string): boolean =>
+  /^\/v1\/consortia\/[^/]+\/(nodes\/[^/]+\/peer|join\/hosted)$/.test(path);
+
+/** Builds the app of the doors; other paths are not its own. */
+export function doors({ consortium, fetch }: DoorsOptions): Hono {
+  const app = new Hono();
+  app.post(`${peerDoor(consortium, ':member')}/peer`, async (c) => {
+    const member = c.req.param('member') ?? '';
+    if (!MemberIdSchema.safeParse(member).success) {
+      return problem('not-found', 'No member has such an id.');
+    }
+    const message = await readUpTo(c.req.raw, MESSAGE_BYTES_MAX);
+    if (!message) {
+      return problem('payload-too-large', 'No message of a node is that large.', {
+        expected: MESSAGE_BYTES_MAX,
+      });
+    }
+    const entry = entryFor(message);
+    if (!entry) return problem('bad-request', 'This is no message of a node.');
+    return fetch(`https://${functionName(consortium, member, entry)}/peer`, {
+      method: 'POST',
+      headers: {
+        authorization: c.req.header('authorization') ?? '',
+        'content-type': c.req.header('content-type') ?? '',
+      },
+      body: message,
+    });
+  });
+  app.on(['GET', 'POST', 'DELETE'], `${consortiumPath(consortium)}/join/hosted`, async (c) => {
+    const { method, headers } = c.req.raw;
+    const body = method === 'GET' ? undefined : await c.req.arrayBuffer();
+    return fetch(`https://${onboardingFunction(consortium)}/`, {
+      method,
+      headers: { authorization: headers.get('authorization') ?? '' },
+      ...(body && { body }),
+    });
+  });
+  return app;
+}
