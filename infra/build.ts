@@ -52,7 +52,7 @@ async function buildOne(name: FunctionBundle): Promise<Built> {
     logLevel: 'error',
     // Packages in the older form ask for `require`.
     banner: {
-      js: "import{createRequire as f}from'node:module';const require=f(import.meta.url);",
+      js: "import{createRequire as bundleRequire}from'node:module';const require=bundleRequire(import.meta.url);",
     },
   });
   const [output] = Object.values(metafile.outputs);

@@ -18,7 +18,7 @@ import { GENESIS_ITEM } from '../functions/directory.ts';
 import { logAccess } from './access-log.ts';
 import type { ConsortiumFile } from './consortium-file.ts';
 import { MemberNode } from './member-node.ts';
-import { itemsOnly, productFunction, TIMES } from './node-function.ts';
+import { functionArns, itemsOnly, productFunction, TIMES } from './node-function.ts';
 import type { Production } from './platform-stack.ts';
 
 export interface ConsortiumStackProps extends StackProps, Production {
@@ -64,7 +64,10 @@ export class ConsortiumStack extends Stack {
     gateway.addToRolePolicy(
       new PolicyStatement({
         actions: ['lambda:InvokeFunction'],
-        resources: this.members.map(({ client }) => client.functionArn),
+        // Those of members that join later, too.
+        resources: (['client', 'peer'] as const).map((entry) =>
+          functionArns(this, consortium.name, '*', entry),
+        ),
       }),
     );
     const api = new HttpApi(this, 'Api', {

@@ -3,7 +3,7 @@
  * room of its own; `client` serves clients and drives; `setup` makes the keys once. Their roles reach
  * this member's resources and the other nodes' doors, nothing else.
  */
-import { CustomResource, Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { CustomResource, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { AttributeType, Billing, TableV2 as Table, type TableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import { AnyPrincipal, Effect, PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
 import { type IKey, Key, KeySpec, KeyUsage } from 'aws-cdk-lib/aws-kms';
@@ -27,6 +27,14 @@ export interface MemberNodeProps extends Production {
 
 /** Concurrent votes and answers to peers that always have room. */
 const PEER_CONCURRENCY = 10;
+
+/** The sessions of a role of this account, as policies name them. */
+const sessionsOf = (scope: Construct, { roleName }: Role): string =>
+  Stack.of(scope).formatArn({
+    service: 'sts',
+    region: '',
+    resource: `assumed-role/${roleName}/*`,
+  });
 
 export class MemberNode extends Construct {
   readonly table: TableV2;
@@ -64,7 +72,8 @@ export class MemberNode extends Construct {
         principals: [new AnyPrincipal()],
         actions: ['kms:Sign'],
         resources: ['*'],
-        conditions: { ArnNotEquals: { 'aws:PrincipalArn': role.roleArn } },
+        // AWS names the role, the emulator its session.
+        conditions: { ArnNotLike: { 'aws:PrincipalArn': [role.roleArn, sessionsOf(this, role)] } },
       }),
     );
     this.#node('peer', role);
