@@ -19,6 +19,7 @@ export const FUNCTIONS = {
   alarm: 500_000,
   setup: 1_000_000,
   genesis: 1_050_000,
+  onboarding: 1_600_000,
 } as const;
 export type FunctionBundle = keyof typeof FUNCTIONS;
 

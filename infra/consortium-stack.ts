@@ -15,10 +15,12 @@ import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 import { GENESIS_ITEM } from '../functions/directory.ts';
+import { onboardingFunction } from '../functions/function-name.ts';
 import { logAccess } from './access-log.ts';
 import type { ConsortiumFile } from './consortium-file.ts';
 import { MemberNode } from './member-node.ts';
 import { functionArns, itemsOnly, productFunction, TIMES } from './node-function.ts';
+import { Onboarding } from './onboarding.ts';
 import type { Production } from './platform-stack.ts';
 
 export interface ConsortiumStackProps extends StackProps, Production {
@@ -26,6 +28,10 @@ export interface ConsortiumStackProps extends StackProps, Production {
   readonly vaultKey: IKey;
   readonly alarmQueue: IQueue;
 }
+
+/** What a first member's setup is told of it. */
+const descriptionOf = ({ id, name, identities }: ConsortiumFile['members'][number]): string =>
+  JSON.stringify({ id, name, identities });
 
 export class ConsortiumStack extends Stack {
   readonly members: readonly MemberNode[];
@@ -44,7 +50,7 @@ export class ConsortiumStack extends Stack {
       (member) =>
         new MemberNode(this, `Member-${member.id}`, {
           consortium: consortium.name,
-          member,
+          member: { id: member.id, description: descriptionOf(member) },
           directory,
           vaultKey,
           alarmQueue,
@@ -52,6 +58,13 @@ export class ConsortiumStack extends Stack {
         }),
     );
     this.#genesis(consortium, directory);
+    new Onboarding(this, 'Onboarding', {
+      consortium: consortium.name,
+      directory,
+      vaultKey,
+      alarmQueue,
+      keeps,
+    });
     const gateway = productFunction(this, 'Gateway', {
       bundle: 'gateway',
       environment: {
@@ -65,9 +78,15 @@ export class ConsortiumStack extends Stack {
       new PolicyStatement({
         actions: ['lambda:InvokeFunction'],
         // Those of members that join later, too.
-        resources: (['client', 'peer'] as const).map((entry) =>
-          functionArns(this, consortium.name, '*', entry),
-        ),
+        resources: [
+          ...(['client', 'peer'] as const).map((entry) =>
+            functionArns(this, consortium.name, '*', entry),
+          ),
+          this.formatArn({
+            service: 'lambda',
+            resource: `function:${onboardingFunction(consortium.name)}`,
+          }),
+        ],
       }),
     );
     const api = new HttpApi(this, 'Api', {

@@ -4,25 +4,31 @@
  * this member's resources and the other nodes' doors, nothing else.
  */
 import { CustomResource, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
-import { AttributeType, Billing, TableV2 as Table, type TableV2 } from 'aws-cdk-lib/aws-dynamodb';
+import { AttributeType, Billing, type ITableV2, TableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import { AnyPrincipal, Effect, PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
 import { type IKey, Key, KeySpec, KeyUsage } from 'aws-cdk-lib/aws-kms';
-import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
+import type { Code, Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { memberItem } from '../functions/directory.ts';
 import { type Entry, functionName } from '../functions/function-name.ts';
 import { SETUP_ITEMS } from '../functions/node/node-record.ts';
-import type { ConsortiumFile } from './consortium-file.ts';
+import type { FunctionBundle } from './build.ts';
 import { functionArns, functionRole, itemsOnly, productFunction, TIMES } from './node-function.ts';
 import type { Production } from './platform-stack.ts';
 
 export interface MemberNodeProps extends Production {
   readonly consortium: string;
-  readonly member: ConsortiumFile['members'][number];
-  readonly directory: TableV2;
+  readonly member: {
+    readonly id: string;
+    /** What its setup is told of it, as JSON. */
+    readonly description: string;
+  };
+  readonly directory: Pick<ITableV2, 'tableArn' | 'tableName'>;
   readonly vaultKey: IKey;
   readonly alarmQueue: IQueue;
+  /** Where the bundles are, if not among the assets of this app. */
+  readonly code?: (bundle: FunctionBundle) => Code;
 }
 
 /** Concurrent votes and answers to peers that always have room. */
@@ -48,7 +54,7 @@ export class MemberNode extends Construct {
     super(scope, id);
     this.#props = props;
     const removalPolicy = props.keeps ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY;
-    this.table = new Table(this, 'Table', {
+    this.table = new TableV2(this, 'Table', {
       partitionKey: { name: 'p', type: AttributeType.STRING },
       sortKey: { name: 's', type: AttributeType.STRING },
       billing: Billing.onDemand(),
@@ -83,7 +89,7 @@ export class MemberNode extends Construct {
   #node(entry: 'peer' | 'client', role: Role): LambdaFunction {
     const { alarmQueue, keeps } = this.#props;
     return productFunction(this, entry === 'peer' ? 'Peer' : 'Client', {
-      bundle: 'node',
+      ...this.#bundle('node'),
       functionName: this.#name(entry),
       role,
       environment: {
@@ -120,19 +126,18 @@ export class MemberNode extends Construct {
       conditions: this.#ownContext(),
     });
     const setup = productFunction(this, 'Setup', {
-      bundle: 'setup',
+      ...this.#bundle('setup'),
       functionName: this.#name('setup'),
       role,
       environment: { ...this.#environment(), FUQI_VAULT_KEY: vaultKey.keyArn },
       timeout: TIMES.setup,
       memoryMiB: 512,
     });
-    const { id, name, identities } = member;
     const resource = new CustomResource(this, 'SetUp', {
       serviceToken: setup.functionArn,
       serviceTimeout: Duration.minutes(3),
       properties: {
-        Member: JSON.stringify({ id, name, identities }),
+        Member: member.description,
         // Another table in its place has to be set up as well.
         Table: this.table.tableName,
       },
@@ -203,6 +208,11 @@ export class MemberNode extends Construct {
       FUQI_DIRECTORY: directory.tableName,
       FUQI_SIGNING_KEY: this.signingKey.keyArn,
     };
+  }
+
+  #bundle(bundle: FunctionBundle) {
+    const { code } = this.#props;
+    return { bundle, ...(code && { code: code(bundle) }) };
   }
 
   #name(entry: Entry): string {

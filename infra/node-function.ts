@@ -18,6 +18,8 @@ import { BUNDLES, type FunctionBundle } from './build.ts';
 export interface ProductFunctionOptions
   extends Pick<FunctionProps, 'functionName' | 'reservedConcurrentExecutions'> {
   readonly bundle: FunctionBundle;
+  /** Where the bundle is, if not among the assets of this app. */
+  readonly code?: Code;
   readonly environment: Record<string, string>;
   readonly timeout: Duration;
   readonly memoryMiB?: number;
@@ -33,7 +35,15 @@ export function productFunction(
   id: string,
   options: ProductFunctionOptions,
 ): LambdaFunction {
-  const { bundle, timeout, environment, memoryMiB = 1024, recursive = false, ...rest } = options;
+  const {
+    bundle,
+    code,
+    timeout,
+    environment,
+    memoryMiB = 1024,
+    recursive = false,
+    ...rest
+  } = options;
   const role = options.role ?? functionRole(scope, `${id}Role`);
   const logGroup = new LogGroup(scope, `${id}Log`, {
     retention: RetentionDays.ONE_MONTH,
@@ -46,7 +56,7 @@ export function productFunction(
     runtime: Runtime.NODEJS_24_X,
     architecture: Architecture.ARM_64,
     handler: 'index.handler',
-    code: Code.fromAsset(path.join(BUNDLES, bundle)),
+    code: code ?? Code.fromAsset(path.join(BUNDLES, bundle)),
     timeout,
     memorySize: memoryMiB,
     environment,

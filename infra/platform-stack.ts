@@ -8,6 +8,7 @@ import { Key } from 'aws-cdk-lib/aws-kms';
 import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
+import { onboardingFunction } from '../functions/function-name.ts';
 import { functionArns, productFunction } from './node-function.ts';
 
 export interface Production {
@@ -58,7 +59,10 @@ export class PlatformStack extends Stack {
       new PolicyStatement({
         effect: Effect.ALLOW,
         actions: ['lambda:InvokeFunction'],
-        resources: [functionArns(this, '*', '*', 'client')],
+        resources: [
+          functionArns(this, '*', '*', 'client'),
+          this.formatArn({ service: 'lambda', resource: `function:${onboardingFunction('*')}` }),
+        ],
       }),
     );
   }

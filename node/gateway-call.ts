@@ -7,6 +7,15 @@ export interface Target {
   readonly key: string | undefined;
 }
 
+/** A refusal, and its HTTP status. */
+export class CallRefused extends UserError {
+  readonly status: number;
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
 /** GET, or POST where there is a body, unless told; `path` is under the consortium, or absolute with `root`. */
 export async function call(
   target: Target,
@@ -51,7 +60,7 @@ export async function call(
       throw new UserError(`${url} answered with something that is not JSON.`);
     }
   }
-  throw new UserError(describeProblem(response.status, text));
+  throw new CallRefused(response.status, describeProblem(response.status, text));
 }
 
 function describeProblem(status: number, text: string): string {

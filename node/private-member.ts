@@ -70,9 +70,33 @@ export function makePrivateMember(
   return { config, keyRing, member: made };
 }
 
+/** The file of a member's first API keys. */
+export const firstKeysFile = (folder: string): string => path.join(folder, 'first-api-keys.json');
+
+/** Writes the first API keys of a member, by identity, for this user only. */
+export function writeKeyRing(
+  file: string,
+  {
+    url,
+    consortium,
+    member,
+    keys,
+  }: {
+    readonly url: string;
+    readonly consortium: string;
+    readonly member: string;
+    readonly keys: Readonly<Record<string, string>>;
+  },
+): void {
+  const named = Object.entries(keys).map(([identity, key]) => [`${member}/${identity}`, key]);
+  const ring: KeyRing = { note: NOTE, url, consortium, keys: Object.fromEntries(named) };
+  mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
+  json(file, ring);
+}
+
 const filesIn = (folder: string) => ({
   config: path.join(folder, 'config.json'),
-  keyRing: path.join(folder, 'first-api-keys.json'),
+  keyRing: firstKeysFile(folder),
   member: path.join(folder, 'member.json'),
 });
 
@@ -118,17 +142,16 @@ function write(
   const issued = names.map((identity): [string, string] => {
     const file = path.join(folder, config.apiKeys);
     const text = createApiKey(file, { member: member.id, identity, now: new Date() });
-    return [`${member.id}/${identity}`, text];
+    return [identity, text];
   });
-  const ring: KeyRing = {
-    note: NOTE,
-    url: `http://${listen.host}:${listen.port}`,
-    consortium: genesis.consortium,
-    keys: Object.fromEntries(issued),
-  };
   json(path.join(folder, config.genesis), genesis);
   json(filesIn(folder).config, config);
-  json(filesIn(folder).keyRing, ring);
+  writeKeyRing(filesIn(folder).keyRing, {
+    url: `http://${listen.host}:${listen.port}`,
+    consortium: genesis.consortium,
+    member: member.id,
+    keys: Object.fromEntries(issued),
+  });
   json(filesIn(folder).member, GenesisMemberSchema.parse(described));
 }
 

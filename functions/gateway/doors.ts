@@ -4,7 +4,7 @@
  */
 import { Hono } from 'hono';
 import { readUpTo } from '../../shared/api/body.ts';
-import { consortiumPath, peerDoor } from '../../shared/api/node-api.ts';
+import { type ApiLog, consortiumPath, peerDoor } from '../../shared/api/node-api.ts';
 import { problem } from '../../shared/api/problem.ts';
 import { kindOf } from '../../shared/consensus/message.ts';
 import { MemberIdSchema } from '../../shared/ledger/genesis.ts';
@@ -17,6 +17,7 @@ export interface DoorsOptions {
   readonly consortium: string;
   /** HTTP to functions: their names are the hosts. */
   readonly fetch: typeof globalThis.fetch;
+  readonly log: ApiLog;
 }
 
 /** Tidings may lead to a drive, which must not take a place that votes need. Undefined: no message. */
@@ -33,8 +34,12 @@ export const isDoor = (path: string): boolean =>
   /^\/v1\/consortia\/[^/]+\/(nodes\/[^/]+\/peer|join\/hosted)$/.test(path);
 
 /** Builds the app of the doors; other paths are not its own. */
-export function doors({ consortium, fetch }: DoorsOptions): Hono {
+export function doors({ consortium, fetch, log }: DoorsOptions): Hono {
   const app = new Hono();
+  app.onError((error) => {
+    log.error({ err: error }, 'a door failed');
+    return problem('bad-gateway', 'What is behind this door did not answer; send the same again.');
+  });
   app.post(`${peerDoor(consortium, ':member')}/peer`, async (c) => {
     const member = c.req.param('member') ?? '';
     if (!MemberIdSchema.safeParse(member).success) {
@@ -62,7 +67,10 @@ export function doors({ consortium, fetch }: DoorsOptions): Hono {
     const body = method === 'GET' ? undefined : await c.req.arrayBuffer();
     return fetch(`https://${onboardingFunction(consortium)}/`, {
       method,
-      headers: { authorization: headers.get('authorization') ?? '' },
+      headers: {
+        authorization: headers.get('authorization') ?? '',
+        'content-type': headers.get('content-type') ?? '',
+      },
       ...(body && { body }),
     });
   });

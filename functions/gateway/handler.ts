@@ -12,6 +12,7 @@ import { fromEnvironment } from '../environment.ts';
 import { functionName } from '../function-name.ts';
 import { invokeFetch } from '../invoke-fetch.ts';
 import { doors, isDoor } from './doors.ts';
+import { functionOrWeb, laterMembers } from './later-members.ts';
 
 /** The longest wait of a call, and what its node needs besides. */
 const NODE_MS = 29_000;
@@ -21,17 +22,18 @@ const members = z.array(z.string()).parse(JSON.parse(fromEnvironment('FUQI_MEMBE
 const log = pino({ name: 'gateway', level: process.env.FUQI_LOG_LEVEL ?? 'info' });
 const client = new LambdaClient({ maxAttempts: 1, requestHandler: { requestTimeout: NODE_MS } });
 
-const fetch = invokeFetch(client);
-const nodeOf = (member: string) => `https://${functionName(consortium, member, 'client')}`;
+const fetch = functionOrWeb(invokeFetch(client));
+const nodeAt = (member: string) => `https://${functionName(consortium, member, 'client')}`;
+const nodeOf = laterMembers({ consortium, nodeAt, askFirst: members, fetch, log });
 const api = gatewayApp({
   consortium,
-  members: members.map((id) => ({ id, endpoint: nodeOf(id) })),
+  members: members.map((id) => ({ id, endpoint: nodeAt(id) })),
   nodeOf,
   log,
   fetch,
   timeoutMs: NODE_MS,
 });
-const besides = doors({ consortium, fetch });
+const besides = doors({ consortium, fetch, log });
 const app = new Hono().all('*', (c) => (isDoor(c.req.path) ? besides : api).fetch(c.req.raw));
 const answer = handle(app);
 

@@ -22,10 +22,14 @@ const MemberSchema = z.object({
   id: MemberIdSchema,
   name: z.string(),
   identities: z.record(IdentityNameSchema, z.array(RoleSchema)),
+  validator: z.boolean().default(true),
+  /** Contract roles of the member; those of its identities unless told. */
+  roles: z.array(RoleSchema).optional(),
 });
 
 interface TakeEvent {
-  readonly kind: 'take-first-keys';
+  /** `take`: they are handed out no more. */
+  readonly kind: 'read-first-keys' | 'take-first-keys';
 }
 
 const consortium = fromEnvironment('FUQI_CONSORTIUM');
@@ -41,7 +45,7 @@ const log = pino({ name: 'setup', base: { member } });
 export async function handler(event: CustomResourceEvent | TakeEvent) {
   if ('kind' in event) {
     log.info('first keys are asked for');
-    return takeFirstKeys();
+    return firstKeys(event.kind === 'take-first-keys');
   }
   log.info({ request: event.RequestType }, 'setup');
   await respond(event, `setup-${table.name}`, log, async () => {
@@ -51,7 +55,13 @@ export async function handler(event: CustomResourceEvent | TakeEvent) {
 }
 
 /** Makes the keys; where they are there already, a repeated request changes nothing. */
-async function setUp({ id, name, identities }: z.infer<typeof MemberSchema>): Promise<void> {
+async function setUp({
+  id,
+  name,
+  identities,
+  validator,
+  roles,
+}: z.infer<typeof MemberSchema>): Promise<void> {
   if (await readNodeRecord(table)) return;
   const { Table } = await dynamodb.send(new DescribeTableCommand({ TableName: table.name }));
   const { dataKey, sealed } = await newDataKey(kms, vaultKey, { consortium, member });
@@ -72,10 +82,11 @@ async function setUp({ id, name, identities }: z.infer<typeof MemberSchema>): Pr
     id,
     name,
     hosting: 'hosted',
-    validator: true,
+    validator,
     nodeKey: await publicJwk(kms, signingKey),
     peerKey: publicJwkOf(peerKey),
-    roles: [...new Set(Object.values(identities).flat())].filter((role) => role !== 'admin'),
+    roles:
+      roles ?? [...new Set(Object.values(identities).flat())].filter((role) => role !== 'admin'),
     identities: keys.map(({ identity, key }) => ({
       name: identity,
       key: publicJwkOf(key),
@@ -99,17 +110,17 @@ async function setUp({ id, name, identities }: z.infer<typeof MemberSchema>): Pr
   await writeNodeRecord(table, record, true);
 }
 
-/** The first API keys by identity, once; none where they were taken. */
-async function takeFirstKeys(): Promise<Record<string, string>> {
+/** The first API keys by identity; none where they were taken. */
+async function firstKeys(take: boolean): Promise<Record<string, string>> {
   const record = await readNodeRecord(table);
   if (!record) throw new Error(`the table of ${member} was not set up`);
-  const { firstKeys = {}, ...rest } = record;
+  const { firstKeys: sealedKeys = {}, ...rest } = record;
   const sealed = Buffer.from(record.dataKey, 'base64url');
   const dataKey = await openDataKey(kms, sealed, { consortium, member });
-  const opened = Object.entries(firstKeys).map(([identity, text]) => [
+  const opened = Object.entries(sealedKeys).map(([identity, text]) => [
     identity,
     unseal(dataKey, `api-key ${identity}`, text).toString('utf8'),
   ]);
-  await writeNodeRecord(table, rest, false);
+  if (take) await writeNodeRecord(table, rest, false);
   return Object.fromEntries(opened);
 }

@@ -1,18 +1,20 @@
 /** `fuqi join`: a member to be accepts its invitation, and sees how far it has come. */
+import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
 import type { Join } from '../../shared/api/join.ts';
 import { jwkThumbprint } from '../../shared/bytes/crypto.ts';
 import { EndpointSchema } from '../../shared/ledger/genesis.ts';
+import { CallRefused } from '../gateway-call.ts';
 import { type InvitationLink, parseInvitationLink } from '../invitation-link.ts';
-import { genesisOf, join } from '../join-call.ts';
+import { genesisOf, join, joinHosted } from '../join-call.ts';
 import { readPassphrase } from '../key-file.ts';
-import { makePrivateMember } from '../private-member.ts';
+import { firstKeysFile, makePrivateMember, writeKeyRing } from '../private-member.ts';
 import { UserError } from '../user-error.ts';
 import { type GlobalOptions, globalOptions, say, show } from './command-context.ts';
 
 interface JoinOptions {
-  readonly hosting: 'private';
+  readonly hosting: 'private' | 'hosted';
   readonly name?: string;
   readonly folder?: string;
   readonly listen: string;
@@ -24,6 +26,7 @@ interface JoinOptions {
 }
 
 const POLL_MS = 1000;
+const ATTEMPTS_MAX = 8;
 
 export function registerJoin(program: Command): void {
   program
@@ -31,8 +34,11 @@ export function registerJoin(program: Command): void {
     .description('join a consortium by an invitation; again to go on, or --withdraw')
     .argument('<link>', 'the invitation')
     .addOption(
-      new Option('--hosting <kind>', 'private: a process on your own machine')
-        .choices(['private'])
+      new Option(
+        '--hosting <kind>',
+        'private: a process on your own machine; hosted: functions in the account of whoever runs the gateway',
+      )
+        .choices(['private', 'hosted'])
         .default('private'),
     )
     .option('--name <name>', 'the member’s name; its id unless told')
@@ -55,10 +61,12 @@ export function registerJoin(program: Command): void {
       const options = globalOptions(command);
       const link = parseInvitationLink(text);
       if (given.withdraw) {
-        const { invitation } = await join(link, { method: 'DELETE' });
+        const door = given.hosting === 'hosted' ? joinHosted : join;
+        const { invitation } = await door(link, { method: 'DELETE' });
         return show(options, { invitation }, `${invitation.member} does not join.`);
       }
-      await joinPrivately(link, given, options);
+      if (given.hosting === 'hosted') await joinAsHosted(link, given, options);
+      else await joinPrivately(link, given, options);
     });
 }
 
@@ -93,7 +101,8 @@ async function joinPrivately(
   const nodeKeyId = jwkThumbprint(member.nodeKey);
   let said = '';
   for (;;) {
-    const { invitation } = await join(link, { body: { member } });
+    const answer = await patiently(() => join(link, { body: { member } }));
+    const { invitation } = answer;
     const state = stateOf(invitation, nodeKeyId);
     if (state.text !== said) say(options, state.text);
     said = state.text;
@@ -108,12 +117,63 @@ async function joinPrivately(
   }
 }
 
+const PHASES = {
+  creating: 'Its node is being made.',
+  voting: 'The members vote.',
+  following: 'It is a member; its node fetches the ledger.',
+  done: 'Its node votes.',
+  undoing: 'What was made is taken away.',
+  undone: 'Nothing is left of it.',
+} as const;
+
+async function joinAsHosted(
+  link: InvitationLink,
+  given: JoinOptions,
+  options: GlobalOptions,
+): Promise<void> {
+  const { name, identity: identities } = given;
+  const body = { ...(name !== undefined && { name }), identities };
+  let said = '';
+  for (;;) {
+    const { onboarding, firstKeys, invitation } = await patiently(() => joinHosted(link, { body }));
+    const { member, phase, reason } = onboarding;
+    const keyRing = firstKeysFile(given.folder ?? member);
+    if (firstKeys && !existsSync(keyRing)) {
+      const { gateway: url, consortium } = link;
+      writeKeyRing(keyRing, { url, consortium, member, keys: firstKeys });
+      await joinHosted(link, { body: { kept: true } });
+    }
+    if (PHASES[phase] !== said) say(options, PHASES[phase]);
+    said = PHASES[phase];
+    if (phase === 'undone') throw new UserError(`${member} does not join. ${reason ?? ''}`.trim());
+    if (phase === 'done' || !given.wait) {
+      const document = { invitation, onboarding, keyRing };
+      return show(options, document, `First API keys: ${keyRing}`);
+    }
+    await delay(POLL_MS);
+  }
+}
+
+/** Steps may be taken again: a gateway or node that is slow or away is asked again for a while. */
+async function patiently<T>(ask: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await ask();
+    } catch (error) {
+      const passes = error instanceof CallRefused && [502, 503, 504].includes(error.status);
+      if (!passes || attempt === ATTEMPTS_MAX) throw error;
+      await delay(POLL_MS * attempt);
+    }
+  }
+}
+
 /** How far it has come, in a sentence; throws where there is no way on. */
 function stateOf(
   { status, votes, joined, enrolled, member, nodeKeyId }: Join['invitation'],
   own: string,
 ): { readonly text: string; readonly isOver: boolean } {
   if (status === 'revoked') throw new UserError('The invitation was taken back.');
+  if (nodeKeyId === null) return { text: 'The invitation is being accepted.', isOver: false };
   if (nodeKeyId !== own) {
     throw new UserError(
       'Somebody else has accepted this invitation, with other keys: tell the member that invited you at once.',

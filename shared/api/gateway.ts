@@ -10,15 +10,15 @@ import { consortiumHealth, type NodeProbe } from './gateway-health.ts';
 import { parseInvitationToken } from './join.ts';
 import { type ApiLog, consortiumPath } from './node-api.ts';
 import { problem } from './problem.ts';
-import { type Rotation, rotation as rotationOf } from './rotation.ts';
+import { type Rotation, rotation as rotationOf, type Upstream } from './rotation.ts';
 import { type ApiKeyDirectory, bearerToken, parseApiKey, unknownKey } from './tenant.ts';
 
 export interface GatewayOptions {
   readonly consortium: string;
   /** Each member and the base URL of its node's API. */
   readonly members: readonly { readonly id: string; readonly endpoint: string }[];
-  /** Where the node of a member that is not listed would be: of one that joined later. */
-  readonly nodeOf?: (member: string) => string;
+  /** Where the API of a member is that is not listed: of one that joined later. */
+  readonly nodeOf?: (member: string) => Promise<string | undefined>;
   /** The members' hashed keys; without them the nodes alone tell good keys from bad. */
   readonly keys?: ApiKeyDirectory;
   readonly log?: ApiLog;
@@ -74,10 +74,10 @@ export function gatewayApp(options: GatewayOptions): Hono<GatewayEnv> {
       expected: `${consortiumPath(consortium)}/…`,
     }),
   );
-  const pass = (request: Request, id: string): Promise<Response> => {
-    const route = routeOf(request, options, rotation);
+  const pass = async (request: Request, id: string): Promise<Response> => {
+    const route = await routeOf(request, options, rotation);
     return route instanceof Response
-      ? Promise.resolve(route)
+      ? route
       : forward(request, route, { ...options, requestId: id, rotation });
   };
   app.get('/', (c) => c.redirect('/docs'));
@@ -99,17 +99,26 @@ export function gatewayApp(options: GatewayOptions): Hono<GatewayEnv> {
   return app;
 }
 
-const laterMember = (member: string | undefined, { nodeOf }: GatewayOptions) =>
-  member !== undefined && nodeOf ? { member, endpoint: nodeOf(member) } : undefined;
+async function laterMember(
+  member: string | undefined,
+  { nodeOf }: GatewayOptions,
+): Promise<Upstream | undefined> {
+  const endpoint = member === undefined ? undefined : await nodeOf?.(member);
+  return endpoint === undefined ? undefined : { member: member!, endpoint };
+}
 
-function routeOf(request: Request, options: GatewayOptions, rotation: Rotation): Route | Response {
+async function routeOf(
+  request: Request,
+  options: GatewayOptions,
+  rotation: Rotation,
+): Promise<Route | Response> {
   const token = bearerToken(request);
   if (token instanceof Response) return token;
   if (token === undefined) return { tenant: undefined, others: rotation.order() };
   const invited = parseInvitationToken(token)?.inviter;
   const issuer = options.keys ? options.keys.find(token)?.member : parseApiKey(token)?.member;
   const member = invited ?? issuer;
-  const tenant = rotation.of(member) ?? laterMember(member, options);
+  const tenant = rotation.of(member) ?? (await laterMember(member, options));
   if (!tenant) return unknownKey();
   return { tenant, others: rotation.order().filter((other) => other !== tenant) };
 }

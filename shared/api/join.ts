@@ -15,6 +15,7 @@ import { readJsonObject } from './body.ts';
 import type { LedgerService } from './ledger-service.ts';
 import type { ApiContext, NodeApi } from './node-api.ts';
 import { problemOf } from './outcome.ts';
+import { waitPreference } from './prefer.ts';
 import { problem, problemResponse } from './problem.ts';
 import { bearerToken } from './tenant.ts';
 
@@ -61,7 +62,7 @@ export async function getJoin(c: ApiContext, node: NodeApi): Promise<Response> {
   return found instanceof Response ? found : answer(node.service, found.progress);
 }
 
-/** `POST …/join`: takes the next step, if it is time for one. */
+/** `POST …/join`: takes the next step, if it is time for one; `Prefer: wait` says how long to wait for it. */
 export async function postJoin(c: ApiContext, node: NodeApi): Promise<Response> {
   const { service } = node;
   const found = await invitationOf(c.req.raw, service);
@@ -87,11 +88,15 @@ export async function postJoin(c: ApiContext, node: NodeApi): Promise<Response> 
       });
     }
     const args = { id: progress.id, secret: toBase64Url(secret), member };
-    return step(node, progress, { contract: 'governance', method: 'accept', args: toValue(args) });
+    return step(c, node, progress, {
+      contract: 'governance',
+      method: 'accept',
+      args: toValue(args),
+    });
   }
   if (progress.joined && !progress.enrolled) {
     const args = { member: progress.member };
-    return step(node, progress, { contract: 'identity', method: 'enrol', args });
+    return step(c, node, progress, { contract: 'identity', method: 'enrol', args });
   }
   return answer(service, progress);
 }
@@ -103,7 +108,7 @@ export async function deleteJoin(c: ApiContext, node: NodeApi): Promise<Response
   const { progress } = found;
   const { id, proposal, votes } = progress;
   if (progress.status === 'open') {
-    return step(node, progress, {
+    return step(c, node, progress, {
       contract: 'governance',
       method: 'revokeInvitation',
       args: { id },
@@ -111,7 +116,7 @@ export async function deleteJoin(c: ApiContext, node: NodeApi): Promise<Response
   }
   if (proposal && votes && (votes.status === 'open' || votes.status === 'approved')) {
     const args = { id: proposal };
-    return step(node, progress, { contract: 'governance', method: 'withdraw', args });
+    return step(c, node, progress, { contract: 'governance', method: 'withdraw', args });
   }
   return answer(node.service, progress);
 }
@@ -143,6 +148,7 @@ async function progressOf(service: LedgerService, id: string): Promise<Progress 
 
 /** Submits a step as the administrator who invited, and answers how far it has come then. */
 async function step(
+  c: ApiContext,
   { service }: NodeApi,
   { id, inviter }: Progress,
   call: { readonly contract: string; readonly method: string; readonly args: Value },
@@ -154,7 +160,8 @@ async function step(
       { got: inviter.identity },
     );
   }
-  const outcome = await service.submitCustodial(inviter.identity, call, LIMITS.waitMsMax);
+  const { waitMs } = waitPreference(c.req.header('prefer') ?? null, LIMITS.waitMsMax);
+  const outcome = await service.submitCustodial(inviter.identity, call, waitMs);
   const refused = problemOf(outcome);
   // Two that ask at once: the other one took the step.
   const isTaken = refused?.reason === 'closed' || refused?.reason === 'enrolled-already';

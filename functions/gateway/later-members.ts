@@ -1,0 +1,77 @@
+/**
+ * Where the API of a member is that joined after the deployment: its own function, or where the member
+ * says on the ledger that its node is. Asked of the nodes, because the gateway reads no table.
+ */
+import { z } from 'zod';
+import type { ApiLog } from '../../shared/api/node-api.ts';
+import { consortiumPath } from '../../shared/api/node-api.ts';
+
+const MembersSchema = z.object({
+  output: z.object({
+    members: z.array(
+      z.object({
+        id: z.string(),
+        hosting: z.string(),
+        active: z.boolean(),
+        endpoint: z.string().optional(),
+      }),
+    ),
+  }),
+});
+type Member = z.infer<typeof MembersSchema>['output']['members'][number];
+
+/** Members join seldom, and a key of nobody must not cost a call each time. */
+const FRESH_MS = 30_000;
+const ASK_MS = 5000;
+
+export interface LaterMembersOptions {
+  readonly consortium: string;
+  /** The function of a hosted member, as a host name. */
+  readonly nodeAt: (member: string) => string;
+  /** Members whose nodes are asked, in turn. */
+  readonly askFirst: readonly string[];
+  readonly fetch: typeof globalThis.fetch;
+  readonly log: ApiLog;
+}
+
+/** Finds the base URL of a member's API; undefined where the ledger knows no such member. */
+export function laterMembers(options: LaterMembersOptions) {
+  let known: { readonly at: number; readonly members: readonly Member[] } | undefined;
+  return async (id: string): Promise<string | undefined> => {
+    if (!known || Date.now() - known.at > FRESH_MS) {
+      known = { at: Date.now(), members: (await ask(options)) ?? known?.members ?? [] };
+    }
+    const member = known.members.find((one) => one.id === id && one.active);
+    if (!member) return undefined;
+    return member.hosting === 'hosted' ? options.nodeAt(id) : member.endpoint;
+  };
+}
+
+async function ask({
+  consortium,
+  nodeAt,
+  askFirst,
+  fetch,
+  log,
+}: LaterMembersOptions): Promise<readonly Member[] | undefined> {
+  for (const member of askFirst) {
+    try {
+      const response = await fetch(`${nodeAt(member)}${consortiumPath(consortium)}/members`, {
+        signal: AbortSignal.timeout(ASK_MS),
+      });
+      if (response.ok) return MembersSchema.parse(await response.json()).output.members;
+    } catch (error) {
+      log.error({ member, err: error }, 'the members could not be asked for');
+    }
+  }
+  return undefined;
+}
+
+/** Functions have no dot in their names, hosts of the web have one, or a port. */
+export function functionOrWeb(invoke: typeof globalThis.fetch): typeof globalThis.fetch {
+  return (input, init) => {
+    const { hostname, port } = new URL(input instanceof Request ? input.url : input);
+    const isFunction = !hostname.includes('.') && port === '' && hostname.startsWith('fuqi-');
+    return isFunction ? invoke(input, init) : globalThis.fetch(input, init);
+  };
+}

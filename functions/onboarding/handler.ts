@@ -1,0 +1,172 @@
+/**
+ * The onboarding function: makes the node of a member that joins and wants it hosted here, brings its
+ * keys before the members, and looks after it until its node votes or nothing is left of it. Whoever
+ * has the invitation may ask; what goes on by itself is reminded by the alarm queue.
+ */
+import { Hono } from 'hono';
+import { handle, type LambdaContext, type LambdaEvent } from 'hono/aws-lambda';
+import { pino } from 'pino';
+import { z } from 'zod';
+import { readJsonObject } from '../../shared/api/body.ts';
+import { type Join, parseInvitationToken } from '../../shared/api/join.ts';
+import { problem } from '../../shared/api/problem.ts';
+import { bearerToken } from '../../shared/api/tenant.ts';
+import { IdentityNameSchema, RoleSchema } from '../../shared/ledger/genesis.ts';
+import { type Onboarding, readOnboarding, writeOnboarding } from './record.ts';
+import { type AdvanceEvent, JoinRefused, openServices } from './services.ts';
+import { advance, pauseMs, undo } from './steps.ts';
+
+const BODY_BYTES_MAX = 64 * 1024;
+/** How far the clocks of two functions may be apart. */
+const CLOCKS_MS = 2000;
+const BodySchema = z.strictObject({
+  name: z.string().min(1).max(100).optional(),
+  /** Identities besides `admin`, with their roles. */
+  identities: z.record(IdentityNameSchema, z.array(RoleSchema)).default({}),
+  /** The first API keys have arrived: they are handed out no more. */
+  kept: z.boolean().default(false),
+});
+
+const log = pino({ name: 'onboarding', level: process.env.FUQI_LOG_LEVEL ?? 'info' });
+const opened = openServices();
+const { directory, services } = opened;
+
+const app = new Hono();
+app.onError((error) => {
+  if (error instanceof JoinRefused) return error.response;
+  log.error({ err: error }, 'request failed');
+  return problem('internal', 'The onboarding failed on this request; send the same again.');
+});
+app.get('/', async (c) => {
+  const { token, join } = await holder(c.req.raw);
+  const record = await readOnboarding(directory, join.invitation.member);
+  return isOf(record, join) ? answer(record, token) : nothingBegun();
+});
+app.post('/', async (c) => {
+  const { token, join } = await holder(c.req.raw);
+  const body = await readJsonObject(c.req.raw, BODY_BYTES_MAX);
+  if (body instanceof Response) return body;
+  const parsed = BodySchema.safeParse(body);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    return problem('bad-request', `/${issue!.path.join('/')}: ${issue!.message}.`);
+  }
+  const { member } = join.invitation;
+  const before = await readOnboarding(directory, member);
+  const refused = before && !isOf(before, join) && refuseSecond(before);
+  if (refused) return refused;
+  const isBegun = isOf(before, join) && before.phase !== 'undone';
+  const record = isBegun ? before : await begin(join, token, parsed.data, before?.version ?? 0);
+  if (parsed.data.kept && isMember(record) && !record.keysTaken) {
+    await opened.firstKeys(member, true);
+    const kept = await writeOnboarding(directory, { ...record, keysTaken: true });
+    return answer(kept ?? record, token);
+  }
+  return answer(await step(record, token), token);
+});
+app.delete('/', async (c) => {
+  const { token, join } = await holder(c.req.raw);
+  const record = await readOnboarding(directory, join.invitation.member);
+  if (!isOf(record, join)) return nothingBegun();
+  if (join.invitation.joined) {
+    return problem('bad-request', 'It is a member already: members leave by a vote.');
+  }
+  await opened.withdraw(token);
+  const undone = await undo(services, record, 'It was withdrawn.');
+  return answer((await writeOnboarding(directory, undone)) ?? record, token);
+});
+const answerRequest = handle(app);
+
+export async function handler(event: LambdaEvent | AdvanceEvent, context: LambdaContext) {
+  if (!('kind' in event)) {
+    log.info({ requestId: context.awsRequestId }, 'request');
+    return answerRequest(event, context);
+  }
+  log.info({ requestId: context.awsRequestId, member: event.member }, 'advance');
+  const record = await readOnboarding(directory, event.member);
+  if (!record || isOver(record)) return;
+  try {
+    await step(record, await opened.unseal(event.member, record.token), true);
+  } catch (error) {
+    log.error({ member: event.member, err: error }, 'a step failed: it is taken again');
+    await opened.remind(event.member, pauseMs(record, Date.now()));
+  }
+}
+
+/** Whoever holds an invitation, and how far it has come; throws the refusal of the inviting member's node. */
+async function holder(request: Request): Promise<{ readonly token: string; readonly join: Join }> {
+  const token = bearerToken(request);
+  if (token instanceof Response) throw new JoinRefused(token);
+  if (token === undefined || !parseInvitationToken(token)) {
+    throw new JoinRefused(problem('unauthorized', 'Send "Authorization: Bearer <invitation>".'));
+  }
+  return { token, join: await services.join(token) };
+}
+
+async function begin(
+  { invitation }: Join,
+  token: string,
+  { name, identities }: z.infer<typeof BodySchema>,
+  version: number,
+): Promise<Onboarding> {
+  const { id, member, validator, roles } = invitation;
+  const now = Date.now();
+  return {
+    member,
+    invitation: id,
+    token: await opened.seal(member, token),
+    description: JSON.stringify({ id: member, name: name ?? member, identities, validator, roles }),
+    phase: 'creating',
+    reason: null,
+    startedAt: now,
+    nextAt: 0,
+    keysTaken: false,
+    version,
+  };
+}
+
+/** Takes a step, writes it down, and sees to it that the next one is taken. */
+async function step(record: Onboarding, token: string, isReminder = false): Promise<Onboarding> {
+  const now = Date.now();
+  const advanced = await advance(services, record, token);
+  const pause = pauseMs(advanced, now);
+  // Another reminder is on its way; this one may only come early by another clock.
+  const isReminded = record.nextAt > now + (isReminder ? CLOCKS_MS : 0) || isOver(advanced);
+  const written = await writeOnboarding(directory, {
+    ...advanced,
+    nextAt: isReminded ? record.nextAt : now + pause,
+  });
+  // Another invocation went on in the meantime.
+  if (!written) return (await readOnboarding(directory, record.member)) ?? advanced;
+  if (written.phase !== record.phase) {
+    const { member, phase, reason } = written;
+    log.info({ member, phase, reason }, 'onboarding');
+  }
+  if (!isReminded) await opened.remind(record.member, pause);
+  return written;
+}
+
+async function answer(record: Onboarding, token: string): Promise<Response> {
+  const { member, phase, reason, keysTaken } = record;
+  const hasKeys = isMember(record) && !keysTaken;
+  const firstKeys = hasKeys ? await opened.firstKeys(member, false) : undefined;
+  const join = await services.join(token);
+  return Response.json(
+    { onboarding: { member, phase, reason }, join, ...(firstKeys && { firstKeys }) },
+    { headers: { 'cache-control': 'no-store' } },
+  );
+}
+
+const isOf = (record: Onboarding | undefined, { invitation }: Join): record is Onboarding =>
+  record?.invitation === invitation.id;
+const isOver = ({ phase }: Onboarding): boolean => phase === 'done' || phase === 'undone';
+const isMember = ({ phase }: Onboarding): boolean => phase === 'following' || phase === 'done';
+
+/** A node of this name is made already, by another invitation. */
+const refuseSecond = (record: Onboarding): Response | undefined =>
+  record.phase === 'undone'
+    ? undefined
+    : problem('bad-request', `Another invitation is making the node of ${record.member}.`);
+
+const nothingBegun = (): Response =>
+  problem('not-found', 'This invitation has no hosted node: POST makes one.');

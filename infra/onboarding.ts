@@ -1,0 +1,273 @@
+/**
+ * Onboarding at run time: a function that lets CloudFormation make the nodes of members that join, from
+ * the template of a member's node. CloudFormation acts by a role of its own, which makes roles only
+ * within a boundary: what a member's node may do at the most.
+ */
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { Stack } from 'aws-cdk-lib';
+import type { TableV2 } from 'aws-cdk-lib/aws-dynamodb';
+import { ManagedPolicy, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import { Asset } from 'aws-cdk-lib/aws-s3-assets';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+import { memberItem } from '../functions/directory.ts';
+import { onboardingFunction } from '../functions/function-name.ts';
+import { onboardingItem } from '../functions/onboarding/record.ts';
+import type { OnboardingSettings } from '../functions/onboarding/services.ts';
+import { BUNDLES } from './build.ts';
+import { memberTemplate } from './member-template.ts';
+import { functionArns, functionRole, productFunction, TIMES } from './node-function.ts';
+import type { Production } from './platform-stack.ts';
+
+export interface OnboardingProps extends Production {
+  readonly consortium: string;
+  readonly directory: TableV2;
+  readonly vaultKey: IKey;
+  readonly alarmQueue: IQueue;
+}
+
+type Statement = { actions: string[]; resources: string[]; conditions?: object };
+
+export class Onboarding extends Construct {
+  readonly #props: OnboardingProps;
+
+  constructor(scope: Construct, id: string, props: OnboardingProps) {
+    super(scope, id);
+    this.#props = props;
+    const { consortium, directory, vaultKey, alarmQueue, keeps } = props;
+    const nodeCode = this.#bundle('node');
+    const setupCode = this.#bundle('setup');
+    const candidate = this.#template('candidate', false);
+    const member = this.#template('member', keeps);
+    const boundary = this.#boundary();
+    const maker = this.#maker(boundary, [nodeCode, setupCode]);
+    const settings: OnboardingSettings = {
+      templates: { candidate: candidate.httpUrl, member: member.httpUrl },
+      roleArn: maker.roleArn,
+      boundaryArn: boundary.managedPolicyArn,
+      code: {
+        bucket: nodeCode.s3BucketName,
+        node: nodeCode.s3ObjectKey,
+        setup: setupCode.s3ObjectKey,
+      },
+      directoryArn: directory.tableArn,
+      vaultKeyArn: vaultKey.keyArn,
+      alarmQueue: { arn: alarmQueue.queueArn, url: alarmQueue.queueUrl },
+    };
+    const role = functionRole(this, 'Role');
+    for (const statement of this.#statements(maker)) {
+      role.addToPolicy(new PolicyStatement(statement as never));
+    }
+    candidate.grantRead(role);
+    member.grantRead(role);
+    productFunction(this, 'Function', {
+      bundle: 'onboarding',
+      functionName: onboardingFunction(consortium),
+      role,
+      environment: {
+        FUQI_CONSORTIUM: consortium,
+        FUQI_DIRECTORY: directory.tableName,
+        FUQI_ONBOARDING: Stack.of(this).toJsonString(settings),
+      },
+      timeout: TIMES.client,
+      memoryMiB: 512,
+    });
+  }
+
+  #bundle(name: 'node' | 'setup'): Asset {
+    return new Asset(this, `${name}Code`, { path: path.join(BUNDLES, name) });
+  }
+
+  #template(name: string, keeps: boolean): Asset {
+    const file = path.join(BUNDLES, `${name}.template.json`);
+    writeFileSync(file, JSON.stringify(memberTemplate(keeps)));
+    return new Asset(this, `${name}Template`, { path: file });
+  }
+
+  /** What the function itself may do. */
+  #statements(maker: Role): Statement[] {
+    const { consortium, directory, vaultKey, alarmQueue } = this.#props;
+    return [
+      {
+        actions: [
+          'cloudformation:CreateStack',
+          'cloudformation:DeleteStack',
+          'cloudformation:DescribeStacks',
+          'cloudformation:UpdateStack',
+        ],
+        resources: [this.#arn('cloudformation', `stack/${this.#stacks()}/*`)],
+      },
+      { actions: ['iam:PassRole'], resources: [maker.roleArn] },
+      { actions: ['dynamodb:GetItem'], resources: [directory.tableArn] },
+      {
+        actions: ['dynamodb:PutItem'],
+        resources: [directory.tableArn],
+        conditions: {
+          'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [onboardingItem('*')] },
+        },
+      },
+      {
+        actions: ['kms:Encrypt', 'kms:Decrypt'],
+        resources: [vaultKey.keyArn],
+        conditions: {
+          StringEqualsIfExists: { 'kms:EncryptionContext:fuqi:consortium': consortium },
+          StringLikeIfExists: { 'kms:EncryptionContext:fuqi:onboarding': '*' },
+        },
+      },
+      {
+        actions: ['lambda:InvokeFunction'],
+        resources: (['client', 'setup'] as const).map((entry) =>
+          functionArns(this, consortium, '*', entry),
+        ),
+      },
+      { actions: ['sqs:SendMessage'], resources: [alarmQueue.queueArn] },
+    ];
+  }
+
+  /** The most that a role of a later member's node may do. */
+  #boundary(): ManagedPolicy {
+    const { consortium, directory, vaultKey, alarmQueue } = this.#props;
+    const statements: Statement[] = [
+      { actions: ['dynamodb:*'], resources: [this.#arn('dynamodb', `table/${this.#stacks()}`)] },
+      { actions: ['dynamodb:GetItem'], resources: [directory.tableArn] },
+      {
+        actions: ['dynamodb:PutItem'],
+        resources: [directory.tableArn],
+        conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [memberItem('*')] } },
+      },
+      {
+        actions: ['kms:Sign', 'kms:GetPublicKey'],
+        resources: [this.#arn('kms', 'key/*')],
+      },
+      { actions: ['kms:Encrypt', 'kms:Decrypt'], resources: [vaultKey.keyArn] },
+      { actions: ['sqs:SendMessage'], resources: [alarmQueue.queueArn] },
+      {
+        actions: ['lambda:InvokeFunction'],
+        resources: (['client', 'peer'] as const).map((entry) =>
+          functionArns(this, consortium, '*', entry),
+        ),
+      },
+      {
+        actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
+        resources: [this.#arn('logs', `log-group:${this.#stacks()}`)],
+      },
+    ];
+    return new ManagedPolicy(this, 'Boundary', {
+      description: `The most that the node of a member that joins ${consortium} may do`,
+      statements: statements.map((statement) => new PolicyStatement(statement as never)),
+    });
+  }
+
+  /** What CloudFormation may do to make, change and take away a member's node. */
+  #maker(boundary: ManagedPolicy, bundles: readonly Asset[]): Role {
+    const { consortium } = this.#props;
+    const role = new Role(this, 'Maker', {
+      assumedBy: new ServicePrincipal('cloudformation.amazonaws.com'),
+    });
+    const roles = [this.#arn('iam', `role/${this.#stacks()}`)];
+    const statements: Statement[] = [
+      {
+        actions: [
+          'dynamodb:CreateTable',
+          'dynamodb:DeleteTable',
+          'dynamodb:DescribeContinuousBackups',
+          'dynamodb:DescribeContributorInsights',
+          'dynamodb:DescribeKinesisStreamingDestination',
+          'dynamodb:DescribeTable',
+          'dynamodb:DescribeTimeToLive',
+          'dynamodb:GetResourcePolicy',
+          'dynamodb:ListTagsOfResource',
+          'dynamodb:TagResource',
+          'dynamodb:UpdateContinuousBackups',
+          'dynamodb:UpdateTable',
+        ],
+        resources: [this.#arn('dynamodb', `table/${this.#stacks()}`)],
+      },
+      { actions: ['kms:CreateKey'], resources: ['*'] },
+      {
+        actions: [
+          'kms:DescribeKey',
+          'kms:GetKeyPolicy',
+          'kms:GetKeyRotationStatus',
+          'kms:ListResourceTags',
+          'kms:PutKeyPolicy',
+          'kms:ScheduleKeyDeletion',
+          'kms:TagResource',
+          'kms:UpdateKeyDescription',
+        ],
+        resources: [this.#arn('kms', 'key/*')],
+        // Keys of its own stacks, and no others.
+        conditions: {
+          StringLike: { 'aws:ResourceTag/aws:cloudformation:stack-name': this.#stacks() },
+        },
+      },
+      {
+        actions: [
+          'lambda:AddPermission',
+          'lambda:CreateFunction',
+          'lambda:DeleteFunction',
+          'lambda:DeleteFunctionConcurrency',
+          'lambda:GetFunction',
+          'lambda:GetFunctionConfiguration',
+          'lambda:InvokeFunction',
+          'lambda:PutFunctionConcurrency',
+          'lambda:PutFunctionRecursionConfig',
+          'lambda:RemovePermission',
+          'lambda:TagResource',
+          'lambda:UpdateFunctionCode',
+          'lambda:UpdateFunctionConfiguration',
+        ],
+        resources: (['client', 'peer', 'setup'] as const).map((entry) =>
+          functionArns(this, consortium, '*', entry),
+        ),
+      },
+      {
+        actions: ['iam:CreateRole', 'iam:PutRolePolicy', 'iam:AttachRolePolicy'],
+        resources: roles,
+        conditions: { StringEquals: { 'iam:PermissionsBoundary': boundary.managedPolicyArn } },
+      },
+      {
+        actions: [
+          'iam:DeleteRole',
+          'iam:DeleteRolePolicy',
+          'iam:DetachRolePolicy',
+          'iam:GetRole',
+          'iam:GetRolePolicy',
+          'iam:TagRole',
+        ],
+        resources: roles,
+      },
+      {
+        actions: ['iam:PassRole'],
+        resources: roles,
+        conditions: { StringEquals: { 'iam:PassedToService': 'lambda.amazonaws.com' } },
+      },
+      {
+        actions: [
+          'logs:CreateLogGroup',
+          'logs:DeleteLogGroup',
+          'logs:DescribeLogGroups',
+          'logs:PutRetentionPolicy',
+          'logs:TagResource',
+        ],
+        resources: [this.#arn('logs', `log-group:${this.#stacks()}`)],
+      },
+    ];
+    for (const statement of statements) role.addToPolicy(new PolicyStatement(statement as never));
+    for (const bundle of bundles) bundle.grantRead(role);
+    return role;
+  }
+
+  /** The names of its stacks, and the beginning of the names of what is in them. */
+  #stacks(): string {
+    return `fuqi-${this.#props.consortium}-member-*`;
+  }
+
+  #arn(service: string, resource: string): string {
+    // IAM is the same in all regions.
+    const everywhere = service === 'iam' && { region: '' };
+    return Stack.of(this).formatArn({ service, resource, ...everywhere });
+  }
+}
