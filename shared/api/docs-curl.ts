@@ -12,7 +12,7 @@ export function curlExample({
   origin,
   needsKey,
 }: {
-  readonly verb: 'GET' | 'POST';
+  readonly verb: 'GET' | 'POST' | 'DELETE';
   readonly path: string;
   readonly operation: Operation;
   readonly origin: string;
@@ -27,7 +27,8 @@ export function curlExample({
     .filter(({ in: place, required }) => place === 'query' && required)
     .map(({ name, example }) => `${name}=${encodeURIComponent(String(example))}`)
     .join('&');
-  const parts = [`curl ${quoted(`${origin}${url}${query === '' ? '' : `?${query}`}`)}`];
+  const method = verb === 'DELETE' ? '-X DELETE ' : '';
+  const parts = [`curl ${method}${quoted(`${origin}${url}${query === '' ? '' : `?${query}`}`)}`];
   if (needsKey) parts.push('-H "Authorization: Bearer $FUQI_KEY"');
   const [[type, body] = []] = Object.entries(operation.requestBody?.content ?? {});
   if (verb === 'POST' && type !== undefined) {

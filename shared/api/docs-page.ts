@@ -15,7 +15,7 @@ import type { Operation, Parameter } from './openapi-fixed.ts';
 type Html = HtmlEscapedString | Promise<HtmlEscapedString>;
 
 interface Call {
-  readonly verb: 'GET' | 'POST';
+  readonly verb: 'GET' | 'POST' | 'DELETE';
   readonly path: string;
   readonly operation: Operation;
 }
@@ -26,6 +26,7 @@ export function docsPage(document: OpenapiDocument, language: Language, origin: 
   const calls = Object.entries(document.paths).flatMap(([path, item]): Call[] => [
     ...(item.get ? [{ verb: 'GET' as const, path, operation: item.get }] : []),
     ...(item.post ? [{ verb: 'POST' as const, path, operation: item.post }] : []),
+    ...(item.delete ? [{ verb: 'DELETE' as const, path, operation: item.delete }] : []),
   ]);
   const groups = document.tags.map(({ name, description }) => ({
     name,

@@ -29,7 +29,7 @@ export interface Operation {
   readonly security?: readonly object[];
 }
 
-export type PathItem = Readonly<Partial<Record<'get' | 'post', Operation>>>;
+export type PathItem = Readonly<Partial<Record<'get' | 'post' | 'delete', Operation>>>;
 
 const natural: JsonSchema = { type: 'integer', minimum: 0 };
 
@@ -71,6 +71,10 @@ export const PENDING: object = {
   headers: { Location: { schema: { type: 'string' }, description: 'its status' } },
   content: { 'application/json': { schema: reference('Pending') } },
 };
+
+/** Who may call `…/join`. */
+const INVITATION =
+  'For whoever holds an invitation: `Authorization: Bearer fuqi-invitation_…`, instead of an API key.';
 
 const ID = path('id', digest, 'a'.repeat(64));
 
@@ -227,6 +231,40 @@ export const FIXED_PATHS: Readonly<Record<string, PathItem>> = {
         200: ok('The proof.', reference('EvidenceProof')),
         ...problemResponses(404),
       },
+    },
+  },
+  '/join': {
+    get: {
+      operationId: 'joinProgress',
+      tags: ['ledger'],
+      summary: 'How far an invited member has come, with the genesis document',
+      description: INVITATION,
+      responses: { 200: ok('Its progress.', reference('Join')), ...problemResponses(401) },
+      security: [{ apiKey: [] }],
+    },
+    post: {
+      operationId: 'joinStep',
+      tags: ['ledger'],
+      summary: 'Accepts an invitation, or takes the next step of a member to be',
+      description: `${INVITATION} The first time the body is {"member": …}: id, name, hosting, public keys and first identities; the members vote on that. Afterwards the body is empty, and asking again is harmless.`,
+      parameters: [prefer('25 seconds')],
+      requestBody: {
+        required: false,
+        content: { 'application/json': { schema: { type: 'object' } } },
+      },
+      responses: {
+        200: ok('Its progress then.', reference('Join')),
+        ...problemResponses(400, 401, 403, 422),
+      },
+      security: [{ apiKey: [] }],
+    },
+    delete: {
+      operationId: 'joinWithdraw',
+      tags: ['ledger'],
+      summary: 'The member to be changed its mind',
+      description: INVITATION,
+      responses: { 200: ok('Its progress then.', reference('Join')), ...problemResponses(401) },
+      security: [{ apiKey: [] }],
     },
   },
   '/events': {

@@ -125,6 +125,22 @@ export const SCHEMAS: Readonly<Record<string, JsonSchema>> = {
     }),
     description: 'Self-contained proof; every byte is described in docs/protocol.md.',
   },
+  Join: {
+    ...object({
+      invitation: object({
+        id: digest,
+        member: text,
+        status: { enum: ['open', 'accepted', 'revoked'] },
+        joined: { type: 'boolean' },
+        enrolled: { type: 'boolean' },
+        votesItself: { type: 'boolean' },
+      }),
+      consortium: text,
+      ledger: digest,
+      genesis: { type: 'object' },
+    }),
+    description: 'The invitation as `GET …/invitations/{id}` shows it, and what its ledger is.',
+  },
   Block: object({
     id: digest,
     height: natural,
