@@ -36,6 +36,7 @@ import { replicaLog } from './log.ts';
 import { filesOf, loadGenesis, nodePassphrase } from './node-files.ts';
 import { peerEndpoints } from './peer-endpoints.ts';
 import { peerTokenVerifier } from './peer-token.ts';
+import { connectToRelay } from './relay-client.ts';
 import { refuseSoleValidator } from './sole-validator.ts';
 import { inspectStore, openStoreIdentity } from './store-identity.ts';
 import { markedHeads } from './store-mark.ts';
@@ -140,9 +141,11 @@ export async function startNode(
     onFault: (from, error) => log.error({ member: from, err: error }, 'peer-request-failed'),
   });
   app.post('/peer', (c) => handler(c.req.raw));
+  let relay: ReturnType<typeof connectToRelay> | undefined;
 
   const stop = async (): Promise<void> => {
     opened.stopped = true;
+    relay?.stop();
     time.stop();
     await server?.close();
     // What is under way on the store ends before the store does.
@@ -165,6 +168,15 @@ export async function startNode(
   announceReadiness(opened, service, Object.keys(config.keys.identities));
   // An idle ledger sends nothing, so who was away asks what it missed.
   void tellStanding(opened);
+  const { gateway, relay: socket } = config;
+  if (socket !== undefined && gateway !== undefined) {
+    relay = connectToRelay({
+      ...{ gateway, socket, consortium: genesis.consortium, member, ledger, log },
+      peerKey: peerKeys[0],
+      handle: handler,
+      onConnected: () => void tellStanding(opened),
+    });
+  }
   const { header } = opened.head;
   log.info({ member, ledger, url: server.url, height: header.height }, 'node started');
   return { url: server.url, replica: opened, stop };

@@ -33,7 +33,7 @@ const api = gatewayApp({
   fetch,
   timeoutMs: NODE_MS,
 });
-const besides = doors({ consortium, fetch, log });
+const besides = doors({ consortium, fetch, log, socket: fromEnvironment('FUQI_RELAY') });
 const app = new Hono().all('*', (c) => (isDoor(c.req.path) ? besides : api).fetch(c.req.raw));
 const answer = handle(app);
 

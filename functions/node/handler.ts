@@ -6,6 +6,7 @@ import { handle, type LambdaContext, type LambdaEvent } from 'hono/aws-lambda';
 import { pino } from 'pino';
 import { tenantOf } from '../../node/api-key-records.ts';
 import { peerHandler } from '../../node/http-peers.ts';
+import { memberRecords } from '../../node/ledger-members.ts';
 import { peerTokenVerifier } from '../../node/peer-token.ts';
 import { nodeApp } from '../../shared/api/app.ts';
 import { type ApiKeyDirectory, parseApiKey } from '../../shared/api/tenant.ts';
@@ -54,11 +55,20 @@ export async function handler(event: LambdaEvent | NodeEvent, context: LambdaCon
     });
   }
   log.info({ requestId: context.awsRequestId }, event.kind);
-  await invocation(node, remainingMs, async ({ replica }) => {
+  if (event.kind === 'members') {
+    return invocation(node, remainingMs, ({ replica }) => memberKeys(replica));
+  }
+  return invocation(node, remainingMs, async ({ replica }) => {
     if (event.kind === 'alarm') return ring(replica, event.waited);
     await tellStanding(replica);
     startDrive(replica);
   });
+}
+
+/** Who may speak to the others, for the relay. */
+async function memberKeys(replica: Replica) {
+  const records = await memberRecords(replica);
+  return records.flatMap(({ id, peerKey, active }) => (active ? [{ id, peerKey }] : []));
 }
 
 /** The door for other members' nodes. */

@@ -14,7 +14,9 @@ export type NodeEvent =
   /** The alarm rings. */
   | { readonly kind: 'alarm'; readonly waited: Waited }
   /** Another invocation left work behind: a drive, or the way to the others' height. */
-  | { readonly kind: 'wake' };
+  | { readonly kind: 'wake' }
+  /** Who the members are, with their peer keys; it is answered. */
+  | { readonly kind: 'members' };
 
 /** What waits in the queue: the event for a function, by its name. */
 export interface AlarmMessage {
