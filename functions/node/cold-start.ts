@@ -18,6 +18,7 @@ import { type Genesis, ledgerId } from '../../shared/ledger/genesis.ts';
 import type { Custody } from '../../shared/ports/custody.ts';
 import type { Peers } from '../../shared/ports/peers.ts';
 import type { Signer } from '../../shared/ports/signer.ts';
+import { meter } from '../billing/metered-handler.ts';
 import { readGenesis } from '../directory.ts';
 import type { Table } from '../dynamodb/table.ts';
 import type { NodeEnvironment } from '../environment.ts';
@@ -58,8 +59,8 @@ export interface HostedNode {
 export async function coldStart(environment: NodeEnvironment, log: Logger): Promise<HostedNode> {
   const { FUQI_CONSORTIUM: consortium, FUQI_MEMBER: member } = environment;
   const requestHandler = { requestTimeout: SERVICE_MS, throwOnRequestTimeout: true };
-  const dynamodb = new DynamoDBClient({ requestHandler });
-  const kms = new KMSClient({ requestHandler });
+  const dynamodb = meter.client(new DynamoDBClient({ requestHandler }));
+  const kms = meter.client(new KMSClient({ requestHandler }));
   const table = { client: dynamodb, name: environment.FUQI_TABLE };
   const [record, genesis, described, signer] = await Promise.all([
     readNodeRecord(table),
@@ -79,10 +80,12 @@ export async function coldStart(environment: NodeEnvironment, log: Logger): Prom
     ([name, sealed]): [string, KeyObject] => [name, unsealKey(dataKey, name, sealed)],
   );
   // One attempt: who asks again is the protocol, which has a time-out of its own.
-  const lambda = new LambdaClient({
-    maxAttempts: 1,
-    requestHandler: { requestTimeout: PEER_MS, throwOnRequestTimeout: true },
-  });
+  const lambda = meter.client(
+    new LambdaClient({
+      maxAttempts: 1,
+      requestHandler: { requestTimeout: PEER_MS, throwOnRequestTimeout: true },
+    }),
+  );
   const peers = tokenPeers({
     member,
     ledger: ledgerId(genesis),
@@ -114,7 +117,7 @@ export async function coldStart(environment: NodeEnvironment, log: Logger): Prom
     signer,
     peers,
     lambda,
-    queue: new SQSClient({ requestHandler }),
+    queue: meter.client(new SQSClient({ requestHandler })),
     custody: custodyOf(new Map(identities)),
     identities: identities.map(([name]) => name),
     peerCustody: custodyOf(new Map([[NODE_IDENTITY, peerKey]])),

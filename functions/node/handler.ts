@@ -3,7 +3,6 @@
  * from peers, or from a function URL), alarms, and what another invocation handed on.
  */
 import { handle, type LambdaContext, type LambdaEvent } from 'hono/aws-lambda';
-import { pino } from 'pino';
 import { tenantOf } from '../../node/api-key-records.ts';
 import { peerHandler } from '../../node/http-peers.ts';
 import { peerTokenVerifier } from '../../node/peer-token.ts';
@@ -17,6 +16,7 @@ import { receive } from '../../shared/replica/receive.ts';
 import type { Replica } from '../../shared/replica/replica.ts';
 import { ledgerService } from '../../shared/replica/service.ts';
 import { replyWith, tellStanding } from '../../shared/replica/tell.ts';
+import { isFor, metered, meteredLog } from '../billing/metered-handler.ts';
 import { dynamoStores } from '../dynamodb/stores.ts';
 import { nodeEnvironment } from '../environment.ts';
 import { coldStart, type HostedNode } from './cold-start.ts';
@@ -30,7 +30,11 @@ const STREAM_MS = 5000;
 
 const environment = nodeEnvironment();
 const { FUQI_ENTRY: entry, FUQI_MEMBER: member } = environment;
-const log = pino({ name: entry, base: { member }, level: process.env.FUQI_LOG_LEVEL ?? 'info' });
+const log = meteredLog({
+  name: entry,
+  base: { member },
+  level: process.env.FUQI_LOG_LEVEL ?? 'info',
+});
 let started: Promise<HostedNode> | undefined;
 
 /** Opens what the environment keeps; a failed attempt is made again by the next input. */
@@ -42,17 +46,21 @@ function start(): Promise<HostedNode> {
   return started;
 }
 
-export async function handler(event: LambdaEvent | NodeEvent, context: LambdaContext) {
+export const handler = metered(log, answer);
+
+async function answer(event: LambdaEvent | NodeEvent, context: LambdaContext) {
   const node = await start();
   const remainingMs = () => context.getRemainingTimeInMillis();
   if (!('kind' in event)) {
     const isPeers = 'rawPath' in event && event.rawPath === '/peer';
+    isFor(isPeers ? 'peer' : 'api');
     log.info({ requestId: context.awsRequestId, path: isPeers ? '/peer' : 'api' }, 'request');
     return invocation(node, remainingMs, async (running) => {
       const app = isPeers ? await peersApp(node, running) : await clientsApp(node, running);
       return handle(app)(event, context);
     });
   }
+  isFor(event.kind);
   log.info({ requestId: context.awsRequestId }, event.kind);
   await invocation(node, remainingMs, async ({ replica }) => {
     if (event.kind === 'alarm') return ring(replica, event.waited);
@@ -69,6 +77,7 @@ async function peersApp(node: HostedNode, { replica, settled }: Invocation) {
   const serve = peerHandler({
     verify: peerTokenVerifier({ ledger, audience: node.member, now: Date.now, keyOf }),
     async receive(from, message) {
+      isFor(kindOf(message) ?? 'peer');
       const reply = await receive(replica, from, message);
       if (kindOf(message) !== 'tidings') return reply;
       // Whoever brought transactions gets the certificates of the drive that they led to.
