@@ -22,7 +22,8 @@ const UsageSchema = z.object({
 /** One invocation: of which function and member, what for, and what it used. */
 export type Invocation = z.infer<typeof UsageSchema>;
 
-const QUIET_MS = 1500;
+/** Longer than an alarm that a burst set may take to ring. */
+const QUIET_MS = 5000;
 
 export class UsageLog {
   readonly #file: string;

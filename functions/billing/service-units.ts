@@ -14,7 +14,7 @@ export const KMS_UNITS: Readonly<Record<string, string>> = {
   Decrypt: 'kms.symmetric',
 };
 
-const WRITES = new Set(['PutItem', 'BatchWriteItem']);
+const WRITES = new Set(['PutItem', 'UpdateItem', 'BatchWriteItem']);
 const READS = new Set(['GetItem', 'BatchGetItem', 'Query']);
 
 export const isDynamoDb = (command: string): boolean =>
@@ -126,6 +126,9 @@ function countWrites(input: Input, output: Output, count: Count): void {
   // A condition that fails is billed like a write.
   if (input.Item && (!output.name || output.name === 'ConditionalCheckFailedException')) {
     wrote(input.Item);
+  } else if (input.Key && !output.name) {
+    // The units of the whole item are reported only; what is written is a part of it.
+    wrote({ ...input.Key, ...input.ExpressionAttributeValues });
   }
   for (const [table, batch] of Object.entries(output.name ? {} : (input.RequestItems ?? {}))) {
     if (!isWrites(batch)) continue;

@@ -1,6 +1,6 @@
 /**
  * What an execution environment of a hosted node reads once and keeps: clients, the genesis document, the
- * identity of its table, its keys. A replica is opened for every input from what is durable.
+ * identity of its table, its keys. What is not immutable, it keeps a replica of (`invocation.ts`).
  */
 import type { KeyObject } from 'node:crypto';
 import { DescribeTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
@@ -10,6 +10,7 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 import type { Logger } from 'pino';
 import { custodyOf } from '../../node/custody.ts';
 import type { MemberDirectory } from '../../node/ledger-members.ts';
+import type { NodeStores } from '../../node/node-stores.ts';
 import { tokenPeers } from '../../node/token-peers.ts';
 import { kindOf } from '../../shared/consensus/message.ts';
 import { NODE_IDENTITY } from '../../shared/contract/system-records.ts';
@@ -20,10 +21,11 @@ import type { Peers } from '../../shared/ports/peers.ts';
 import type { Signer } from '../../shared/ports/signer.ts';
 import { meter } from '../billing/metered-handler.ts';
 import { readGenesis } from '../directory.ts';
+import { dynamoStores } from '../dynamodb/stores.ts';
 import type { Table } from '../dynamodb/table.ts';
 import type { NodeEnvironment } from '../environment.ts';
 import { functionName } from '../function-name.ts';
-import { invokeWithRequest } from '../invoke-fetch.ts';
+import { handRequestOver, invokeWithRequest } from '../invoke-fetch.ts';
 import { kmsSigner } from '../kms-signer.ts';
 import { readNodeRecord } from './node-record.ts';
 import { postToEndpoint } from './post-to-endpoint.ts';
@@ -42,6 +44,7 @@ export interface HostedNode {
   /** Identity of the store: of the table, not of what stands in it. */
   readonly store: string;
   readonly table: Table;
+  readonly stores: NodeStores;
   readonly signer: Signer;
   readonly peers: Peers;
   readonly lambda: LambdaClient;
@@ -91,14 +94,19 @@ export async function coldStart(environment: NodeEnvironment, log: Logger): Prom
     ledger: ledgerId(genesis),
     keys: [peerKey],
     now: Date.now,
-    async post(to, headers, body) {
+    tells: true,
+    async post(to, headers, body, waits) {
       const there = opened.members?.find(to);
       if (there?.endpoint !== undefined) {
         return postToEndpoint(there.endpoint, headers, body, PEER_MS);
       }
       // Tidings may lead to a drive, which must not take a place that votes need.
-      const entry = kindOf(body) === 'tidings' ? 'client' : 'peer';
+      const entry = waits && kindOf(body) === 'tidings' ? 'client' : 'peer';
       const request = { method: 'POST', path: '/peer', headers, body };
+      if (!waits) {
+        await handRequestOver(lambda, functionName(consortium, to, entry), request);
+        return { status: 200, reply: new Uint8Array() };
+      }
       const response = await invokeWithRequest(
         lambda,
         functionName(consortium, to, entry),
@@ -114,6 +122,7 @@ export async function coldStart(environment: NodeEnvironment, log: Logger): Prom
     member,
     store: described.Table?.TableId ?? described.Table!.TableArn!,
     table,
+    stores: dynamoStores(table),
     signer,
     peers,
     lambda,

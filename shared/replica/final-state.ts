@@ -25,7 +25,7 @@ export class FinalState {
   readonly #store: StateStore;
   #values = valueCache();
   #known = new GenerationalCache<Digest, boolean>(TRANSACTIONS_MAX);
-  readonly #pages = new GenerationalCache<string, Page>(PAGES_MAX);
+  #pages = new GenerationalCache<string, Page>(PAGES_MAX);
   height: number;
 
   constructor(store: StateStore, height: number) {
@@ -96,6 +96,17 @@ export class FinalState {
       this.#known.set(id, isFinal(items[pages.length + index], at));
     }
     for (const [index, [name]] of scans.entries()) ranges.set(name, scanned[index]!);
+  }
+
+  /** The same for another replica of the store, which goes on from here; this one starts anew. */
+  handOver(store: StateStore): FinalState {
+    const next = new FinalState(store, this.height);
+    next.#values = this.#values;
+    next.#known = this.#known;
+    next.#pages = this.#pages;
+    this.#pages = new GenerationalCache(PAGES_MAX);
+    this.restart(this.height);
+    return next;
   }
 
   /** Starts anew at another head, which no block led to from the last one. */

@@ -16,6 +16,8 @@ export async function takeLease(replica: Replica): Promise<boolean> {
   // Longer than a round may last: a leader that needs more is timed out.
   const ms = replica.epoch.parameters.baseTimeoutMs;
   if (lease.until - now > ms / 2) return true;
+  // As this replica left it: nobody took it since, if the write finds it so.
+  if (lease.version !== undefined && (await write(replica, lease.version, now + ms))) return true;
   const stored = await ports.heads.read('lease');
   if (stored) {
     const [holder, until] = decodeLoosely(stored.bytes) as [string, number];
@@ -28,11 +30,9 @@ export async function takeLease(replica: Replica): Promise<boolean> {
 
 /** Gives the lease back, if this replica holds it. */
 export async function releaseLease(replica: Replica): Promise<void> {
-  const { lease, ports } = replica;
+  const { lease } = replica;
   if (!lease || lease.until === 0) return;
-  const stored = await ports.heads.read('lease');
-  const isOwn = stored && (decodeLoosely(stored.bytes) as [string])[0] === lease.holder;
-  if (isOwn) await write(replica, stored.version, 0);
+  await write(replica, lease.version!, 0);
   lease.until = 0;
 }
 
@@ -44,6 +44,7 @@ async function write(replica: Replica, expected: number, until: number): Promise
     bytes,
   });
   if (isWritten) lease.until = until;
+  lease.version = isWritten ? expected + 1 : undefined;
   return isWritten;
 }
 

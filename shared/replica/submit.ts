@@ -20,7 +20,8 @@ export async function submit(
   waitMs: number,
 ): Promise<TransactionStatus | Rejected> {
   const { id } = transaction;
-  const admitted = await admit(replica, transaction);
+  replica.admitting++;
+  const admitted = await admit(replica, transaction).finally(() => replica.admitting--);
   if (admitted instanceof Rejected) return admitted;
   if (admitted === 'final') return statusOf(replica, id);
   const outcome = waitMs > 0 ? waitFor(replica, id, waitMs) : undefined;

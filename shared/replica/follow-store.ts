@@ -1,0 +1,82 @@
+/**
+ * Follows what other invocations of the same node made durable: their head, their record, their blocks.
+ * It reads what they wrote and writes nothing again. What is at hand is moved along, so that a replica
+ * that stayed in memory need not be opened anew.
+ */
+import { decodeRecord } from '../consensus/record.ts';
+import type { VersionedRecord } from '../ports/head-store.ts';
+import { takeRecord } from './act.ts';
+import { settleAlarm } from './alarm.ts';
+import { adoptCertificates, checkQc } from './chain.ts';
+import { dropOthers, settle } from './commit.ts';
+import { decodeHead } from './head.ts';
+import { finalityItem } from './history.ts';
+import { type Replica, Superseded, uncommitted } from './replica.ts';
+import { insertChain } from './restore.ts';
+
+/** Further than this a new replica is opened: it reads less. */
+const BLOCKS_MAX = 16;
+
+/**
+ * Brings a replica up to its store. Throws `Superseded` where a new one has to be opened: over an epoch's
+ * end, after a snapshot, or far behind. Under the lock.
+ */
+export async function followStore(replica: Replica): Promise<void> {
+  const { heads } = replica.ports;
+  const [head, safety] = await Promise.all([heads.read('head'), heads.read('safety')]);
+  if (!head || !safety) throw new Error('a record has disappeared from its store');
+  await followTo(replica, head);
+  if (safety.version === replica.record.version) return;
+  const { statement, highQc } = decodeRecord(safety.bytes);
+  await insertChain(replica, highQc.block);
+  if (statement?.kind === 'vote') await insertChain(replica, statement.block);
+  takeRecord(replica, decodeRecord(safety.bytes));
+  settleAlarm(replica, false);
+}
+
+/** The same where it is worth a try: what can't be followed is caught up with, or opened anew. Never throws. */
+export async function tryFollowStore(replica: Replica): Promise<void> {
+  // Alone with its store, a replica knows all of it.
+  if (!replica.lease || replica.stopped) return;
+  try {
+    await replica.lock.run(() => followStore(replica));
+  } catch (error) {
+    replica.log('store-not-followed', { error: String(error) });
+  }
+}
+
+/** Brings a replica up to its store's head only. Under the lock. */
+export async function followHead(replica: Replica): Promise<void> {
+  const head = await replica.ports.heads.read('head');
+  if (!head) throw new Error('the head record has disappeared from its store');
+  await followTo(replica, head);
+}
+
+async function followTo(replica: Replica, stored: VersionedRecord): Promise<void> {
+  if (stored.version === replica.headVersion) return;
+  const { id, header, epoch } = decodeHead(stored.bytes);
+  const ahead = header.height! - replica.head.header.height!;
+  if (epoch !== replica.epoch.set.epoch || ahead < 0 || ahead > BLOCKS_MAX) {
+    throw new Superseded(replica);
+  }
+  if (ahead > 0) {
+    await insertChain(replica, id);
+    const last = replica.pending.get(id);
+    if (!last) throw new Superseded(replica);
+    const final = uncommitted(replica, id).reverse();
+    const { tree, history, next, leaders } = last;
+    replica.head = { id, header: last.header, tree, history, next, leaders };
+    for (const block of final) settle(replica, block);
+    await dropOthers(replica);
+    for (const { header } of final) {
+      for (const listener of replica.commitListeners) listener(header.height!);
+    }
+  } else if (id !== replica.head.id) throw new Superseded(replica);
+  replica.headVersion = stored.version;
+  if (header.height === 0) return;
+  // What made it final: the record need not say it yet.
+  const { qc } = await finalityItem(replica, header.height!);
+  await insertChain(replica, qc.block);
+  const checked = checkQc(replica, qc);
+  if (checked) await adoptCertificates(replica, checked, null);
+}
