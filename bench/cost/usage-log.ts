@@ -22,27 +22,34 @@ const UsageSchema = z.object({
 /** One invocation: of which function and member, what for, and what it used. */
 export type Invocation = z.infer<typeof UsageSchema>;
 
-/** Longer than an alarm that a burst set may take to ring. */
-const QUIET_MS = 5000;
+const SKIP_MS = 500;
 
 export class UsageLog {
   readonly #file: string;
+  readonly #quietMs: number;
   #offset = 0;
 
-  constructor(file: string) {
+  /** `quietMs`: longer than an alarm that a burst set takes to ring. */
+  constructor(file: string, quietMs: number) {
     this.#file = file;
+    this.#quietMs = quietMs;
   }
 
   /** The invocations since the last call, when no further one has ended for a while. */
   async untilQuiet(): Promise<Invocation[]> {
-    const found: Invocation[] = [];
+    const found = this.#read();
     for (;;) {
+      await delay(this.#quietMs);
       const more = this.#read();
       found.push(...more);
-      if (more.length === 0 && found.length > 0) return found;
-      await delay(QUIET_MS);
-      if (more.length === 0 && found.length === 0) return this.#read();
+      if (more.length === 0) return found;
     }
+  }
+
+  /** Leaves out what was done between the measurements. */
+  async skip(): Promise<void> {
+    await delay(SKIP_MS);
+    this.#read();
   }
 
   #read(): Invocation[] {

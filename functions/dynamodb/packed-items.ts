@@ -4,6 +4,7 @@
  */
 import { type AttributeValue, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { getValues, putValues, removeValues } from './chunks.ts';
+import { compact, expand } from './compact.ts';
 import { getAll, type Item, type Key, keyItem, type Table } from './table.ts';
 
 /** A larger one has items of its own, also where its height has room. */
@@ -37,7 +38,7 @@ export async function putItems(
       if (isLarge) large.push([nameOf(name), bytes]);
       const pack = packs.get(height) ?? [];
       packs.set(height, pack);
-      pack.push([name, isLarge ? ELSEWHERE : { B: bytes }]);
+      pack.push([name, isLarge ? ELSEWHERE : { B: await compact(bytes) }]);
     }
   }
   const packed = async (): Promise<void> => {
@@ -66,7 +67,7 @@ export async function getItems(
       const height = heightOf(name);
       if (height === undefined) return own.get(name);
       const value = packs.get(height)?.[name];
-      if (!value?.BOOL) return value?.B;
+      if (!value?.BOOL) return value?.B && expand(value.B);
       const [bytes] = await getValues(table, [nameOf(name)]);
       if (!bytes) throw new Error(`the table lacks ${name}`);
       return bytes;

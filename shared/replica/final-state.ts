@@ -60,8 +60,12 @@ export class FinalState {
   async isKnown(id: Digest): Promise<boolean> {
     const known = this.#known.get(id);
     if (known !== undefined) return known;
+    const at = this.height;
     const [place] = await this.#store.items([itemName.transaction(id)]);
-    return isFinal(place, this.height);
+    const isKnown = isFinal(place, at);
+    if (at !== this.height) return isFinal(place, this.height);
+    this.#known.set(id, isKnown);
+    return isKnown;
   }
 
   /** A value at the head, from the store where it is not at hand. */

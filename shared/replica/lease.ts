@@ -49,8 +49,10 @@ async function write(replica: Replica, expected: number, until: number): Promise
 }
 
 /** Leaves what this replica holds to the invocation that drives: it looks for it when it ends. */
-export const leaveToDriver = ({ mempool, ports }: Replica): Promise<void> =>
-  ports.mempool.add([...mempool].map(({ id, bytes }) => ({ id, bytes })));
+export function leaveToDriver({ mempool, ports, stored }: Replica): Promise<void> {
+  for (const { id } of mempool) stored.add(id);
+  return ports.mempool.add([...mempool].map(({ id, bytes }) => ({ id, bytes })));
+}
 
 /** Takes over what other invocations of this node hold; answers whether there was any. */
 export async function takeHeld(replica: Replica): Promise<boolean> {
@@ -59,6 +61,7 @@ export async function takeHeld(replica: Replica): Promise<boolean> {
   const before = mempool.size;
   const found: Transaction[] = [];
   for (const { id, bytes } of await replica.ports.mempool.list()) {
+    replica.stored.add(id);
     if (mempool.get(id)) continue;
     const transaction = decodeTransaction(bytes);
     if (transaction instanceof Rejected) throw new Error(`the mempool store holds a damaged ${id}`);

@@ -207,6 +207,7 @@ async function receiveTidings(
   }
   if (request.waiting) {
     // Whoever waits needs this node to wait with it, also where this node's memory ends now.
+    for (const { id } of admitted) replica.stored.add(id);
     await replica.ports.mempool.add(admitted.map(({ id, bytes }) => ({ id, bytes })));
     told(replica);
   } else settleAlarm(replica, false);

@@ -95,6 +95,8 @@ export interface Replica extends ReplicaOptions {
   readonly lock: Lock;
   readonly mempool: Mempool;
   readonly final: FinalState;
+  /** Transactions that may stand in the mempool store, and have to be removed there when they end. */
+  readonly stored: Set<Digest>;
   readonly waiters: Map<Digest, Set<Waiter>>;
   /** Transactions that were given up lately. */
   readonly expired: GenerationalCache<Digest, true>;

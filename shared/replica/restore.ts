@@ -58,6 +58,7 @@ export async function restoreMempool(replica: Replica, held: Held): Promise<void
     const transaction = decodeTransaction(bytes);
     if (transaction instanceof Rejected) throw new Error(`the mempool store holds a damaged ${id}`);
     replica.mempool.add(transaction);
+    replica.stored.add(id);
   }
   // Those that were committed just before the crash are found final here.
   const ids = [...replica.mempool].map(({ id }) => id);
@@ -70,5 +71,6 @@ export async function restoreMempool(replica: Replica, held: Held): Promise<void
     return replica.retained.state > 0 && replica.mempool.get(id)!.body.notAfter < time;
   });
   for (const id of over) replica.mempool.remove(id);
-  if (over.length > 0) await replica.ports.mempool.remove(over);
+  const stored = over.filter((id) => replica.stored.delete(id));
+  if (stored.length > 0) await replica.ports.mempool.remove(stored);
 }

@@ -41,6 +41,7 @@ export async function resumeReplica(
     msPerTransaction: left.msPerTransaction,
   });
   for (const [member, height] of left.heights) replica.heights.set(member, height);
+  for (const id of left.stored) replica.stored.add(id);
   for (const transaction of left.mempool) replica.mempool.add(transaction);
   await replica.lock.run(async () => {
     if (purpose === 'read') {

@@ -32,6 +32,7 @@ export async function submit(
   const ended = await outcome;
   if (ended) return ended;
   // The other end hears "pending" only after this is durable.
+  replica.stored.add(id);
   await replica.ports.mempool.add([{ id, bytes: transaction.bytes }]);
   if (replica.stopped) leaveAlarm(replica);
   const status = await statusOf(replica, id);
