@@ -5,7 +5,7 @@
  */
 import { type Cbor, encodeCbor } from '../bytes/cbor.ts';
 import type { Digest } from '../bytes/digest.ts';
-import { fromHex, utf8 } from '../bytes/text.ts';
+import { fromHex } from '../bytes/text.ts';
 import { enterEpoch } from '../consensus/safety.ts';
 import { TimeoutTally } from '../consensus/tally.ts';
 import type { VerifiedQc } from '../consensus/validators.ts';
@@ -107,7 +107,6 @@ function batchOf(block: PendingBlock, finality: Finality): StateBatch {
     items.push([itemName.results(height), encodeCbor(execution.encodedResults as Cbor)]);
   }
   for (const [name, page] of execution.pages) items.push([name, encodePage(page)]);
-  for (const [path, key] of execution.created) items.push([itemName.key(path), utf8(key)]);
   for (const { level, index, hash } of execution.historyNodes) {
     items.push([itemName.history(level, index), fromHex(hash)]);
   }

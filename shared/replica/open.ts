@@ -4,7 +4,7 @@
  */
 
 import type { Digest } from '../bytes/digest.ts';
-import { fromHex, utf8 } from '../bytes/text.ts';
+import { fromHex } from '../bytes/text.ts';
 import { encodeRecord } from '../consensus/record.ts';
 import { acceptLoss, markRestored } from '../consensus/restored.ts';
 import { emptyRecord, type SafetyRecord } from '../consensus/safety.ts';
@@ -50,14 +50,13 @@ async function openHead(options: ReplicaOptions, ledger: Digest): Promise<void> 
       `the store holds ledger ${header.ledger}, the genesis document is ledger ${ledger}`,
     );
   }
-  const { point, epoch, values, pages, created } = genesisBlock(genesis);
+  const { point, epoch, values, pages } = genesisBlock(genesis);
   await createRecord(options, point.id);
   await ports.state.write({
     height: 0,
     values: [...values],
     items: [
       ...[...pages].map(([name, page]) => [name, encodePage(page)] as const),
-      ...[...created].map(([path, key]) => [itemName.key(path), utf8(key)] as const),
       [itemName.blockAt(0), fromHex(point.id)],
       [itemName.epoch(1), encodeEpoch(epoch, point.id)],
     ],
