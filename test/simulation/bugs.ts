@@ -205,9 +205,10 @@ export const BUGS: readonly Bug[] = [
     patches: [
       patch(
         COMMIT,
-        `  for (const block of final) {
-    await replica.ports.state.write(batchOf(block, finalityOf(block, chain, qc)));
-  }
+        `  await writeAll(
+    replica,
+    final.map((block) => batchOf(block, finalityOf(block, chain, qc))),
+  );
   const newest = final.at(-1)!;
   const { id, header, tree, history, next, leaders } = newest;
   await moveHead(replica, { id, header, tree, history, next, leaders });`,
@@ -226,8 +227,8 @@ export const BUGS: readonly Bug[] = [
     patches: [
       patch(
         COMMIT,
-        '  for (const block of final) {\n    await replica.ports.state.write',
-        '  for (const block of final.slice(-1)) {\n    await replica.ports.state.write',
+        'final.map((block) => batchOf(block, finalityOf(block, chain, qc)))',
+        'final.slice(-1).map((block) => batchOf(block, finalityOf(block, chain, qc)))',
       ),
     ],
   },
@@ -350,7 +351,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'held transactions are not read back at a start',
     rule: 'what was accepted ends committed or expired',
-    patches: [patch(OPEN, '    await restoreMempool(replica);', '')],
+    patches: [patch(OPEN, '    await restoreMempool(replica, ports.mempool.list());', '')],
   },
   {
     name: 'uncommitted blocks are not read back at a start',
@@ -382,7 +383,10 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'a tenure’s end waits for a timeout',
     rule: 'at a tenure’s end the leader tells all of its last certificate',
-    patches: [patch(DRIVE, '      inBackground(replica, tellStanding(replica));\n', '')],
+    patches: [
+      patch(DRIVE, '  if (tell) inBackground(replica, spreadStanding(replica));\n', ''),
+      patch(DRIVE, '  if (!tell) inBackground(replica, tellStanding(replica));\n', ''),
+    ],
   },
   {
     name: 'a function forgets what a ring taught it',
