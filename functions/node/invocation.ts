@@ -23,8 +23,8 @@ import {
   Superseded,
 } from '../../shared/replica/replica.ts';
 import { reportEvidence } from '../../shared/replica/report.ts';
-import { ledgerService } from '../../shared/replica/service.ts';
 import { isResumable, resumeReplica } from '../../shared/replica/resume.ts';
+import { ledgerService } from '../../shared/replica/service.ts';
 import { contracts } from '../../workloads/catalog.ts';
 import { functionName } from '../function-name.ts';
 import type { HostedNode } from './cold-start.ts';
