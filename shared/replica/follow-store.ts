@@ -3,11 +3,12 @@
  * It reads what they wrote and writes nothing again. What is at hand is moved along, so that a replica
  * that stayed in memory need not be opened anew.
  */
+import type { Digest } from '../bytes/digest.ts';
 import { decodeRecord } from '../consensus/record.ts';
 import type { VersionedRecord } from '../ports/head-store.ts';
 import { takeRecord } from './act.ts';
 import { settleAlarm } from './alarm.ts';
-import { adoptCertificates, checkQc } from './chain.ts';
+import { adoptCertificates, checkQc, commitHighest } from './chain.ts';
 import { dropOthers, settle } from './commit.ts';
 import { decodeHead } from './head.ts';
 import { finalityItem } from './history.ts';
@@ -27,10 +28,12 @@ export async function followStore(replica: Replica): Promise<void> {
   if (!head || !safety) throw new Error('a record has disappeared from its store');
   await followTo(replica, head);
   if (safety.version === replica.record.version) return;
-  const { statement, highQc } = decodeRecord(safety.bytes);
-  await insertChain(replica, highQc.block);
-  if (statement?.kind === 'vote') await insertChain(replica, statement.block);
-  takeRecord(replica, decodeRecord(safety.bytes));
+  const record = decodeRecord(safety.bytes);
+  const { statement, highQc } = record;
+  await insertWithoutCommits(replica, highQc.block);
+  if (statement?.kind === 'vote') await insertWithoutCommits(replica, statement.block);
+  takeRecord(replica, record);
+  await commitHighest(replica);
   settleAlarm(replica, false);
 }
 
@@ -42,6 +45,17 @@ export async function tryFollowStore(replica: Replica): Promise<void> {
     await replica.lock.run(() => followStore(replica));
   } catch (error) {
     replica.log('store-not-followed', { error: String(error) });
+  }
+}
+
+/** Inserts stored blocks; whether they are final, the store's own head says first. */
+async function insertWithoutCommits(replica: Replica, last: Digest): Promise<void> {
+  const { deferCommits } = replica;
+  replica.deferCommits = true;
+  try {
+    await insertChain(replica, last);
+  } finally {
+    replica.deferCommits = deferCommits;
   }
 }
 
@@ -60,7 +74,7 @@ async function followTo(replica: Replica, stored: VersionedRecord): Promise<void
     throw new Superseded(replica);
   }
   if (ahead > 0) {
-    await insertChain(replica, id);
+    await insertWithoutCommits(replica, id);
     const last = replica.pending.get(id);
     if (!last) throw new Superseded(replica);
     const final = uncommitted(replica, id).reverse();
@@ -76,7 +90,7 @@ async function followTo(replica: Replica, stored: VersionedRecord): Promise<void
   if (header.height === 0) return;
   // What made it final: the record need not say it yet.
   const { qc } = await finalityItem(replica, header.height!);
-  await insertChain(replica, qc.block);
+  await insertWithoutCommits(replica, qc.block);
   const checked = checkQc(replica, qc);
   if (checked) await adoptCertificates(replica, checked, null);
 }

@@ -62,6 +62,7 @@ export async function restoreMempool(replica: Replica, held: Held): Promise<void
   }
   // Those that were committed just before the crash are found final here.
   const ids = [...replica.mempool].map(({ id }) => id);
+  if (ids.length === 0) return;
   const places = await replica.ports.state.items(ids.map((id) => itemName.transaction(id)));
   const { height, time } = replica.head.header;
   const over = ids.filter((id, index) => {
