@@ -62,6 +62,8 @@ export function metered<Event, Context, Result>(
       isFirst = false;
       bytesLogged = 0;
       log.info({ usage }, 'usage');
+      // What is traced for a measurement is not there without it.
+      if (calls.length > 0) bytesLogged -= Buffer.byteLength(JSON.stringify(calls));
     }
   };
 }
