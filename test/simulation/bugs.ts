@@ -19,6 +19,7 @@ const ACT = 'shared/replica/act.ts';
 const CHAIN = 'shared/replica/chain.ts';
 const COMMIT = 'shared/replica/commit.ts';
 const DRIVE = 'shared/replica/drive.ts';
+const BUILD = 'shared/replica/build.ts';
 const RECEIVE = 'shared/replica/receive.ts';
 const ALARM = 'shared/replica/alarm.ts';
 const OPEN = 'shared/replica/open.ts';
@@ -249,7 +250,7 @@ export const BUGS: readonly Bug[] = [
     patches: [
       patch(EXECUTION, 'this.#ids.has(id) || this.#ancestry.includes(id);', 'this.#ids.has(id);'),
       patch(
-        DRIVE,
+        BUILD,
         'ancestors.some(({ ids }) => ids.has(id)),',
         'ancestors.length < 0 && id === parent.id,',
       ),
@@ -310,7 +311,7 @@ export const BUGS: readonly Bug[] = [
         '',
       ),
       patch(
-        DRIVE,
+        BUILD,
         'Math.max(replica.ports.time.now(), parent.header.time)',
         'replica.ports.time.now()',
       ),
