@@ -12,7 +12,7 @@ import { adoptCertificates, checkQc, commitHighest } from './chain.ts';
 import { dropOthers, settle } from './commit.ts';
 import { decodeHead } from './head.ts';
 import { finalityItem } from './history.ts';
-import { type Replica, Superseded, uncommitted } from './replica.ts';
+import { pointOf, type Replica, Superseded, uncommitted } from './replica.ts';
 import { insertChain } from './restore.ts';
 
 /** Further than this a new replica is opened: it reads less. */
@@ -26,15 +26,27 @@ export async function followStore(replica: Replica): Promise<void> {
   const { heads } = replica.ports;
   const [head, safety] = await Promise.all([heads.read('head'), heads.read('safety')]);
   if (!head || !safety) throw new Error('a record has disappeared from its store');
-  await followTo(replica, head);
-  if (safety.version === replica.record.version) return;
+  if (safety.version === replica.record.version) return followTo(replica, head, new Map());
   const record = decodeRecord(safety.bytes);
   const { statement, highQc } = record;
-  await insertWithoutCommits(replica, highQc.block);
-  if (statement?.kind === 'vote') await insertWithoutCommits(replica, statement.block);
+  const voted = statement?.kind === 'vote' ? [statement.block] : [];
+  const bodies = fetchBodies(replica, [decodeHead(head.bytes).id, highQc.block, ...voted]);
+  await followTo(replica, head, bodies);
+  for (const id of [highQc.block, ...voted]) await insertWithoutCommits(replica, id, bodies);
   takeRecord(replica, record);
   await commitHighest(replica);
   settleAlarm(replica, false);
+}
+
+type Bodies = ReadonlyMap<Digest, Promise<Uint8Array | undefined>>;
+
+/** Begins to fetch the bodies of blocks that are not at hand, side by side. */
+function fetchBodies(replica: Replica, ids: readonly Digest[]): Bodies {
+  const missing = new Set(ids.filter((id) => !pointOf(replica, id)));
+  const bodies = new Map([...missing].map((id) => [id, replica.ports.blocks.get(id)]));
+  // Whoever needs one hears of its failure.
+  for (const body of bodies.values()) body.catch(() => {});
+  return bodies;
 }
 
 /** The same where it is worth a try: what can't be followed is caught up with, or opened anew. Never throws. */
@@ -49,11 +61,11 @@ export async function tryFollowStore(replica: Replica): Promise<void> {
 }
 
 /** Inserts stored blocks; whether they are final, the store's own head says first. */
-async function insertWithoutCommits(replica: Replica, last: Digest): Promise<void> {
+async function insertWithoutCommits(replica: Replica, last: Digest, bodies: Bodies): Promise<void> {
   const { deferCommits } = replica;
   replica.deferCommits = true;
   try {
-    await insertChain(replica, last);
+    await insertChain(replica, last, bodies);
   } finally {
     replica.deferCommits = deferCommits;
   }
@@ -63,10 +75,10 @@ async function insertWithoutCommits(replica: Replica, last: Digest): Promise<voi
 export async function followHead(replica: Replica): Promise<void> {
   const head = await replica.ports.heads.read('head');
   if (!head) throw new Error('the head record has disappeared from its store');
-  await followTo(replica, head);
+  await followTo(replica, head, new Map());
 }
 
-async function followTo(replica: Replica, stored: VersionedRecord): Promise<void> {
+async function followTo(replica: Replica, stored: VersionedRecord, bodies: Bodies): Promise<void> {
   if (stored.version === replica.headVersion) return;
   const { id, header, epoch } = decodeHead(stored.bytes);
   const ahead = header.height! - replica.head.header.height!;
@@ -74,7 +86,7 @@ async function followTo(replica: Replica, stored: VersionedRecord): Promise<void
     throw new Superseded(replica);
   }
   if (ahead > 0) {
-    await insertWithoutCommits(replica, id);
+    await insertWithoutCommits(replica, id, bodies);
     const last = replica.pending.get(id);
     if (!last) throw new Superseded(replica);
     const final = uncommitted(replica, id).reverse();
@@ -90,7 +102,7 @@ async function followTo(replica: Replica, stored: VersionedRecord): Promise<void
   if (header.height === 0) return;
   // What made it final: the record need not say it yet.
   const { qc } = await finalityItem(replica, header.height!);
-  await insertWithoutCommits(replica, qc.block);
+  await insertWithoutCommits(replica, qc.block, bodies);
   const checked = checkQc(replica, qc);
   if (checked) await adoptCertificates(replica, checked, null);
 }

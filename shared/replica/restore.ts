@@ -28,11 +28,18 @@ export async function restorePending(replica: Replica): Promise<void> {
   await commitHighest(replica);
 }
 
-/** Inserts a stored chain from what is at hand up to its last block; as far as it is there and fits. */
-export async function insertChain(replica: Replica, last: Digest): Promise<void> {
+/**
+ * Inserts a stored chain from what is at hand up to its last block; as far as it is there and fits. Bodies
+ * that are being fetched already are not fetched again.
+ */
+export async function insertChain(
+  replica: Replica,
+  last: Digest,
+  fetched: ReadonlyMap<Digest, Promise<Uint8Array | undefined>> = new Map(),
+): Promise<void> {
   const chain: Block[] = [];
   for (let id = last; id !== replica.head.id && !replica.pending.has(id); ) {
-    const bytes = await replica.ports.blocks.get(id);
+    const bytes = await (fetched.get(id) ?? replica.ports.blocks.get(id));
     if (!bytes) return;
     const block = decodeBlock(bytes);
     const below =
