@@ -11,10 +11,11 @@ import { parse, stringify } from 'yaml';
 import { cloudUp } from '../infra/emulator/consortium.ts';
 import { billOf, byService, totalOf } from './cost/bill.ts';
 import { criticalPath } from './cost/critical-path.ts';
+import { gatewayLines } from './cost/gateway-log.ts';
 import { idleBill } from './cost/idle.ts';
 import { Load } from './cost/load.ts';
 import { PRICES_READ, REGION } from './cost/prices.ts';
-import { type Invocation, UsageLog } from './cost/usage-log.ts';
+import { type Invocation, UsageLog, usageOf } from './cost/usage-log.ts';
 
 const { sizes, repeat, keep } = new Command()
   .option('--sizes <list>', 'transactions in a block, a line each', '1,10,100,1000')
@@ -60,8 +61,10 @@ async function measure(load: Load, log: UsageLog, size: number): Promise<void> {
   for (let time = 0; time <= Number(repeat); time++) {
     const { height } = await load.blocksAbove(0);
     await log.skip();
+    const from = Date.now();
     const ms = size === 1 ? await load.pay() : await load.batch(leader, size);
     const invocations = await log.untilQuiet();
+    invocations.push(...(await gatewayLines(cloud.endpoint, from)).flatMap(usageOf));
     // The first time fills memory and starts environments.
     if (time === 0) continue;
     all.push(...invocations);

@@ -66,7 +66,8 @@ export class UsageLog {
   }
 }
 
-function usageOf(line: string): Invocation[] {
+/** The usage that a line of a log tells, where it tells one. */
+export function usageOf(line: string): Invocation[] {
   if (!line.includes('"usage":{')) return [];
   const parsed = UsageSchema.safeParse(
     JSON.parse(line.slice(line.indexOf('{'), line.lastIndexOf('}') + 1)),
