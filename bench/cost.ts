@@ -10,7 +10,7 @@ import { Command } from 'commander';
 import { parse, stringify } from 'yaml';
 import { cloudUp } from '../infra/emulator/consortium.ts';
 import { billOf, byService, totalOf } from './cost/bill.ts';
-import { criticalPath } from './cost/critical-path.ts';
+import { criticalPath, projectedMs } from './cost/critical-path.ts';
 import { gatewayLines } from './cost/gateway-log.ts';
 import { idleBill } from './cost/idle.ts';
 import { Load } from './cost/load.ts';
@@ -55,6 +55,7 @@ try {
 
 async function measure(load: Load, log: UsageLog, size: number): Promise<void> {
   const all: Invocation[] = [];
+  const onAws: Invocation[] = [];
   const blocks: number[] = [];
   const latencies: number[] = [];
   const leader = await load.leader();
@@ -68,13 +69,14 @@ async function measure(load: Load, log: UsageLog, size: number): Promise<void> {
     // The first time fills memory and starts environments.
     if (time === 0) continue;
     all.push(...invocations);
+    onAws.push(...invocations.map((one) => withMs(one, projectedMs(one, invocations))));
     latencies.push(Math.round(ms));
     blocks.push(...(await load.blocksAbove(height)).blocks);
     if (time === 1)
       for (const step of criticalPath(invocations)) print({ name: 'path', size, ...step });
   }
   const transactions = size * Number(repeat);
-  const lines = billOf(all);
+  const lines = billOf(onAws);
   for (const { service, purpose, units, usd } of lines) {
     const usdPerMillion = (usd / transactions) * 1e6;
     print({ name: 'line', size, service, purpose, units: units / transactions, usdPerMillion });
@@ -83,10 +85,11 @@ async function measure(load: Load, log: UsageLog, size: number): Promise<void> {
     const usdPerMillion = (usd / transactions) * 1e6;
     print({ name: 'service', size, service, units: units / transactions, usdPerMillion });
   }
-  for (const cpu of cpuOf(all)) print({ name: 'cpu', size, ...cpu });
+  for (const cpu of cpuOf(all, onAws)) print({ name: 'cpu', size, ...cpu });
   const cold = all.filter(({ usage }) => usage.cold).length;
-  const usd = totalOf(lines) / transactions;
+  const usd = totalOf(billOf(all)) / transactions;
   const invocations = all.length / Number(repeat);
+  const usdOnAws = totalOf(billOf(onAws)) / transactions;
   print({
     name: 'bill',
     size,
@@ -97,25 +100,29 @@ async function measure(load: Load, log: UsageLog, size: number): Promise<void> {
     cold,
     usd,
     usdPerMillion: usd * 1e6,
+    usdPerMillionOnAws: usdOnAws * 1e6,
   });
 }
 
-/** CPU and wall time of each kind of invocation, ms. */
-function cpuOf(invocations: readonly Invocation[]) {
-  const kinds = new Map<string, Invocation['usage'][]>();
-  for (const { name, usage } of invocations) {
+const withMs = ({ usage, ...rest }: Invocation, ms: number): Invocation => ({
+  ...rest,
+  usage: { ...usage, ms },
+});
+
+/** CPU and wall time of each kind of invocation, ms: as measured, and as it would be on AWS. */
+function cpuOf(measured: readonly Invocation[], onAws: readonly Invocation[]) {
+  const kinds = new Map<string, { cpuMs: number; ms: number; msOnAws: number }[]>();
+  for (const [index, { name, usage }] of measured.entries()) {
     const kind = `${name} ${usage.for}`.trim();
-    kinds.set(kind, [...(kinds.get(kind) ?? []), usage]);
+    const { cpuMs, ms } = usage;
+    const times = { cpuMs, ms, msOnAws: onAws[index]!.usage.ms };
+    kinds.set(kind, [...(kinds.get(kind) ?? []), times]);
   }
-  return [...kinds].map(([kind, usages]) => {
-    const mean = (of: (usage: Invocation['usage']) => number): number =>
-      Math.round(usages.reduce((sum, usage) => sum + of(usage), 0) / usages.length);
-    return {
-      kind,
-      count: usages.length,
-      cpuMs: mean(({ cpuMs }) => cpuMs),
-      ms: mean(({ ms }) => ms),
-    };
+  return [...kinds].map(([kind, times]) => {
+    const mean = (of: 'cpuMs' | 'ms' | 'msOnAws'): number =>
+      Math.round(times.reduce((sum, time) => sum + time[of], 0) / times.length);
+    const means = { cpuMs: mean('cpuMs'), ms: mean('ms'), msOnAws: mean('msOnAws') };
+    return { kind, count: times.length, ...means };
   });
 }
 
