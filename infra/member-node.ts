@@ -159,6 +159,7 @@ export class MemberNode extends Construct {
         'dynamodb:GetItem',
         'dynamodb:PutItem',
         'dynamodb:Query',
+        'dynamodb:UpdateItem',
       ],
       resources: [this.table.tableArn],
     });

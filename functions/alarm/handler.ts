@@ -3,20 +3,24 @@
  * One queue for all nodes, because a queue that idles is polled, and polls are billed.
  */
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
-import { pino } from 'pino';
 import { utf8 } from '../../shared/bytes/text.ts';
+import { isFor, meter, metered, meteredLog } from '../billing/metered-handler.ts';
 import type { AlarmMessage } from '../node/node-alarm.ts';
 
 interface QueueEvent {
   readonly Records: readonly { readonly messageId: string; readonly body: string }[];
 }
 
-const log = pino({ name: 'alarm', level: process.env.FUQI_LOG_LEVEL ?? 'info' });
-const client = new LambdaClient({ requestHandler: { requestTimeout: 3000 } });
+const log = meteredLog({ name: 'alarm', level: process.env.FUQI_LOG_LEVEL ?? 'info' });
+const client = meter.client(new LambdaClient({ requestHandler: { requestTimeout: 3000 } }));
 
 /** Wakes each node without waiting for it; what could not be woken is delivered again. */
-export async function handler({ Records }: QueueEvent) {
+export const handler = metered(log, async ({ Records }: QueueEvent) => {
+  isFor('alarm');
   log.info({ messages: Records.length }, 'alarms');
+  // Taken from the queue, and removed there, by Lambda's own calls.
+  meter.count('sqs.receive', 1);
+  meter.count('sqs.delete', 1);
   const failures = await Promise.all(
     Records.map(async ({ messageId, body }) => {
       try {
@@ -31,4 +35,4 @@ export async function handler({ Records }: QueueEvent) {
     }),
   );
   return { batchItemFailures: failures.flat() };
-}
+});

@@ -4,10 +4,10 @@
  */
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { Hono } from 'hono';
-import { handle } from 'hono/aws-lambda';
-import { pino } from 'pino';
+import { handle, type LambdaContext, type LambdaEvent } from 'hono/aws-lambda';
 import { z } from 'zod';
 import { gatewayApp } from '../../shared/api/gateway.ts';
+import { meter, metered, meteredLog } from '../billing/metered-handler.ts';
 import { fromEnvironment } from '../environment.ts';
 import { functionName } from '../function-name.ts';
 import { invokeFetch } from '../invoke-fetch.ts';
@@ -19,8 +19,10 @@ const NODE_MS = 29_000;
 
 const consortium = fromEnvironment('FUQI_CONSORTIUM');
 const members = z.array(z.string()).parse(JSON.parse(fromEnvironment('FUQI_MEMBERS')));
-const log = pino({ name: 'gateway', level: process.env.FUQI_LOG_LEVEL ?? 'info' });
-const client = new LambdaClient({ maxAttempts: 1, requestHandler: { requestTimeout: NODE_MS } });
+const log = meteredLog({ name: 'gateway', level: process.env.FUQI_LOG_LEVEL ?? 'info' });
+const client = meter.client(
+  new LambdaClient({ maxAttempts: 1, requestHandler: { requestTimeout: NODE_MS } }),
+);
 
 const fetch = functionOrWeb(invokeFetch(client));
 const nodeAt = (member: string) => `https://${functionName(consortium, member, 'client')}`;
@@ -37,7 +39,15 @@ const besides = doors({ consortium, fetch, log, socket: fromEnvironment('FUQI_RE
 const app = new Hono().all('*', (c) => (isDoor(c.req.path) ? besides : api).fetch(c.req.raw));
 const answer = handle(app);
 
-export const handler: typeof answer = async (event, context) => {
-  log.info({ requestId: context?.awsRequestId }, 'request');
-  return answer(event, context);
-};
+/** API Gateway bills a request for each so many bytes. */
+const API_CHUNK_BYTES = 512 * 1024;
+
+export const handler = metered(log, async (event: LambdaEvent, context: LambdaContext) => {
+  log.info({ requestId: context.awsRequestId }, 'request');
+  const result = await answer(event, context);
+  const sent = result.body.length;
+  const bytes = sent + (event.body?.length ?? 0);
+  meter.count('api.requests', Math.max(1, Math.ceil(bytes / API_CHUNK_BYTES)));
+  meter.count('internet.bytes', sent);
+  return result;
+});

@@ -3,7 +3,6 @@
  * from peers, or from a function URL), alarms, and what another invocation handed on.
  */
 import { handle, type LambdaContext, type LambdaEvent } from 'hono/aws-lambda';
-import { pino } from 'pino';
 import { tenantOf } from '../../node/api-key-records.ts';
 import { peerHandler } from '../../node/http-peers.ts';
 import { memberRecords } from '../../node/ledger-members.ts';
@@ -13,12 +12,10 @@ import { type ApiKeyDirectory, parseApiKey } from '../../shared/api/tenant.ts';
 import { kindOf } from '../../shared/consensus/message.ts';
 import { ring } from '../../shared/replica/alarm.ts';
 import { startDrive } from '../../shared/replica/drive.ts';
-import { openReplica } from '../../shared/replica/open.ts';
 import { receive } from '../../shared/replica/receive.ts';
-import type { Replica } from '../../shared/replica/replica.ts';
 import { ledgerService } from '../../shared/replica/service.ts';
 import { replyWith, tellStanding } from '../../shared/replica/tell.ts';
-import { dynamoStores } from '../dynamodb/stores.ts';
+import { isFor, metered, meteredLog } from '../billing/metered-handler.ts';
 import { nodeEnvironment } from '../environment.ts';
 import { coldStart, type HostedNode } from './cold-start.ts';
 import { followCommits } from './follow-commits.ts';
@@ -31,7 +28,11 @@ const STREAM_MS = 5000;
 
 const environment = nodeEnvironment();
 const { FUQI_ENTRY: entry, FUQI_MEMBER: member } = environment;
-const log = pino({ name: entry, base: { member }, level: process.env.FUQI_LOG_LEVEL ?? 'info' });
+const log = meteredLog({
+  name: entry,
+  base: { member },
+  level: process.env.FUQI_LOG_LEVEL ?? 'info',
+});
 let started: Promise<HostedNode> | undefined;
 
 /** Opens what the environment keeps; a failed attempt is made again by the next input. */
@@ -43,22 +44,32 @@ function start(): Promise<HostedNode> {
   return started;
 }
 
-export async function handler(event: LambdaEvent | NodeEvent, context: LambdaContext) {
+export const handler = metered(log, answer);
+
+async function answer(event: LambdaEvent | NodeEvent, context: LambdaContext) {
   const node = await start();
   const remainingMs = () => context.getRemainingTimeInMillis();
   if (!('kind' in event)) {
     const isPeers = 'rawPath' in event && event.rawPath === '/peer';
+    isFor(isPeers ? 'peer' : 'api');
     log.info({ requestId: context.awsRequestId, path: isPeers ? '/peer' : 'api' }, 'request');
-    return invocation(node, remainingMs, async (running) => {
-      const app = isPeers ? await peersApp(node, running) : await clientsApp(node, running);
+    const purpose = isPeers && isProposal(event) ? 'vote' : 'read';
+    // Read for each request: a revoked key stops working at the next one.
+    const keys = isPeers ? undefined : readApiKeys(node.table);
+    keys?.catch(() => {});
+    return invocation(node, remainingMs, purpose, async (running) => {
+      const app = keys
+        ? await clientsApp(node, running, await keys)
+        : await peersApp(node, running);
       return handle(app)(event, context);
     });
   }
+  isFor(event.kind);
   log.info({ requestId: context.awsRequestId }, event.kind);
   if (event.kind === 'members') {
-    return invocation(node, remainingMs, ({ replica }) => memberKeys(replica));
+    return invocation(node, remainingMs, 'read', ({ replica }) => memberKeys(replica));
   }
-  return invocation(node, remainingMs, async ({ replica }) => {
+  return invocation(node, remainingMs, 'read', async ({ replica }) => {
     if (event.kind === 'alarm') return ring(replica, event.waited);
     await tellStanding(replica);
     startDrive(replica);
@@ -72,13 +83,17 @@ async function memberKeys(replica: Replica) {
 }
 
 /** The door for other members' nodes. */
-async function peersApp(node: HostedNode, { replica, settled }: Invocation) {
+async function peersApp(node: HostedNode, { replica, again, settled }: Invocation) {
   const app = nodeApp({ service: ledgerService(replica, node.custody), keys: NO_KEYS, log });
   const keyOf = (from: string) => node.members?.find(from)?.peerKey;
   const { ledger } = replica;
   const serve = peerHandler({
     verify: peerTokenVerifier({ ledger, audience: node.member, now: Date.now, keyOf }),
     async receive(from, message) {
+      isFor(kindOf(message) ?? 'peer');
+      if (kindOf(message) === 'proposal') return voteOn(from, message);
+      const { answering } = replica;
+      if (kindOf(message) === 'tidings') answering.add(from);
       const reply = await receive(replica, from, message);
       if (kindOf(message) !== 'tidings') return reply;
       // Whoever brought transactions gets the certificates of the drive that they led to.
@@ -87,16 +102,42 @@ async function peersApp(node: HostedNode, { replica, settled }: Invocation) {
     },
     onFault: (from, error) => log.error({ member: from, err: error }, 'peer-request-failed'),
   });
+  /** A replica that began without a look at its store may find that it was overtaken. */
+  async function voteOn(from: string, message: Uint8Array): Promise<Uint8Array> {
+    try {
+      const reply = await receive(replica, from, message);
+      if (!replica.stopped) return reply;
+    } catch (error) {
+      if (!replica.stopped) throw error;
+    }
+    return receive(await again(), from, message);
+  }
   app.post('/peer', (c) => serve(c.req.raw));
   return app;
 }
 
+/** Whether a peer's request asks for a vote. */
+function isProposal({ body, isBase64Encoded }: { body?: unknown; isBase64Encoded?: boolean }) {
+  if (typeof body !== 'string' || !isBase64Encoded) return false;
+  try {
+    return kindOf(Buffer.from(body.slice(0, KIND_CHARACTERS), 'base64')) === 'proposal';
+  } catch {
+    return false;
+  }
+}
+
+/** As much of a message in base64 as says its kind. */
+const KIND_CHARACTERS = 64;
+
 const NO_KEYS: ApiKeyDirectory = { find: () => undefined };
 
 /** The API for the member's own clients. */
-async function clientsApp(node: HostedNode, { replica, isOver }: Invocation) {
-  // Read for each request: a revoked key stops working at the next one.
-  const records = new Map((await readApiKeys(node.table)).map((record) => [record.id, record]));
+async function clientsApp(
+  node: HostedNode,
+  { replica, isOver }: Invocation,
+  stored: Awaited<ReturnType<typeof readApiKeys>>,
+) {
+  const records = new Map(stored.map((record) => [record.id, record]));
   const keys: ApiKeyDirectory = {
     find(token) {
       const given = parseApiKey(token);
@@ -104,19 +145,9 @@ async function clientsApp(node: HostedNode, { replica, isOver }: Invocation) {
       return record?.member === given?.member && given ? tenantOf(record!, given) : undefined;
     },
   };
-  void followCommits(replica, () => openNow(node, replica), isOver).catch((error: unknown) =>
+  void followCommits(replica, isOver).catch((error: unknown) =>
     replica.log('follow-failed', { error: String(error) }),
   );
   const service = ledgerService(replica, node.custody);
   return nodeApp({ service, keys, log, streamMsMax: STREAM_MS });
-}
-
-/** The node as its table has it now: to be read, not to be worked with. */
-function openNow(node: HostedNode, { genesis, catalog, store, log: said }: Replica) {
-  const request = async (): Promise<never> => {
-    throw new Error('a replica that is read asks nobody');
-  };
-  const time = { now: Date.now, alarm: () => {}, after: () => () => {} };
-  const ports = { ...dynamoStores(node.table), signer: node.signer, peers: { request }, time };
-  return openReplica({ genesis, member: node.member, catalog, store, ports, log: said });
 }
