@@ -51,7 +51,7 @@ async function buildOne(name: FunctionBundle): Promise<Built> {
     mainFields: ['module', 'main'],
     metafile: true,
     logLevel: 'error',
-    // Packages in the older form ask for `require`.
+    // Packages in the older form ask for `require`. The name is one that no minifier gives.
     banner: {
       js: "import{createRequire as bundleRequire}from'node:module';const require=bundleRequire(import.meta.url);",
     },
