@@ -11,6 +11,7 @@ import { gatewayApp } from '../../shared/api/gateway.ts';
 import { fromEnvironment } from '../environment.ts';
 import { functionName } from '../function-name.ts';
 import { invokeFetch } from '../invoke-fetch.ts';
+import { requestRetries } from '../retries.ts';
 import { doors, isDoor } from './doors.ts';
 import { functionOrWeb, laterMembers } from './later-members.ts';
 
@@ -20,7 +21,10 @@ const NODE_MS = 29_000;
 const consortium = fromEnvironment('FUQI_CONSORTIUM');
 const members = z.array(z.string()).parse(JSON.parse(fromEnvironment('FUQI_MEMBERS')));
 const log = pino({ name: 'gateway', level: process.env.FUQI_LOG_LEVEL ?? 'info' });
-const client = new LambdaClient({ maxAttempts: 1, requestHandler: { requestTimeout: NODE_MS } });
+const client = new LambdaClient({
+  retryStrategy: requestRetries(),
+  requestHandler: { requestTimeout: NODE_MS },
+});
 
 const fetch = functionOrWeb(invokeFetch(client));
 const nodeAt = (member: string) => `https://${functionName(consortium, member, 'client')}`;

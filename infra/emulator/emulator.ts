@@ -16,6 +16,8 @@ export interface EmulatorOptions {
   readonly port?: number;
   /** IAM policies and signatures are checked. */
   readonly auth?: boolean;
+  /** What functions take for AWS; the emulator itself unless something stands in front of it. */
+  readonly functionEndpoint?: string;
 }
 
 export interface Emulator {
@@ -50,9 +52,12 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
       MINISTACK_REGION: EMULATOR_REGION,
       MINISTACK_ACCOUNT_ID: EMULATOR_ACCOUNT,
       LAMBDA_EXECUTOR: 'local',
+      // Each invocation holds a thread, and nodes invoke each other: too few, and all wait for one another.
+      MINISTACK_WORKER_THREADS: '256',
       IOT_MTLS_ENABLED: '0',
       SFTP_ENABLED: '0',
       ...(options.auth && { AUTH: 'true' }),
+      ...(options.functionEndpoint && { AWS_ENDPOINT_URL: options.functionEndpoint }),
     },
   });
   child.stdout.pipe(log, { end: false });
@@ -86,7 +91,8 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
-function freePort(): Promise<number> {
+/** A port of this machine that nothing listens on. */
+export function freePort(): Promise<number> {
   const server = createServer();
   return new Promise((resolve, reject) => {
     server.once('error', reject);
