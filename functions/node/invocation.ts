@@ -57,7 +57,11 @@ export async function invocation<T>(
   const stores = dynamoStores(node.table);
   const time = new InvocationTime((waited) => {
     const set = setAlarm(node, { at: Date.now(), waited });
-    const faulted = (error: unknown) => replica.log('alarm-failed', { error: String(error) });
+    const faulted = (error: unknown) => {
+      replica.log('alarm-failed', { error: String(error) });
+      // Tried once more at the end; where that fails too, nothing is answered.
+      time.wanted ??= { at: Date.now(), waited };
+    };
     inBackground(replica, set.catch(faulted));
   });
   const replica = await open(node, {
