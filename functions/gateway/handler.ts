@@ -11,6 +11,7 @@ import { meter, metered, meteredLog } from '../billing/metered-handler.ts';
 import { fromEnvironment } from '../environment.ts';
 import { functionName } from '../function-name.ts';
 import { invokeFetch } from '../invoke-fetch.ts';
+import { requestRetries } from '../retries.ts';
 import { doors, isDoor } from './doors.ts';
 import { functionOrWeb, laterMembers } from './later-members.ts';
 
@@ -21,7 +22,10 @@ const consortium = fromEnvironment('FUQI_CONSORTIUM');
 const members = z.array(z.string()).parse(JSON.parse(fromEnvironment('FUQI_MEMBERS')));
 const log = meteredLog({ name: 'gateway', level: process.env.FUQI_LOG_LEVEL ?? 'info' });
 const client = meter.client(
-  new LambdaClient({ maxAttempts: 1, requestHandler: { requestTimeout: NODE_MS } }),
+  new LambdaClient({
+    retryStrategy: requestRetries(),
+    requestHandler: { requestTimeout: NODE_MS },
+  }),
 );
 
 const fetch = functionOrWeb(invokeFetch(client));
