@@ -5,12 +5,19 @@ import { z } from 'zod';
 import { NAMES_MAX } from '../functions/function-name.ts';
 import { LocalConsortiumSchema } from '../node/local-layout.ts';
 import {
+  DEFAULT_TENANT_LIMITS,
+  type TenantLimits,
+  TenantLimitsSchema,
+} from '../shared/api/tenant-limits.ts';
+import {
   ConsensusParametersSchema,
   GenesisSchema,
   IdentityNameSchema,
   MemberIdSchema,
   RoleSchema,
 } from '../shared/ledger/genesis.ts';
+
+const LimitsSchema = TenantLimitsSchema.partial().default({});
 
 const ConsortiumFileSchema = z.strictObject({
   format: z.literal('fuqi-consortium-1'),
@@ -19,6 +26,8 @@ const ConsortiumFileSchema = z.strictObject({
   visibility: GenesisSchema.shape.visibility.default('public'),
   /** Consensus parameters of the genesis document; the product's own unless told. */
   parameters: ConsensusParametersSchema.partial().default({}),
+  /** What each member may use of its node; the product's own limits unless told. */
+  limits: LimitsSchema,
   members: z
     .array(
       z.strictObject({
@@ -26,13 +35,18 @@ const ConsortiumFileSchema = z.strictObject({
         name: z.string().min(1).max(100),
         /** Identities whose keys the member's node keeps, with their roles; `admin` is always there. */
         identities: z.record(IdentityNameSchema, z.array(RoleSchema)).default({}),
+        /** Where this member's limits differ from the others'. */
+        limits: LimitsSchema,
       }),
     )
     .min(1),
   /** Where given, `npm run deploy` sets up number ranges and credit limits when the nodes run. */
   invoicing: LocalConsortiumSchema.shape.invoicing,
 });
-export type ConsortiumFile = z.infer<typeof ConsortiumFileSchema>;
+type Parsed = z.infer<typeof ConsortiumFileSchema>;
+export type ConsortiumFile = Omit<Parsed, 'limits' | 'members'> & {
+  readonly members: readonly (Parsed['members'][number] & { readonly limits: TenantLimits })[];
+};
 
 /** Reads the file; throws an Error that says what is wrong, and where. */
 export function readConsortiumFile(file: string): ConsortiumFile {
@@ -51,5 +65,14 @@ export function readConsortiumFile(file: string): ConsortiumFile {
       `${file}: the names ${name} and ${long} have more than ${NAMES_MAX} characters together`,
     );
   }
-  return parsed.data;
+  const { limits, ...rest } = parsed.data;
+  return { ...rest, members: members.map((member) => withLimits(member, limits)) };
 }
+
+const withLimits = (
+  member: Parsed['members'][number],
+  limits: Parsed['limits'],
+): ConsortiumFile['members'][number] => ({
+  ...member,
+  limits: { ...DEFAULT_TENANT_LIMITS, ...limits, ...member.limits } as TenantLimits,
+});

@@ -87,7 +87,7 @@ export class MemberNode extends Construct {
   }
 
   #node(entry: 'peer' | 'client', role: Role): LambdaFunction {
-    const { alarmQueue, keeps } = this.#props;
+    const { alarmQueue, keeps, member } = this.#props;
     return productFunction(this, entry === 'peer' ? 'Peer' : 'Client', {
       ...this.#bundle('node'),
       functionName: this.#name(entry),
@@ -96,6 +96,7 @@ export class MemberNode extends Construct {
         ...this.#environment(),
         FUQI_ENTRY: entry,
         FUQI_ALARM_QUEUE: alarmQueue.queueUrl,
+        FUQI_LIMITS: JSON.stringify(member.limits),
       },
       timeout: TIMES[entry],
       recursive: true,

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
+import { TenantLimitsSchema } from '../shared/api/tenant-limits.ts';
 import { MemberIdSchema } from '../shared/ledger/genesis.ts';
 import { LIMITS } from '../shared/ledger/limits.ts';
 import { UserError } from './user-error.ts';
@@ -43,6 +44,8 @@ export const NodeConfigSchema = z.strictObject({
   passphraseFile: z.string().optional(),
   /** Hashed API keys of this member. */
   apiKeys: z.string(),
+  /** What each tenant may use of this node; those that are left out don't bind. */
+  limits: TenantLimitsSchema.partial().optional(),
   /** How long bodies of blocks are kept; for good unless told. Within either bound they stay. */
   retain: z
     .strictObject({
@@ -61,6 +64,8 @@ export const GatewayConfigSchema = z.strictObject({
   members: z.array(z.strictObject({ id: MemberIdSchema, endpoint })).min(1),
   /** The members' hashed API keys. */
   apiKeys: z.array(z.string()),
+  /** Requests that each tenant may send through; without it the nodes alone hold limits. */
+  limits: TenantLimitsSchema.pick({ requestsPerSecond: true, burst: true }).optional(),
 });
 export type GatewayConfig = z.infer<typeof GatewayConfigSchema>;
 

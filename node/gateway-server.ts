@@ -1,6 +1,7 @@
 /** The gateway as a process: it knows where the members' nodes are, and their hashed API keys. */
 import type { Logger } from 'pino';
 import { gatewayApp } from '../shared/api/gateway.ts';
+import { tokenBuckets } from '../shared/api/token-bucket.ts';
 import { openApiKeys } from './api-keys.ts';
 import { besides, GatewayConfigSchema, loadJson } from './config.ts';
 import { type Listening, listen } from './listen.ts';
@@ -9,8 +10,12 @@ import { type Listening, listen } from './listen.ts';
 export async function startGateway(configFile: string, log: Logger): Promise<Listening> {
   const config = loadJson(configFile, GatewayConfigSchema, 'gateway configuration');
   const keys = openApiKeys(config.apiKeys.map((file) => besides(configFile, file)));
-  const { consortium, members } = config;
-  const app = gatewayApp({ consortium, members, keys, log });
+  const { consortium, members, limits } = config;
+  const rate = limits && {
+    ...limits,
+    buckets: tokenBuckets(limits.requestsPerSecond, limits.burst),
+  };
+  const app = gatewayApp({ consortium, members, keys, log, ...(rate && { rate }) });
   const listening = await listen((request) => app.fetch(request), config.listen);
   log.info({ url: listening.url, consortium }, 'gateway started');
   return listening;

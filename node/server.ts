@@ -5,6 +5,8 @@
 import type { KeyObject } from 'node:crypto';
 import type { Logger } from 'pino';
 import { nodeApp } from '../shared/api/app.ts';
+import { meter } from '../shared/api/meter.ts';
+import { NO_TENANT_LIMITS, type TenantLimits } from '../shared/api/tenant-limits.ts';
 import { decodeCbor } from '../shared/bytes/cbor.ts';
 import type { Catalog } from '../shared/contract/catalog.ts';
 import {
@@ -129,7 +131,17 @@ export async function startNode(
   const opened = replica;
   reportEvidence(opened, custodyOf(new Map([[NODE_IDENTITY, peerKeys[0]]])));
   const service = ledgerService(opened, custodyOf(new Map(identities)));
-  const app = nodeApp({ service, keys: apiKeys, log });
+  const app = nodeApp({
+    service,
+    keys: apiKeys,
+    log,
+    meter: meter({
+      store: stores.usage,
+      limits: { ...NO_TENANT_LIMITS, ...config.limits } as TenantLimits,
+      now,
+      onFault: (error) => log.error({ err: error }, 'usage-failed'),
+    }),
+  });
   const members = await followMembers(opened);
   endpoints.follow(members);
   const keyOf = (from: string) => members(from)?.peerKey;

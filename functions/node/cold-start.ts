@@ -11,15 +11,16 @@ import type { Logger } from 'pino';
 import { custodyOf } from '../../node/custody.ts';
 import type { MemberDirectory } from '../../node/ledger-members.ts';
 import { tokenPeers } from '../../node/token-peers.ts';
+import { type Meter, meter } from '../../shared/api/meter.ts';
 import { kindOf } from '../../shared/consensus/message.ts';
 import { NODE_IDENTITY } from '../../shared/contract/system-records.ts';
 import { type Genesis, ledgerId } from '../../shared/ledger/genesis.ts';
-
 import type { Custody } from '../../shared/ports/custody.ts';
 import type { Peers } from '../../shared/ports/peers.ts';
 import type { Signer } from '../../shared/ports/signer.ts';
 import { readGenesis } from '../directory.ts';
 import type { Table } from '../dynamodb/table.ts';
+import { dynamoUsageStore } from '../dynamodb/usage-store.ts';
 import type { NodeEnvironment } from '../environment.ts';
 import { functionName } from '../function-name.ts';
 import { invokeWithRequest } from '../invoke-fetch.ts';
@@ -33,6 +34,9 @@ const PEER_MS = 12_000;
 /** Time for one call of a service; the SDK's own retries come on top, within the caller's time. */
 const SERVICE_MS = 3000;
 
+/** Reads that are counted with one write; so many are not counted when an environment ends. */
+const READS_TOGETHER = 8;
+
 export interface HostedNode {
   readonly environment: NodeEnvironment;
   readonly log: Logger;
@@ -45,6 +49,7 @@ export interface HostedNode {
   readonly peers: Peers;
   readonly lambda: LambdaClient;
   readonly queue: SQSClient;
+  readonly meter: Meter;
   /** The identities' keys, and under `node` the peer key, which reports evidence. */
   readonly custody: Custody;
   /** Their names. */
@@ -115,6 +120,13 @@ export async function coldStart(environment: NodeEnvironment, log: Logger): Prom
     peers,
     lambda,
     queue: new SQSClient({ requestHandler }),
+    meter: meter({
+      store: dynamoUsageStore(table),
+      limits: environment.FUQI_LIMITS,
+      now: Date.now,
+      readsTogether: READS_TOGETHER,
+      onFault: (error) => log.error({ err: error }, 'usage-failed'),
+    }),
     custody: custodyOf(new Map(identities)),
     identities: identities.map(([name]) => name),
     peerCustody: custodyOf(new Map([[NODE_IDENTITY, peerKey]])),

@@ -12,6 +12,7 @@ import { getEvents } from './events.ts';
 import { getEvidenceProof } from './evidence.ts';
 import { getConsensus, getConsortium, getGenesis, getHealth } from './health.ts';
 import { deleteJoin, getJoin, postJoin } from './join.ts';
+import { metered } from './metering.ts';
 import { type ApiContext, type ApiEnv, consortiumPath, type NodeApi } from './node-api.ts';
 import { problem } from './problem.ts';
 import { getState } from './state.ts';
@@ -74,6 +75,7 @@ function consortiumApp(node: NodeApi): Hono<ApiEnv> {
     c.set('tenant', tenant);
     return refuseReading(node.service.genesis.visibility, tenant) ?? next();
   });
+  app.use(metered(node));
   const allowed = new Map<string, string[]>();
   for (const [verb, path, answer] of FIXED) {
     app.on(verb, path, (c) => answer(c, node));

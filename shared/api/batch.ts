@@ -9,7 +9,7 @@ import { Rejected } from '../ledger/rejection.ts';
 import { parseTransaction } from '../ledger/transaction.ts';
 import { refuseMediaType } from './body.ts';
 import { parseJson } from './json.ts';
-import type { LedgerService } from './ledger-service.ts';
+import { refuseLine } from './metering.ts';
 import type { ApiContext, NodeApi } from './node-api.ts';
 import { problemOf, statusJson } from './outcome.ts';
 import { waitPreference } from './prefer.ts';
@@ -69,14 +69,14 @@ export function postBatch(c: ApiContext, node: NodeApi): Response {
 async function resultOf(
   entry: Line,
   c: ApiContext,
-  { service, log }: NodeApi,
+  node: NodeApi,
   deadline: number,
 ): Promise<object> {
   try {
-    return await submitLine(entry, service, Math.max(0, deadline - Date.now()));
+    return await submitLine(entry, c, node, deadline);
   } catch (error) {
     const requestId = c.get('requestId');
-    log?.error({ requestId, line: entry.line, err: error }, 'a line of a batch failed');
+    node.log?.error({ requestId, line: entry.line, err: error }, 'a line of a batch failed');
     return refusedLine(
       entry.line,
       problemDocument('internal', 'The node failed on this line.', { requestId }),
@@ -86,8 +86,9 @@ async function resultOf(
 
 async function submitLine(
   { line, bytes }: Line,
-  service: LedgerService,
-  waitMs: number,
+  c: ApiContext,
+  node: NodeApi,
+  deadline: number,
 ): Promise<object> {
   if (bytes === undefined) {
     return refusedLine(
@@ -103,7 +104,9 @@ async function submitLine(
   if (transaction instanceof Rejected) {
     return refusedLine(line, rejectionDocument(transaction.rejection));
   }
-  const outcome = await service.submit(transaction, waitMs);
+  const limit = await refuseLine(c, node, transaction.bytes.length);
+  if (limit) return { line, id: transaction.id, ...refusal(limit) };
+  const outcome = await node.service.submit(transaction, Math.max(0, deadline - Date.now()));
   const document = problemOf(outcome);
   if (!document) return { line, ...statusJson(outcome as Exclude<typeof outcome, Rejected>) };
   if (outcome instanceof Rejected) return { line, id: transaction.id, ...refusal(document) };

@@ -8,10 +8,13 @@ import { cors } from 'hono/cors';
 import { forward, type Route } from './forward.ts';
 import { consortiumHealth, type NodeProbe } from './gateway-health.ts';
 import { parseInvitationToken } from './join.ts';
+import { ANONYMOUS } from './meter.ts';
+import { limitResponse } from './metering.ts';
 import { type ApiLog, consortiumPath } from './node-api.ts';
 import { problem } from './problem.ts';
 import { type Rotation, rotation as rotationOf, type Upstream } from './rotation.ts';
 import { type ApiKeyDirectory, bearerToken, parseApiKey, unknownKey } from './tenant.ts';
+import type { TokenBuckets } from './token-bucket.ts';
 
 export interface GatewayOptions {
   readonly consortium: string;
@@ -22,6 +25,11 @@ export interface GatewayOptions {
   /** The members' hashed keys; without them the nodes alone tell good keys from bad. */
   readonly keys?: ApiKeyDirectory;
   readonly log?: ApiLog;
+  /** Holds what each tenant may send through, where keys are known here; anonymous callers share one. */
+  readonly rate?: {
+    readonly requestsPerSecond: number;
+    readonly buckets: TokenBuckets;
+  };
   /** How requests leave; the platform's `fetch` unless a host brings its own. */
   readonly fetch?: typeof globalThis.fetch;
   /** How long a node may take until its answer begins; longer than the longest wait. */
@@ -114,11 +122,25 @@ async function routeOf(
 ): Promise<Route | Response> {
   const token = bearerToken(request);
   if (token instanceof Response) return token;
-  if (token === undefined) return { tenant: undefined, others: rotation.order() };
+  if (token === undefined) {
+    return tooFast(ANONYMOUS, options) ?? { tenant: undefined, others: rotation.order() };
+  }
   const invited = parseInvitationToken(token)?.inviter;
   const issuer = options.keys ? options.keys.find(token)?.member : parseApiKey(token)?.member;
   const member = invited ?? issuer;
   const tenant = rotation.of(member) ?? (await laterMember(member, options));
   if (!tenant) return unknownKey();
-  return { tenant, others: rotation.order().filter((other) => other !== tenant) };
+  const payer = invited === undefined ? tenant.member : ANONYMOUS;
+  const refused = options.keys && tooFast(payer, options);
+  return refused ?? { tenant, others: rotation.order().filter((other) => other !== tenant) };
+}
+
+/** The refusal of a request that is one too many; a key must be known to be good before it counts. */
+function tooFast(tenant: string, { rate }: GatewayOptions): Response | undefined {
+  if (!rate) return undefined;
+  const now = Date.now();
+  const freesAt = rate.buckets.take(tenant, now);
+  if (freesAt === null) return undefined;
+  const { requestsPerSecond: value } = rate;
+  return limitResponse({ name: 'requestsPerSecond', value, now, freesAt });
 }

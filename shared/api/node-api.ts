@@ -3,6 +3,7 @@
  */
 import type { Context as HonoContext } from 'hono';
 import type { LedgerService } from './ledger-service.ts';
+import type { Meter } from './meter.ts';
 import type { ApiKeyDirectory, Tenant } from './tenant.ts';
 
 /** Where faults go; pino's loggers fit. Never bodies, never keys. */
@@ -14,6 +15,8 @@ export interface NodeApi {
   readonly service: LedgerService;
   readonly keys: ApiKeyDirectory;
   readonly log?: ApiLog;
+  /** Counts what tenants use and holds their limits; without it nothing is counted or limited. */
+  readonly meter?: Meter;
   /** A comment on an event stream that is quiet for this long keeps proxies from closing it. */
   readonly heartbeatMs?: number;
   /** Event streams end after this long, for hosts that bound a request; clients resume. */

@@ -126,7 +126,7 @@ export const FIXED_PATHS: Readonly<Record<string, PathItem>> = {
       responses: {
         200: ok('Committed.', reference('TransactionStatus')),
         202: PENDING,
-        ...problemResponses(400, 401, 403, 404, 409, 413, 415, 422, 503),
+        ...problemResponses(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
       },
     },
   },
@@ -144,7 +144,7 @@ export const FIXED_PATHS: Readonly<Record<string, PathItem>> = {
       },
       responses: {
         200: ok('A result a line.', reference('BatchLine'), 'application/x-ndjson'),
-        ...problemResponses(401, 415),
+        ...problemResponses(401, 415, 429),
       },
     },
   },

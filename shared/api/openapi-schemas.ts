@@ -66,6 +66,14 @@ export const SCHEMAS: Readonly<Record<string, JsonSchema>> = {
       'index?': natural,
       'time?': time,
       'result?': anything,
+      'limit?': {
+        ...object({
+          name: { enum: ['requestsPerSecond', 'transactionsPerDay', 'storedBytes'] },
+          value: { type: 'number' },
+          freesAt: { type: ['string', 'null'], format: 'date-time' },
+        }),
+        description: 'the tenant’s limit that was reached, and when it frees',
+      },
       'requestId?': { ...text, description: 'names the log line of an internal error' },
     }),
     description: 'RFC 9457',
@@ -251,6 +259,7 @@ const STATUS_TEXT: Readonly<Record<number, string>> = {
   410: 'Not kept on this node',
   409: 'Already on the ledger',
   413: 'Too large',
+  429: 'More than the tenant’s limit; Retry-After says when to come back, `limit` which and when it frees',
   415: 'Media type not supported',
   422: 'Refused: by the arguments’ schema, or in a block (then with id, height and result)',
   503: 'Node full or unavailable; Retry-After says when to come back',

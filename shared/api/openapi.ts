@@ -130,7 +130,7 @@ function operationOf(
       ...(definition.roles.length > 0 ? { security: KEY_NEEDED } : {}),
       responses: {
         200: ok('The answer.', answer),
-        ...problemResponses(400, 401, 403, 404, 410, 422),
+        ...problemResponses(400, 401, 403, 404, 410, 422, 429),
       },
     };
   }
@@ -155,7 +155,7 @@ function operationOf(
     responses: {
       200: ok('Committed: final.', committed(reference(`${name}.output`))),
       202: PENDING,
-      ...problemResponses(400, 401, 403, 404, 409, 413, 415, 422, 503),
+      ...problemResponses(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
     },
   };
 }

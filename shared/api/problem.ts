@@ -14,6 +14,8 @@ type HttpCode =
   | 'method-not-allowed'
   | 'unsupported-media-type'
   | 'payload-too-large'
+  | 'rate-limited'
+  | 'quota-exceeded'
   | 'unavailable'
   | 'bad-gateway'
   | 'gateway-timeout'
@@ -61,6 +63,8 @@ export const PROBLEMS: Readonly<Record<ProblemCode, Meaning>> = {
   'method-not-allowed': { status: 405, title: 'Method not allowed', retry: 'none' },
   'unsupported-media-type': { status: 415, title: 'Media type not supported', retry: 'none' },
   'payload-too-large': { status: 413, title: 'Request body too large', retry: 'none' },
+  'rate-limited': { status: 429, title: 'Too many requests', retry: 'same' },
+  'quota-exceeded': { status: 429, title: 'Quota used up', retry: 'same' },
   unavailable: { status: 503, title: 'Node unavailable', retry: 'same' },
   'bad-gateway': { status: 502, title: 'Member node unreachable', retry: 'same' },
   'gateway-timeout': { status: 504, title: 'Member node too slow', retry: 'same' },
@@ -88,6 +92,12 @@ export interface ProblemMembers {
   readonly index?: number;
   readonly time?: string;
   readonly result?: unknown;
+  /** Which limit a tenant reached, and when it frees (RFC 3339; null where only a higher one helps). */
+  readonly limit?: {
+    readonly name: string;
+    readonly value: number;
+    readonly freesAt: string | null;
+  };
   /** Names the log line of an internal error. */
   readonly requestId?: string;
 }

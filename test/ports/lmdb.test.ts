@@ -4,11 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { lmdbStores } from '../../node/lmdb/stores.ts';
 import type { NodeStores } from '../../node/node-stores.ts';
+import type { UsageStore } from '../../shared/ports/usage-store.ts';
 import { blockStoreSuite } from './block-store.suite.ts';
 import type { Harness } from './harness.ts';
 import { headStoreSuite } from './head-store.suite.ts';
 import { mempoolStoreSuite } from './mempool-store.suite.ts';
 import { stateStoreSuite } from './state-store.suite.ts';
+import { usageStoreSuite } from './usage-store.suite.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'fuqi-lmdb-'));
 process.on('exit', () => rmSync(root, { recursive: true, force: true }));
@@ -35,3 +37,20 @@ headStoreSuite(harness);
 blockStoreSuite(harness);
 stateStoreSuite(harness);
 mempoolStoreSuite(harness);
+
+const environments = new Map<UsageStore, ReturnType<typeof lmdbStores>>();
+const openUsage = (folder: string): UsageStore => {
+  const stores = lmdbStores(folder);
+  folders.set(stores, folder);
+  environments.set(stores.usage, stores);
+  return stores.usage;
+};
+usageStoreSuite({
+  adapter: 'lmdb',
+  open: async () => openUsage(join(root, `${count++}`)),
+  reopen: async (usage) => {
+    const stores = environments.get(usage)!;
+    await stores.close();
+    return openUsage(folders.get(stores)!);
+  },
+});

@@ -1,10 +1,12 @@
 /** The suites of the store ports, run by the adapters in memory. */
 import { memoryStores } from '../../node/memory/stores.ts';
+import { memoryUsageStore } from '../../node/memory/usage-store.ts';
 import { blockStoreSuite } from './block-store.suite.ts';
 import type { Harness } from './harness.ts';
 import { headStoreSuite } from './head-store.suite.ts';
 import { mempoolStoreSuite } from './mempool-store.suite.ts';
 import { stateStoreSuite } from './state-store.suite.ts';
+import { usageStoreSuite } from './usage-store.suite.ts';
 
 const harness: Harness = { adapter: 'memory', open: async () => memoryStores() };
 
@@ -12,3 +14,4 @@ headStoreSuite(harness);
 blockStoreSuite(harness);
 stateStoreSuite(harness);
 mempoolStoreSuite(harness);
+usageStoreSuite({ adapter: 'memory', open: async () => memoryUsageStore() });
