@@ -6,6 +6,9 @@ import { openApiKeys } from './api-keys.ts';
 import { besides, GatewayConfigSchema, loadJson } from './config.ts';
 import { type Listening, listen } from './listen.ts';
 
+/** Less than a node's: the one who waits for the client is the one who says so. */
+const BODY_IDLE_MS = 15_000;
+
 /** Starts the gateway that a configuration file describes. */
 export async function startGateway(configFile: string, log: Logger): Promise<Listening> {
   const config = loadJson(configFile, GatewayConfigSchema, 'gateway configuration');
@@ -16,7 +19,10 @@ export async function startGateway(configFile: string, log: Logger): Promise<Lis
     buckets: tokenBuckets(limits.requestsPerSecond, limits.burst),
   };
   const app = gatewayApp({ consortium, members, keys, log, ...(rate && { rate }) });
-  const listening = await listen((request) => app.fetch(request), config.listen);
+  const listening = await listen((request) => app.fetch(request), {
+    ...config.listen,
+    bodyIdleMs: BODY_IDLE_MS,
+  });
   log.info({ url: listening.url, consortium }, 'gateway started');
   return listening;
 }

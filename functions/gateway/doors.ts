@@ -13,6 +13,9 @@ import { functionName, onboardingFunction } from '../function-name.ts';
 /** What an invocation of another function can carry, in base64 and with its headers. */
 const MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
 
+/** What a member to be sends. */
+const JOIN_BYTES_MAX = 64 * 1024;
+
 export interface DoorsOptions {
   readonly consortium: string;
   /** HTTP to functions: their names are the hosts. */
@@ -64,7 +67,12 @@ export function doors({ consortium, fetch, log }: DoorsOptions): Hono {
   });
   app.on(['GET', 'POST', 'DELETE'], `${consortiumPath(consortium)}/join/hosted`, async (c) => {
     const { method, headers } = c.req.raw;
-    const body = method === 'GET' ? undefined : await c.req.arrayBuffer();
+    const body = method === 'GET' ? undefined : await readUpTo(c.req.raw, JOIN_BYTES_MAX);
+    if (method !== 'GET' && !body) {
+      return problem('payload-too-large', 'No request to join is that large.', {
+        expected: JOIN_BYTES_MAX,
+      });
+    }
     return fetch(`https://${onboardingFunction(consortium)}/`, {
       method,
       headers: {

@@ -10,7 +10,7 @@ import { z } from 'zod';
 import { gatewayApp } from '../../shared/api/gateway.ts';
 import { fromEnvironment } from '../environment.ts';
 import { functionName } from '../function-name.ts';
-import { invokeFetch } from '../invoke-fetch.ts';
+import { BODY_BYTES_MAX, invokeFetch } from '../invoke-fetch.ts';
 import { doors, isDoor } from './doors.ts';
 import { functionOrWeb, laterMembers } from './later-members.ts';
 
@@ -32,6 +32,7 @@ const api = gatewayApp({
   log,
   fetch,
   timeoutMs: NODE_MS,
+  bodyBytesMax: BODY_BYTES_MAX,
 });
 const besides = doors({ consortium, fetch, log });
 const app = new Hono().all('*', (c) => (isDoor(c.req.path) ? besides : api).fetch(c.req.raw));

@@ -6,6 +6,7 @@
 import { type Handler, Hono } from 'hono';
 import { postBatch } from './batch.ts';
 import { getBlock, getBlocks } from './blocks.ts';
+import { refuseEncoded } from './body.ts';
 import { contractHandler } from './contracts.ts';
 import { getDocs, getOpenapi } from './docs.ts';
 import { getEvents } from './events.ts';
@@ -41,6 +42,7 @@ const FIXED: readonly (readonly [verb: 'GET' | 'POST', path: string, answer: Ans
 export function nodeApp(node: NodeApi): Hono<ApiEnv> {
   const app = new Hono<ApiEnv>();
   app.use(requestId);
+  app.use((c, next) => Promise.resolve(refuseEncoded(c.req.raw) ?? next()));
   app.onError((error, c) => {
     const id = c.get('requestId');
     node.log?.error({ requestId: id, method: c.req.method, path: c.req.path, err: error }, 'fault');

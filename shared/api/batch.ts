@@ -18,6 +18,8 @@ import { type ProblemDocument, problemDocument, rejectionDocument } from './prob
 const NDJSON_TYPES = ['application/x-ndjson', 'application/ndjson', 'application/jsonl'];
 const IN_FLIGHT_MAX = 64;
 const LINE_BYTES_MAX = LIMITS.transactionBytesMax * 2;
+/** All lines together, blank ones included. */
+const BATCH_BYTES_MAX = 64 * 1024 * 1024;
 
 /** Answers 200 and a line `{line, status, …}` for each line of the body that is not blank. */
 export function postBatch(c: ApiContext, node: NodeApi): Response {
@@ -26,7 +28,7 @@ export function postBatch(c: ApiContext, node: NodeApi): Response {
   const { waitMs, applied } = waitPreference(c.req.header('prefer') ?? null, 0);
   // The wait is the whole request's: later lines wait for what is left of it.
   const deadline = Date.now() + waitMs;
-  const lines = splitLines(c.req.raw.body ?? new ReadableStream());
+  const lines = splitLines(c.req.raw.body ?? new ReadableStream(), BATCH_BYTES_MAX);
   let taken = 0;
   const results = new ReadableStream<Promise<object>>(
     {
@@ -85,11 +87,18 @@ async function resultOf(
 }
 
 async function submitLine(
-  { line, bytes }: Line,
+  { line, bytes, isOver }: Line,
   c: ApiContext,
   node: NodeApi,
   deadline: number,
 ): Promise<object> {
+  if (isOver) {
+    const detail = `The body is larger than ${BATCH_BYTES_MAX} bytes; this line and those after it were not read.`;
+    return refusedLine(
+      line,
+      problemDocument('payload-too-large', detail, { expected: BATCH_BYTES_MAX }),
+    );
+  }
   if (bytes === undefined) {
     return refusedLine(
       line,
@@ -142,11 +151,17 @@ const tooMany = (): ProblemDocument =>
 interface Line {
   readonly line: number;
   readonly bytes: Uint8Array | undefined;
+  /** The body was too large by then: the last line that there is. */
+  readonly isOver?: boolean;
 }
 
-/** Cuts a stream at line feeds without ever holding more than one line. */
-export async function* splitLines(body: ReadableStream<Uint8Array>): AsyncGenerator<Line, void> {
+/** Cuts a stream at line feeds without ever holding more than one line, or reading much beyond `bytesMax`. */
+export async function* splitLines(
+  body: ReadableStream<Uint8Array>,
+  bytesMax: number,
+): AsyncGenerator<Line, void> {
   let line = 1;
+  let total = 0;
   let parts: Uint8Array[] = [];
   let length = 0;
   const add = (part: Uint8Array): void => {
@@ -163,6 +178,11 @@ export async function* splitLines(body: ReadableStream<Uint8Array>): AsyncGenera
     return bytes?.every(isSpace) ? undefined : taken;
   };
   for await (const chunk of body) {
+    total += chunk.length;
+    if (total > bytesMax) {
+      yield { line, bytes: undefined, isOver: true };
+      return;
+    }
     let start = 0;
     for (let end = chunk.indexOf(0x0a); end !== -1; end = chunk.indexOf(0x0a, start)) {
       add(chunk.subarray(start, end));

@@ -5,6 +5,7 @@
  */
 import { Hono } from 'hono';
 import { cors } from 'hono/cors';
+import { refuseEncoded } from './body.ts';
 import { forward, type Route } from './forward.ts';
 import { consortiumHealth, type NodeProbe } from './gateway-health.ts';
 import { parseInvitationToken } from './join.ts';
@@ -70,6 +71,7 @@ export function gatewayApp(options: GatewayOptions): Hono<GatewayEnv> {
     await next();
     c.header('x-request-id', id);
   });
+  app.use((c, next) => Promise.resolve(refuseEncoded(c.req.raw) ?? next()));
   app.onError((error, c) => {
     const id = c.get('requestId');
     log?.error({ requestId: id, method: c.req.method, path: c.req.path, err: error }, 'fault');

@@ -14,6 +14,7 @@ type HttpCode =
   | 'method-not-allowed'
   | 'unsupported-media-type'
   | 'payload-too-large'
+  | 'request-timeout'
   | 'rate-limited'
   | 'quota-exceeded'
   | 'unavailable'
@@ -63,6 +64,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, Meaning>> = {
   'method-not-allowed': { status: 405, title: 'Method not allowed', retry: 'none' },
   'unsupported-media-type': { status: 415, title: 'Media type not supported', retry: 'none' },
   'payload-too-large': { status: 413, title: 'Request body too large', retry: 'none' },
+  'request-timeout': { status: 408, title: 'Request body did not come', retry: 'same' },
   'rate-limited': { status: 429, title: 'Too many requests', retry: 'same' },
   'quota-exceeded': { status: 429, title: 'Quota used up', retry: 'same' },
   unavailable: { status: 503, title: 'Node unavailable', retry: 'same' },
