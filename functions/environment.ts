@@ -5,6 +5,7 @@ import {
   type TenantLimits,
   TenantLimitsSchema,
 } from '../shared/api/tenant-limits.ts';
+import { TokenIssuersSchema } from '../shared/api/token-issuer.ts';
 import { MemberIdSchema } from '../shared/ledger/genesis.ts';
 
 /** A variable that holds JSON of a schema. */
@@ -34,6 +35,8 @@ const NodeEnvironmentSchema = z.object({
   FUQI_SIGNING_KEY: z.string().min(1),
   /** URL of the queue that alarms wait in. */
   FUQI_ALARM_QUEUE: z.url(),
+  /** Issuers whose tokens the member accepts, JSON. */
+  FUQI_ISSUERS: json(TokenIssuersSchema).default([]),
   /** What the member may use, JSON. */
   FUQI_LIMITS: json(TenantLimitsSchema.partial())
     .default({})

@@ -9,6 +9,7 @@ import {
   type TenantLimits,
   TenantLimitsSchema,
 } from '../shared/api/tenant-limits.ts';
+import { TokenIssuersSchema, type TokenRoute } from '../shared/api/token-issuer.ts';
 import {
   ConsensusParametersSchema,
   GenesisSchema,
@@ -35,6 +36,8 @@ const ConsortiumFileSchema = z.strictObject({
         name: z.string().min(1).max(100),
         /** Identities whose keys the member's node keeps, with their roles; `admin` is always there. */
         identities: z.record(IdentityNameSchema, z.array(RoleSchema)).default({}),
+        /** Issuers whose tokens stand for its identities; its administrators may set others later. */
+        issuers: TokenIssuersSchema.default([]),
         /** Where this member's limits differ from the others'. */
         limits: LimitsSchema,
       }),
@@ -43,6 +46,9 @@ const ConsortiumFileSchema = z.strictObject({
   /** Where given, `npm run deploy` sets up number ranges and credit limits when the nodes run. */
   invoicing: LocalConsortiumSchema.shape.invoicing,
 });
+/** A function's environment holds 4 KB in all. */
+const ISSUERS_CHARACTERS_MAX = 2000;
+
 type Parsed = z.infer<typeof ConsortiumFileSchema>;
 export type ConsortiumFile = Omit<Parsed, 'limits' | 'members'> & {
   readonly members: readonly (Parsed['members'][number] & { readonly limits: TenantLimits })[];
@@ -65,9 +71,27 @@ export function readConsortiumFile(file: string): ConsortiumFile {
       `${file}: the names ${name} and ${long} have more than ${NAMES_MAX} characters together`,
     );
   }
+  const routes = tokenRoutes({ members }).map(({ issuer, audience }) => `${issuer} ${audience}`);
+  if (new Set(routes).size < routes.length) {
+    throw new Error(`${file}: /members: two of them have one issuer with one audience`);
+  }
+  const longest = Math.max(...members.map(({ issuers }) => JSON.stringify(issuers).length));
+  if (longest > ISSUERS_CHARACTERS_MAX) {
+    throw new Error(
+      `${file}: /members: the issuers of one are more than a function's environment takes (${ISSUERS_CHARACTERS_MAX} characters); set them by PUT …/issuers`,
+    );
+  }
   const { limits, ...rest } = parsed.data;
   return { ...rest, members: members.map((member) => withLimits(member, limits)) };
 }
+
+/** To which member the gateway takes tokens. */
+export const tokenRoutes = ({
+  members,
+}: Pick<Parsed, 'members'> | Pick<ConsortiumFile, 'members'>): TokenRoute[] =>
+  members.flatMap(({ id: member, issuers }) =>
+    issuers.map(({ issuer, audience }) => ({ issuer, audience, member })),
+  );
 
 const withLimits = (
   member: Parsed['members'][number],

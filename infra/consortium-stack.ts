@@ -17,7 +17,7 @@ import type { Construct } from 'constructs';
 import { GENESIS_ITEM } from '../functions/directory.ts';
 import { onboardingFunction } from '../functions/function-name.ts';
 import { logAccess } from './access-log.ts';
-import type { ConsortiumFile } from './consortium-file.ts';
+import { type ConsortiumFile, tokenRoutes } from './consortium-file.ts';
 import { MemberNode } from './member-node.ts';
 import { functionArns, itemsOnly, productFunction, TIMES } from './node-function.ts';
 import { Onboarding } from './onboarding.ts';
@@ -70,6 +70,7 @@ export class ConsortiumStack extends Stack {
       environment: {
         FUQI_CONSORTIUM: consortium.name,
         FUQI_MEMBERS: JSON.stringify(consortium.members.map((member) => member.id)),
+        FUQI_TOKEN_ROUTES: JSON.stringify(tokenRoutes(consortium)),
       },
       timeout: TIMES.gateway,
       memoryMiB: 512,

@@ -97,6 +97,7 @@ export class MemberNode extends Construct {
         FUQI_ENTRY: entry,
         FUQI_ALARM_QUEUE: alarmQueue.queueUrl,
         FUQI_LIMITS: JSON.stringify(member.limits),
+        FUQI_ISSUERS: JSON.stringify(member.issuers),
       },
       timeout: TIMES[entry],
       recursive: true,

@@ -13,12 +13,19 @@ const BODY_IDLE_MS = 15_000;
 export async function startGateway(configFile: string, log: Logger): Promise<Listening> {
   const config = loadJson(configFile, GatewayConfigSchema, 'gateway configuration');
   const keys = openApiKeys(config.apiKeys.map((file) => besides(configFile, file)));
-  const { consortium, members, limits } = config;
+  const { consortium, members, limits, tokenRoutes } = config;
   const rate = limits && {
     ...limits,
     buckets: tokenBuckets(limits.requestsPerSecond, limits.burst),
   };
-  const app = gatewayApp({ consortium, members, keys, log, ...(rate && { rate }) });
+  const app = gatewayApp({
+    consortium,
+    members,
+    keys,
+    log,
+    ...(rate && { rate }),
+    ...(tokenRoutes && { tokenRoutes }),
+  });
   const listening = await listen((request) => app.fetch(request), {
     ...config.listen,
     bodyIdleMs: BODY_IDLE_MS,

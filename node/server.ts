@@ -36,6 +36,7 @@ import { listen } from './listen.ts';
 import { lmdbStores } from './lmdb/stores.ts';
 import { replicaLog } from './log.ts';
 import { filesOf, loadGenesis, nodePassphrase } from './node-files.ts';
+import { tokenVerifier } from './oidc-tokens.ts';
 import { peerEndpoints } from './peer-endpoints.ts';
 import { peerTokenVerifier } from './peer-token.ts';
 import { refuseSoleValidator } from './sole-validator.ts';
@@ -131,9 +132,17 @@ export async function startNode(
   const opened = replica;
   reportEvidence(opened, custodyOf(new Map([[NODE_IDENTITY, peerKeys[0]]])));
   const service = ledgerService(opened, custodyOf(new Map(identities)));
+  const issuers = async () => config.issuers ?? [];
   const app = nodeApp({
     service,
     keys: apiKeys,
+    tokens: tokenVerifier({
+      member,
+      issuers,
+      now,
+      onFault: (issuer, error) => log.error({ issuer, err: error }, 'issuer-unavailable'),
+    }),
+    issuers: { list: issuers },
     log,
     meter: meter({
       store: stores.usage,

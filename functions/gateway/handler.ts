@@ -19,6 +19,9 @@ const NODE_MS = 29_000;
 
 const consortium = fromEnvironment('FUQI_CONSORTIUM');
 const members = z.array(z.string()).parse(JSON.parse(fromEnvironment('FUQI_MEMBERS')));
+const tokenRoutes = z
+  .array(z.object({ issuer: z.string(), audience: z.string(), member: z.string() }))
+  .parse(JSON.parse(process.env.FUQI_TOKEN_ROUTES ?? '[]'));
 const log = pino({ name: 'gateway', level: process.env.FUQI_LOG_LEVEL ?? 'info' });
 const client = new LambdaClient({ maxAttempts: 1, requestHandler: { requestTimeout: NODE_MS } });
 
@@ -29,6 +32,7 @@ const api = gatewayApp({
   consortium,
   members: members.map((id) => ({ id, endpoint: nodeAt(id) })),
   nodeOf,
+  tokenRoutes,
   log,
   fetch,
   timeoutMs: NODE_MS,

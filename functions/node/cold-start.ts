@@ -10,8 +10,10 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 import type { Logger } from 'pino';
 import { custodyOf } from '../../node/custody.ts';
 import type { MemberDirectory } from '../../node/ledger-members.ts';
+import { tokenVerifier } from '../../node/oidc-tokens.ts';
 import { tokenPeers } from '../../node/token-peers.ts';
 import { type Meter, meter } from '../../shared/api/meter.ts';
+import type { TokenIssuers, TokenVerifier } from '../../shared/api/token-issuer.ts';
 import { kindOf } from '../../shared/consensus/message.ts';
 import { NODE_IDENTITY } from '../../shared/contract/system-records.ts';
 import { type Genesis, ledgerId } from '../../shared/ledger/genesis.ts';
@@ -25,6 +27,7 @@ import type { NodeEnvironment } from '../environment.ts';
 import { functionName } from '../function-name.ts';
 import { invokeWithRequest } from '../invoke-fetch.ts';
 import { kmsSigner } from '../kms-signer.ts';
+import { hostedIssuers } from './issuer-record.ts';
 import { readNodeRecord } from './node-record.ts';
 import { postToEndpoint } from './post-to-endpoint.ts';
 import { openDataKey, unsealKey } from './sealed-keys.ts';
@@ -50,6 +53,8 @@ export interface HostedNode {
   readonly lambda: LambdaClient;
   readonly queue: SQSClient;
   readonly meter: Meter;
+  readonly issuers: TokenIssuers;
+  readonly tokens: TokenVerifier;
   /** The identities' keys, and under `node` the peer key, which reports evidence. */
   readonly custody: Custody;
   /** Their names. */
@@ -72,6 +77,7 @@ export async function coldStart(environment: NodeEnvironment, log: Logger): Prom
     dynamodb.send(new DescribeTableCommand({ TableName: table.name })),
     kmsSigner(kms, [environment.FUQI_SIGNING_KEY]),
   ]);
+  const issuers = hostedIssuers(table, environment.FUQI_ISSUERS);
   // An empty table in the place of the node's own would let it sign again what it has forgotten.
   if (!record) throw new Error(`the table of ${member} was not set up`);
   if (!genesis) throw new Error(`the directory of ${consortium} has no genesis document`);
@@ -120,6 +126,13 @@ export async function coldStart(environment: NodeEnvironment, log: Logger): Prom
     peers,
     lambda,
     queue: new SQSClient({ requestHandler }),
+    issuers,
+    tokens: tokenVerifier({
+      member,
+      issuers: issuers.list,
+      now: Date.now,
+      onFault: (issuer, error) => log.error({ issuer, err: error }, 'issuer-unavailable'),
+    }),
     meter: meter({
       store: dynamoUsageStore(table),
       limits: environment.FUQI_LIMITS,

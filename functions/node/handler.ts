@@ -98,7 +98,8 @@ async function clientsApp(node: HostedNode, { replica, isOver }: Invocation) {
     replica.log('follow-failed', { error: String(error) }),
   );
   const service = ledgerService(replica, node.custody);
-  return nodeApp({ service, keys, log, meter: node.meter, streamMsMax: STREAM_MS });
+  const { tokens, issuers, meter } = node;
+  return nodeApp({ service, keys, tokens, issuers, log, meter, streamMsMax: STREAM_MS });
 }
 
 /** The node as its table has it now: to be read, not to be worked with. */

@@ -12,6 +12,7 @@ import { getDocs, getOpenapi } from './docs.ts';
 import { getEvents } from './events.ts';
 import { getEvidenceProof } from './evidence.ts';
 import { getConsensus, getConsortium, getGenesis, getHealth } from './health.ts';
+import { getIssuers, putIssuers } from './issuers.ts';
 import { deleteJoin, getJoin, postJoin } from './join.ts';
 import { metered } from './metering.ts';
 import { type ApiContext, type ApiEnv, consortiumPath, type NodeApi } from './node-api.ts';
@@ -23,7 +24,7 @@ import { getReceipt, getTransaction, postTransaction } from './transactions.ts';
 type Answer = (c: ApiContext, node: NodeApi) => Response | Promise<Response>;
 
 /** The fixed routes under `/v1/consortia/{c}`; they win over the contracts' own. */
-const FIXED: readonly (readonly [verb: 'GET' | 'POST', path: string, answer: Answer])[] = [
+const FIXED: readonly (readonly [verb: 'GET' | 'POST' | 'PUT', path: string, answer: Answer])[] = [
   ['GET', '/', getConsortium],
   ['GET', '/genesis', getGenesis],
   ['GET', '/consensus', getConsensus],
@@ -36,6 +37,8 @@ const FIXED: readonly (readonly [verb: 'GET' | 'POST', path: string, answer: Ans
   ['GET', '/state/*', getState],
   ['GET', '/events', getEvents],
   ['GET', '/evidence/:id/proof', getEvidenceProof],
+  ['GET', '/issuers', getIssuers],
+  ['PUT', '/issuers', putIssuers],
 ];
 
 /** Builds the app. The host mounts it and adds `/peer` beside it. */
@@ -72,7 +75,7 @@ export function nodeApp(node: NodeApi): Hono<ApiEnv> {
 function consortiumApp(node: NodeApi): Hono<ApiEnv> {
   const app = new Hono<ApiEnv>();
   app.use(async (c, next) => {
-    const tenant = authenticate(c.req.raw, node.keys);
+    const tenant = await authenticate(c.req.raw, node);
     if (tenant instanceof Response) return tenant;
     c.set('tenant', tenant);
     return refuseReading(node.service.genesis.visibility, tenant) ?? next();

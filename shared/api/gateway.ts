@@ -5,6 +5,7 @@
  */
 import { Hono } from 'hono';
 import { cors } from 'hono/cors';
+import { MemberIdSchema } from '../ledger/genesis.ts';
 import { refuseEncoded } from './body.ts';
 import { forward, type Route } from './forward.ts';
 import { consortiumHealth, type NodeProbe } from './gateway-health.ts';
@@ -16,6 +17,7 @@ import { problem } from './problem.ts';
 import { type Rotation, rotation as rotationOf, type Upstream } from './rotation.ts';
 import { type ApiKeyDirectory, bearerToken, parseApiKey, unknownKey } from './tenant.ts';
 import type { TokenBuckets } from './token-bucket.ts';
+import { looksLikeJwt, routedMember, type TokenRoute } from './token-issuer.ts';
 
 export interface GatewayOptions {
   readonly consortium: string;
@@ -25,6 +27,8 @@ export interface GatewayOptions {
   readonly nodeOf?: (member: string) => Promise<string | undefined>;
   /** The members' hashed keys; without them the nodes alone tell good keys from bad. */
   readonly keys?: ApiKeyDirectory;
+  /** To which member tokens of an issuer go; others say so in `Fuqi-Member`. */
+  readonly tokenRoutes?: readonly TokenRoute[];
   readonly log?: ApiLog;
   /** Holds what each tenant may send through, where keys are known here; anonymous callers share one. */
   readonly rate?: {
@@ -52,8 +56,15 @@ export function gatewayApp(options: GatewayOptions): Hono<GatewayEnv> {
   app.use(
     cors({
       origin: '*',
-      allowMethods: ['GET', 'HEAD', 'POST', 'DELETE', 'OPTIONS'],
-      allowHeaders: ['authorization', 'content-type', 'idempotency-key', 'last-event-id', 'prefer'],
+      allowMethods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS'],
+      allowHeaders: [
+        'authorization',
+        'content-type',
+        'fuqi-member',
+        'idempotency-key',
+        'last-event-id',
+        'prefer',
+      ],
       exposeHeaders: [
         'link',
         'location',
@@ -127,6 +138,7 @@ async function routeOf(
   if (token === undefined) {
     return tooFast(ANONYMOUS, options) ?? { tenant: undefined, others: rotation.order() };
   }
+  if (looksLikeJwt(token)) return tokenRoute(request, token, options, rotation);
   const invited = parseInvitationToken(token)?.inviter;
   const issuer = options.keys ? options.keys.find(token)?.member : parseApiKey(token)?.member;
   const member = invited ?? issuer;
@@ -135,6 +147,30 @@ async function routeOf(
   const payer = invited === undefined ? tenant.member : ANONYMOUS;
   const refused = options.keys && tooFast(payer, options);
   return refused ?? { tenant, others: rotation.order().filter((other) => other !== tenant) };
+}
+
+/**
+ * A token of an issuer goes to the member that its caller names, or that the issuer's tokens belong to. Only
+ * the member's node can tell whether it is good; nobody else is shown it.
+ */
+function tokenRoute(
+  request: Request,
+  token: string,
+  options: GatewayOptions,
+  rotation: Rotation,
+): Route | Response {
+  const named = request.headers.get('fuqi-member') ?? undefined;
+  const isId = MemberIdSchema.safeParse(named).success;
+  const member =
+    named === undefined ? routedMember(token, options.tokenRoutes ?? []) : isId ? named : undefined;
+  const tenant = rotation.of(member) ?? laterMember(member, options);
+  if (tenant) return { tenant, others: rotation.order().filter((other) => other !== tenant) };
+  return problem(
+    'token-issuer',
+    'The gateway can’t tell whose token this is; name its member in the header Fuqi-Member.',
+    named === undefined ? {} : { got: named },
+    { 'www-authenticate': 'Bearer realm="fuqi", error="invalid_token"' },
+  );
 }
 
 /** The refusal of a request that is one too many; a key must be known to be good before it counts. */

@@ -5,6 +5,7 @@ import type { Context as HonoContext } from 'hono';
 import type { LedgerService } from './ledger-service.ts';
 import type { Meter } from './meter.ts';
 import type { ApiKeyDirectory, Tenant } from './tenant.ts';
+import type { TokenIssuers, TokenVerifier } from './token-issuer.ts';
 
 /** Where faults go; pino's loggers fit. Never bodies, never keys. */
 export interface ApiLog {
@@ -14,6 +15,9 @@ export interface ApiLog {
 export interface NodeApi {
   readonly service: LedgerService;
   readonly keys: ApiKeyDirectory;
+  /** Checks issuers' tokens; without it API keys are all there is. */
+  readonly tokens?: TokenVerifier;
+  readonly issuers?: TokenIssuers;
   readonly log?: ApiLog;
   /** Counts what tenants use and holds their limits; without it nothing is counted or limited. */
   readonly meter?: Meter;

@@ -29,7 +29,20 @@ export interface Operation {
   readonly security?: readonly object[];
 }
 
-export type PathItem = Readonly<Partial<Record<'get' | 'post' | 'delete', Operation>>>;
+export type PathItem = Readonly<Partial<Record<'get' | 'post' | 'put' | 'delete', Operation>>>;
+
+/** Calls for which somebody has to be known. */
+export const KEY_NEEDED = [{ apiKey: [] }, { token: [] }];
+
+const ISSUERS_EXAMPLE = {
+  issuers: [
+    {
+      issuer: 'https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_Example',
+      audience: '1example23456789',
+      identities: [{ claim: 'cognito:groups', value: 'sellers', identity: 'seller' }],
+    },
+  ],
+};
 
 const natural: JsonSchema = { type: 'integer', minimum: 0 };
 
@@ -265,6 +278,35 @@ export const FIXED_PATHS: Readonly<Record<string, PathItem>> = {
       description: INVITATION,
       responses: { 200: ok('Its progress then.', reference('Join')), ...problemResponses(401) },
       security: [{ apiKey: [] }],
+    },
+  },
+  '/issuers': {
+    get: {
+      operationId: 'issuers',
+      tags: ['account'],
+      summary: 'Issuers whose tokens this member accepts',
+      description: 'For administrators of the member whose node answers.',
+      security: KEY_NEEDED,
+      responses: {
+        200: ok('The issuers.', reference('Issuers')),
+        ...problemResponses(401, 403, 429),
+      },
+    },
+    put: {
+      operationId: 'setIssuers',
+      tags: ['account'],
+      summary: 'Accepts tokens of these issuers and of no others',
+      description:
+        'For administrators of the member, from the next request on. A process’s node has them in its configuration and answers 405.',
+      requestBody: {
+        required: true,
+        content: { 'application/json': { schema: reference('Issuers'), example: ISSUERS_EXAMPLE } },
+      },
+      security: KEY_NEEDED,
+      responses: {
+        200: ok('The issuers as they are now.', reference('Issuers')),
+        ...problemResponses(400, 401, 403, 405, 413, 415, 429),
+      },
     },
   },
   '/events': {

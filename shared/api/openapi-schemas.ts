@@ -1,8 +1,10 @@
 /**
  * The schemas and responses that the OpenAPI document's operations share.
  */
+import { z } from 'zod';
 import type { JsonSchema } from './arguments.ts';
 import { PROBLEM_TYPE, PROBLEMS, type ProblemCode, problemDocument } from './problem.ts';
+import { TokenIssuerSchema } from './token-issuer.ts';
 
 const text: JsonSchema = { type: 'string' };
 const natural: JsonSchema = { type: 'integer', minimum: 0 };
@@ -41,6 +43,8 @@ export const committed = (output: JsonSchema): JsonSchema =>
     output,
     events: list(object({ type: text, data: anything })),
   });
+
+const { $schema: _, ...issuer } = z.toJSONSchema(TokenIssuerSchema, { io: 'input' }) as JsonSchema;
 
 const fieldError = object({ 'pointer?': text, 'parameter?': text, detail: text });
 
@@ -208,6 +212,7 @@ export const SCHEMAS: Readonly<Record<string, JsonSchema>> = {
     head: object({ height: natural, id: digest, time }),
     servedBy: text,
   }),
+  Issuers: object({ issuers: list(issuer) }),
   Consensus: object({
     member: text,
     state: { enum: ['committing', 'idle', 'waiting', 'recovering'] },
@@ -256,6 +261,7 @@ const STATUS_TEXT: Readonly<Record<number, string>> = {
   401: 'API key or signing key missing or wrong',
   403: 'Role missing, key revoked',
   404: 'Not found',
+  405: 'Method not allowed',
   410: 'Not kept on this node',
   409: 'Already on the ledger',
   413: 'Too large',
