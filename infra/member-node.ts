@@ -161,6 +161,7 @@ export class MemberNode extends Construct {
         'dynamodb:GetItem',
         'dynamodb:PutItem',
         'dynamodb:Query',
+        'dynamodb:UpdateItem',
       ],
       resources: [this.table.tableArn],
     });

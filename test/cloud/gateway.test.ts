@@ -1,19 +1,20 @@
 /**
- * The gateway's tier on the AWS emulator, IAM enforced: limits that all environments of a member's
- * functions hold together, through real HTTP.
+ * The gateway's tier on the AWS emulator, IAM enforced, through real HTTP: limits that all environments of
+ * a member's functions hold together, and a Cognito user's tokens.
  */
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { type Cloud, cloudUp } from '../../infra/emulator/consortium.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { cognitoLogin } from './cognito.ts';
 
 const CONSORTIUM = 'metered';
 const FILE = `
 format: fuqi-consortium-1
 name: ${CONSORTIUM}
-limits: { requestsPerSecond: 5, burst: 200 }
+limits: { requestsPerSecond: 2, burst: 40 }
 members:
   - id: platform
     name: Payment platform
@@ -75,4 +76,56 @@ describe('limits of hosted tenants', () => {
     assert.ok(statuses.includes(429), `${statuses.length} reads, none refused`);
     assert.equal((await fetch(url('/genesis'), { headers: bearer('shop/admin') })).status, 200);
   });
+});
+
+describe('a Cognito user’s tokens', () => {
+  const put = (issuers: readonly object[], key: string) =>
+    fetch(url('/issuers'), {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json', ...bearer(key) },
+      body: JSON.stringify({ issuers }),
+    });
+  const payWith = (token: string, reference: string) =>
+    fetch(url('/payments'), {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        authorization: `Bearer ${token}`,
+        'fuqi-member': 'shop',
+      },
+      body: JSON.stringify({ reference, payee: 'shop', currency: 'CNY', amount: 100 }),
+    });
+
+  it('act for an identity once an administrator has said so, and no longer than that', async () => {
+    const { issuer, jwksUri, clientId, idToken, accessToken } = await cognitoLogin(
+      cloud.endpoint,
+      'clerks',
+    );
+    const identities = [{ claim: 'cognito:groups', value: 'clerks', identity: 'till' }];
+    const own = { issuer, jwksUri, identities, audience: clientId };
+    assert.equal((await payWith(idToken, 'cognito-0')).status, 401);
+    assert.equal((await put([own], 'shop/till')).status, 403);
+    const set = await put([own], 'shop/admin');
+    assert.equal(set.status, 200, await set.text());
+    const paid = await payWith(idToken, 'cognito-1');
+    assert.equal(paid.status, 200, await paid.text());
+    assert.equal((await payWith(accessToken, 'cognito-2')).status, 401);
+    await put([{ ...own, audienceClaim: 'client_id' }], 'shop/admin');
+    const access = await payWith(accessToken, 'cognito-2');
+    assert.equal(access.status, 200, await access.text());
+    const [header, payload, signature] = idToken.split('.') as [string, string, string];
+    const claims = JSON.parse(Buffer.from(payload, 'base64url').toString());
+    const other = Buffer.from(JSON.stringify({ ...claims, sub: 'x' })).toString('base64url');
+    await put([own], 'shop/admin');
+    const tampered = await payWith(`${header}.${other}.${signature}`, 'cognito-3');
+    assert.equal(((await tampered.json()) as { code: string }).code, 'token-signature');
+    await put([], 'shop/admin');
+    assert.equal((await payWith(idToken, 'cognito-3')).status, 401);
+  });
+});
+
+it('counts without a fault, and keeps tokens and keys out of the logs', () => {
+  const log = readFileSync(path.join(folder, 'cloud/emulator.log'), 'utf8');
+  assert.ok(!log.includes('usage-failed'));
+  assert.ok(!/eyJ[\w-]{20,}\.eyJ/.test(log));
 });

@@ -158,7 +158,7 @@ const doors = [...MEMBERS, 'newcomer'].flatMap((member) => [
 function node(member: string): string[] {
   const role = `${logicalName(member)}NodeRole`;
   const { table, signingKey, log } = of(member);
-  const items = ['BatchGetItem', 'BatchWriteItem', 'GetItem', 'PutItem', 'Query'];
+  const items = ['BatchGetItem', 'BatchWriteItem', 'GetItem', 'PutItem', 'Query', 'UpdateItem'];
   return [
     ...may(
       role,
