@@ -5,6 +5,7 @@ import { tokenBuckets } from '../shared/api/token-bucket.ts';
 import { openApiKeys } from './api-keys.ts';
 import { besides, GatewayConfigSchema, loadJson } from './config.ts';
 import { type Listening, listen } from './listen.ts';
+import { inRequest } from './request-context.ts';
 
 /** Less than a node's: the one who waits for the client is the one who says so. */
 const BODY_IDLE_MS = 15_000;
@@ -19,6 +20,7 @@ export async function startGateway(configFile: string, log: Logger): Promise<Lis
     buckets: tokenBuckets(limits.requestsPerSecond, limits.burst),
   };
   const app = gatewayApp({
+    inRequest,
     consortium,
     members,
     keys,

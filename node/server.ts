@@ -34,11 +34,12 @@ import { openKeyFile, publicJwkOf, signerFromKeys } from './key-file.ts';
 import { followMembers, onEpoch, warnOfOtherKeys } from './ledger-members.ts';
 import { listen } from './listen.ts';
 import { lmdbStores } from './lmdb/stores.ts';
-import { replicaLog } from './log.ts';
 import { filesOf, loadGenesis, nodePassphrase } from './node-files.ts';
 import { tokenVerifier } from './oidc-tokens.ts';
 import { peerEndpoints } from './peer-endpoints.ts';
 import { peerTokenVerifier } from './peer-token.ts';
+import { replicaLog } from './replica-log.ts';
+import { inRequest } from './request-context.ts';
 import { refuseSoleValidator } from './sole-validator.ts';
 import { inspectStore, openStoreIdentity } from './store-identity.ts';
 import { markedHeads } from './store-mark.ts';
@@ -143,6 +144,7 @@ export async function startNode(
       onFault: (issuer, error) => log.error({ issuer, err: error }, 'issuer-unavailable'),
     }),
     issuers: { list: issuers },
+    inRequest,
     log,
     meter: meter({
       store: stores.usage,

@@ -3,15 +3,15 @@
  * One queue for all nodes, because a queue that idles is polled, and polls are billed.
  */
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
-import { pino } from 'pino';
 import { utf8 } from '../../shared/bytes/text.ts';
+import { functionLog } from '../log.ts';
 import type { AlarmMessage } from '../node/node-alarm.ts';
 
 interface QueueEvent {
   readonly Records: readonly { readonly messageId: string; readonly body: string }[];
 }
 
-const log = pino({ name: 'alarm', level: process.env.FUQI_LOG_LEVEL ?? 'info' });
+const log = functionLog('alarm');
 const client = new LambdaClient({ requestHandler: { requestTimeout: 3000 } });
 
 /** Wakes each node without waiting for it; what could not be woken is delivered again. */

@@ -3,6 +3,7 @@
  * member's node itself checks, and `…/join/hosted` for members to be that want their node made here.
  */
 import { Hono } from 'hono';
+import { requestHeaders } from '../../node/request-context.ts';
 import { readUpTo } from '../../shared/api/body.ts';
 import { type ApiLog, consortiumPath, peerDoor } from '../../shared/api/node-api.ts';
 import { problem } from '../../shared/api/problem.ts';
@@ -59,6 +60,7 @@ export function doors({ consortium, fetch, log }: DoorsOptions): Hono {
     return fetch(`https://${functionName(consortium, member, entry)}/peer`, {
       method: 'POST',
       headers: {
+        ...requestHeaders(),
         authorization: c.req.header('authorization') ?? '',
         'content-type': c.req.header('content-type') ?? '',
       },
@@ -76,6 +78,7 @@ export function doors({ consortium, fetch, log }: DoorsOptions): Hono {
     return fetch(`https://${onboardingFunction(consortium)}/`, {
       method,
       headers: {
+        ...requestHeaders(),
         authorization: headers.get('authorization') ?? '',
         'content-type': headers.get('content-type') ?? '',
       },

@@ -5,12 +5,14 @@
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { Hono } from 'hono';
 import { handle } from 'hono/aws-lambda';
-import { pino } from 'pino';
 import { z } from 'zod';
+import { inRequest } from '../../node/request-context.ts';
 import { gatewayApp } from '../../shared/api/gateway.ts';
+import { requestAbout } from '../../shared/api/request-id.ts';
 import { fromEnvironment } from '../environment.ts';
 import { functionName } from '../function-name.ts';
 import { BODY_BYTES_MAX, invokeFetch } from '../invoke-fetch.ts';
+import { functionLog } from '../log.ts';
 import { doors, isDoor } from './doors.ts';
 import { functionOrWeb, laterMembers } from './later-members.ts';
 
@@ -22,7 +24,7 @@ const members = z.array(z.string()).parse(JSON.parse(fromEnvironment('FUQI_MEMBE
 const tokenRoutes = z
   .array(z.object({ issuer: z.string(), audience: z.string(), member: z.string() }))
   .parse(JSON.parse(process.env.FUQI_TOKEN_ROUTES ?? '[]'));
-const log = pino({ name: 'gateway', level: process.env.FUQI_LOG_LEVEL ?? 'info' });
+const log = functionLog('gateway');
 const client = new LambdaClient({ maxAttempts: 1, requestHandler: { requestTimeout: NODE_MS } });
 
 const fetch = functionOrWeb(invokeFetch(client));
@@ -43,6 +45,14 @@ const app = new Hono().all('*', (c) => (isDoor(c.req.path) ? besides : api).fetc
 const answer = handle(app);
 
 export const handler: typeof answer = async (event, context) => {
-  log.info({ requestId: context?.awsRequestId }, 'request');
-  return answer(event, context);
+  const headers = (event.headers ?? {}) as Record<string, string | undefined>;
+  const about = requestAbout((name) => headers[name]);
+  return inRequest(about, () => {
+    log.info({ invocation: context?.awsRequestId }, 'request');
+    // The same id from here on, however it came.
+    return answer(
+      { ...event, headers: { ...headers, 'x-request-id': about.requestId } } as typeof event,
+      context,
+    );
+  });
 };

@@ -7,10 +7,10 @@ import { DescribeTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { KMSClient } from '@aws-sdk/client-kms';
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { SQSClient } from '@aws-sdk/client-sqs';
-import type { Logger } from 'pino';
 import { custodyOf } from '../../node/custody.ts';
 import type { MemberDirectory } from '../../node/ledger-members.ts';
 import { tokenVerifier } from '../../node/oidc-tokens.ts';
+import type { StructuredLog } from '../../node/replica-log.ts';
 import { tokenPeers } from '../../node/token-peers.ts';
 import { type Meter, meter } from '../../shared/api/meter.ts';
 import type { TokenIssuers, TokenVerifier } from '../../shared/api/token-issuer.ts';
@@ -42,7 +42,7 @@ const READS_TOGETHER = 8;
 
 export interface HostedNode {
   readonly environment: NodeEnvironment;
-  readonly log: Logger;
+  readonly log: StructuredLog;
   readonly genesis: Genesis;
   readonly member: string;
   /** Identity of the store: of the table, not of what stands in it. */
@@ -65,7 +65,10 @@ export interface HostedNode {
 }
 
 /** Opens all that a node function keeps between its invocations. Throws where it was never set up. */
-export async function coldStart(environment: NodeEnvironment, log: Logger): Promise<HostedNode> {
+export async function coldStart(
+  environment: NodeEnvironment,
+  log: StructuredLog,
+): Promise<HostedNode> {
   const { FUQI_CONSORTIUM: consortium, FUQI_MEMBER: member } = environment;
   const requestHandler = { requestTimeout: SERVICE_MS, throwOnRequestTimeout: true };
   const dynamodb = new DynamoDBClient({ requestHandler });

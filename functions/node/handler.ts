@@ -2,12 +2,13 @@
  * A hosted node's function. It takes HTTP requests (as events of payload format 2.0, from the gateway,
  * from peers, or from a function URL), alarms, and what another invocation handed on.
  */
-import { handle, type LambdaContext, type LambdaEvent } from 'hono/aws-lambda';
-import { pino } from 'pino';
+import { handle as answer, type LambdaContext, type LambdaEvent } from 'hono/aws-lambda';
 import { tenantOf } from '../../node/api-key-records.ts';
 import { peerHandler } from '../../node/http-peers.ts';
 import { peerTokenVerifier } from '../../node/peer-token.ts';
+import { inRequest } from '../../node/request-context.ts';
 import { nodeApp } from '../../shared/api/app.ts';
+import { type RequestAbout, requestAbout } from '../../shared/api/request-id.ts';
 import { type ApiKeyDirectory, parseApiKey } from '../../shared/api/tenant.ts';
 import { kindOf } from '../../shared/consensus/message.ts';
 import { ring } from '../../shared/replica/alarm.ts';
@@ -19,6 +20,7 @@ import { ledgerService } from '../../shared/replica/service.ts';
 import { replyWith, tellStanding } from '../../shared/replica/tell.ts';
 import { dynamoStores } from '../dynamodb/stores.ts';
 import { nodeEnvironment } from '../environment.ts';
+import { functionLog } from '../log.ts';
 import { coldStart, type HostedNode } from './cold-start.ts';
 import { followCommits } from './follow-commits.ts';
 import { type Invocation, invocation } from './invocation.ts';
@@ -30,7 +32,7 @@ const STREAM_MS = 5000;
 
 const environment = nodeEnvironment();
 const { FUQI_ENTRY: entry, FUQI_MEMBER: member } = environment;
-const log = pino({ name: entry, base: { member }, level: process.env.FUQI_LOG_LEVEL ?? 'info' });
+const log = functionLog(entry, { member });
 let started: Promise<HostedNode> | undefined;
 
 /** Opens what the environment keeps; a failed attempt is made again by the next input. */
@@ -43,17 +45,31 @@ function start(): Promise<HostedNode> {
 }
 
 export async function handler(event: LambdaEvent | NodeEvent, context: LambdaContext) {
+  const about = 'kind' in event ? event.request : requestOf(event);
+  return about ? inRequest(about, () => handle(event, context)) : handle(event, context);
+}
+
+/** The request that an event is; its headers say so from here on, however it came. */
+function requestOf(event: LambdaEvent): RequestAbout {
+  const headers = (event.headers ?? {}) as Record<string, string | undefined>;
+  const about = requestAbout((name) => headers[name]);
+  headers['x-request-id'] = about.requestId;
+  event.headers = headers as never;
+  return about;
+}
+
+async function handle(event: LambdaEvent | NodeEvent, context: LambdaContext) {
   const node = await start();
   const remainingMs = () => context.getRemainingTimeInMillis();
   if (!('kind' in event)) {
     const isPeers = 'rawPath' in event && event.rawPath === '/peer';
-    log.info({ requestId: context.awsRequestId, path: isPeers ? '/peer' : 'api' }, 'request');
+    log.info({ invocation: context.awsRequestId, path: isPeers ? '/peer' : 'api' }, 'request');
     return invocation(node, remainingMs, async (running) => {
       const app = isPeers ? await peersApp(node, running) : await clientsApp(node, running);
-      return handle(app)(event, context);
+      return answer(app)(event, context);
     });
   }
-  log.info({ requestId: context.awsRequestId }, event.kind);
+  log.info({ invocation: context.awsRequestId }, event.kind);
   await invocation(node, remainingMs, async ({ replica }) => {
     if (event.kind === 'alarm') return ring(replica, event.waited);
     await tellStanding(replica);

@@ -3,6 +3,8 @@
  * so that many invocations that wait at once set it once. It rings in an invocation of its own.
  */
 import { SendMessageCommand } from '@aws-sdk/client-sqs';
+import { currentRequest } from '../../node/request-context.ts';
+import type { RequestAbout } from '../../shared/api/request-id.ts';
 import { decodeLoosely, encodeCbor } from '../../shared/bytes/cbor.ts';
 import type { Waited } from '../../shared/ports/time.ts';
 import { dynamoHeadStore } from '../dynamodb/head-store.ts';
@@ -12,9 +14,20 @@ import type { HostedNode } from './cold-start.ts';
 /** What a node function is sent besides requests. */
 export type NodeEvent =
   /** The alarm rings. */
-  | { readonly kind: 'alarm'; readonly waited: Waited }
+  | ({ readonly kind: 'alarm'; readonly waited: Waited } & About)
   /** Another invocation left work behind: a drive, or the way to the others' height. */
-  | { readonly kind: 'wake' };
+  | ({ readonly kind: 'wake' } & About);
+
+/** The request that led to it. */
+interface About {
+  readonly request?: RequestAbout;
+}
+
+/** What an event says of the request that is served here. */
+export function about(): About {
+  const request = currentRequest();
+  return request ? { request } : {};
+}
 
 /** What waits in the queue: the event for a function, by its name. */
 export interface AlarmMessage {
@@ -44,7 +57,7 @@ export async function setAlarm(
   if (!(await heads.swap('alarm', expected, { version: expected + 1, bytes }))) return;
   const message: AlarmMessage = {
     function: functionName(FUQI_CONSORTIUM, FUQI_MEMBER, 'client'),
-    event: { kind: 'alarm', waited },
+    event: { kind: 'alarm', waited, ...about() },
   };
   await queue.send(
     new SendMessageCommand({

@@ -17,6 +17,7 @@ import { deleteJoin, getJoin, postJoin } from './join.ts';
 import { metered } from './metering.ts';
 import { type ApiContext, type ApiEnv, consortiumPath, type NodeApi } from './node-api.ts';
 import { problem } from './problem.ts';
+import { withRequestId } from './request-id.ts';
 import { getState } from './state.ts';
 import { authenticate, refuseReading } from './tenant.ts';
 import { getReceipt, getTransaction, postTransaction } from './transactions.ts';
@@ -44,14 +45,12 @@ const FIXED: readonly (readonly [verb: 'GET' | 'POST' | 'PUT', path: string, ans
 /** Builds the app. The host mounts it and adds `/peer` beside it. */
 export function nodeApp(node: NodeApi): Hono<ApiEnv> {
   const app = new Hono<ApiEnv>();
-  app.use(requestId);
+  app.use(withRequestId(node.inRequest));
   app.use((c, next) => Promise.resolve(refuseEncoded(c.req.raw) ?? next()));
   app.onError((error, c) => {
     const id = c.get('requestId');
     node.log?.error({ requestId: id, method: c.req.method, path: c.req.path, err: error }, 'fault');
-    return problem('internal', 'The node failed on this request; its log has the request id.', {
-      requestId: id,
-    });
+    return problem('internal', 'The node failed on this request; its log has the request id.');
   });
   app.notFound(() => problem('not-found', 'No call has this path; GET /openapi.json lists them.'));
   app.get('/healthz', (c) => getHealth(c, node));
@@ -93,14 +92,3 @@ function consortiumApp(node: NodeApi): Hono<ApiEnv> {
   app.all('/*', contractHandler(node) as Handler<ApiEnv>);
   return app;
 }
-
-const REQUEST_ID = /^[A-Za-z0-9-]{8,64}$/;
-
-/** Every answer carries the id under which the log speaks of it; a gateway's is kept. */
-const requestId: Handler<ApiEnv> = async (c, next) => {
-  const given = c.req.header('x-request-id') ?? '';
-  const id = REQUEST_ID.test(given) ? given : crypto.randomUUID();
-  c.set('requestId', id);
-  await next();
-  c.header('x-request-id', id);
-};

@@ -14,6 +14,7 @@ import { ANONYMOUS } from './meter.ts';
 import { limitResponse } from './metering.ts';
 import { type ApiLog, consortiumPath } from './node-api.ts';
 import { problem } from './problem.ts';
+import { type InRequest, withRequestId } from './request-id.ts';
 import { type Rotation, rotation as rotationOf, type Upstream } from './rotation.ts';
 import { type ApiKeyDirectory, bearerToken, parseApiKey, unknownKey } from './tenant.ts';
 import type { TokenBuckets } from './token-bucket.ts';
@@ -30,6 +31,7 @@ export interface GatewayOptions {
   /** To which member tokens of an issuer go; others say so in `Fuqi-Member`. */
   readonly tokenRoutes?: readonly TokenRoute[];
   readonly log?: ApiLog;
+  readonly inRequest?: InRequest;
   /** Holds what each tenant may send through, where keys are known here; anonymous callers share one. */
   readonly rate?: {
     readonly requestsPerSecond: number;
@@ -64,6 +66,8 @@ export function gatewayApp(options: GatewayOptions): Hono<GatewayEnv> {
         'idempotency-key',
         'last-event-id',
         'prefer',
+        'traceparent',
+        'x-request-id',
       ],
       exposeHeaders: [
         'link',
@@ -76,19 +80,12 @@ export function gatewayApp(options: GatewayOptions): Hono<GatewayEnv> {
       maxAge: 3600,
     }),
   );
-  app.use(async (c, next) => {
-    const id = crypto.randomUUID();
-    c.set('requestId', id);
-    await next();
-    c.header('x-request-id', id);
-  });
+  app.use(withRequestId(options.inRequest));
   app.use((c, next) => Promise.resolve(refuseEncoded(c.req.raw) ?? next()));
   app.onError((error, c) => {
     const id = c.get('requestId');
     log?.error({ requestId: id, method: c.req.method, path: c.req.path, err: error }, 'fault');
-    return problem('internal', 'The gateway failed on this request; its log has the request id.', {
-      requestId: id,
-    });
+    return problem('internal', 'The gateway failed on this request; its log has the request id.');
   });
   app.notFound(() =>
     problem('not-found', 'No call has this path; GET /docs describes them all.', {

@@ -4,6 +4,7 @@
 import type { Context as HonoContext } from 'hono';
 import type { LedgerService } from './ledger-service.ts';
 import type { Meter } from './meter.ts';
+import type { InRequest } from './request-id.ts';
 import type { ApiKeyDirectory, Tenant } from './tenant.ts';
 import type { TokenIssuers, TokenVerifier } from './token-issuer.ts';
 
@@ -19,6 +20,8 @@ export interface NodeApi {
   readonly tokens?: TokenVerifier;
   readonly issuers?: TokenIssuers;
   readonly log?: ApiLog;
+  /** Runs what serves a request, so that what it leads to knows of it. */
+  readonly inRequest?: InRequest;
   /** Counts what tenants use and holds their limits; without it nothing is counted or limited. */
   readonly meter?: Meter;
   /** A comment on an event stream that is quiet for this long keeps proxies from closing it. */

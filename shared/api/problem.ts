@@ -120,8 +120,9 @@ export interface ProblemMembers {
     readonly value: number;
     readonly freesAt: string | null;
   };
-  /** Names the log line of an internal error. */
+  /** Names the lines of the logs; `instance` is a URI of the same. */
   readonly requestId?: string;
+  readonly instance?: string;
 }
 
 export interface ProblemDocument extends ProblemMembers {
