@@ -18,6 +18,7 @@ import {
 import { prefixRange } from '../shared/execution/view.ts';
 import { ledgerId } from '../shared/ledger/genesis.ts';
 import { ring } from '../shared/replica/alarm.ts';
+import { tallyUsage } from '../shared/replica/ledger-usage.ts';
 import { openReplica } from '../shared/replica/open.ts';
 import { receive } from '../shared/replica/receive.ts';
 import { isRecovering } from '../shared/replica/recover.ts';
@@ -144,6 +145,11 @@ export async function startNode(
       onFault: (issuer, error) => log.error({ issuer, err: error }, 'issuer-unavailable'),
     }),
     issuers: { list: issuers },
+    usage: {
+      tally: (isOver) => tallyUsage(opened, stores.ledgerUsage, isOver),
+      ledger: stores.ledgerUsage.read,
+      storeBytes: stores.bytes,
+    },
     inRequest,
     log,
     meter: meter({

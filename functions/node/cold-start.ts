@@ -27,6 +27,7 @@ import type { NodeEnvironment } from '../environment.ts';
 import { functionName } from '../function-name.ts';
 import { invokeWithRequest } from '../invoke-fetch.ts';
 import { kmsSigner } from '../kms-signer.ts';
+import { type UsageMetrics, usageMetrics } from '../usage-metrics.ts';
 import { hostedIssuers } from './issuer-record.ts';
 import { readNodeRecord } from './node-record.ts';
 import { postToEndpoint } from './post-to-endpoint.ts';
@@ -53,6 +54,9 @@ export interface HostedNode {
   readonly lambda: LambdaClient;
   readonly queue: SQSClient;
   readonly meter: Meter;
+  readonly metrics: UsageMetrics;
+  /** Bytes of the table; DynamoDB counts them about every six hours. */
+  storeBytes(): Promise<number>;
   readonly issuers: TokenIssuers;
   readonly tokens: TokenVerifier;
   /** The identities' keys, and under `node` the peer key, which reports evidence. */
@@ -80,6 +84,7 @@ export async function coldStart(
     dynamodb.send(new DescribeTableCommand({ TableName: table.name })),
     kmsSigner(kms, [environment.FUQI_SIGNING_KEY]),
   ]);
+  const metrics = usageMetrics(consortium, member);
   const issuers = hostedIssuers(table, environment.FUQI_ISSUERS);
   // An empty table in the place of the node's own would let it sign again what it has forgotten.
   if (!record) throw new Error(`the table of ${member} was not set up`);
@@ -136,7 +141,13 @@ export async function coldStart(
       now: Date.now,
       onFault: (issuer, error) => log.error({ issuer, err: error }, 'issuer-unavailable'),
     }),
+    metrics,
+    async storeBytes() {
+      const { Table } = await dynamodb.send(new DescribeTableCommand({ TableName: table.name }));
+      return Table?.TableSizeBytes ?? 0;
+    },
     meter: meter({
+      ...metrics.hear,
       store: dynamoUsageStore(table),
       limits: environment.FUQI_LIMITS,
       now: Date.now,

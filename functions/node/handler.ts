@@ -10,14 +10,17 @@ import { inRequest } from '../../node/request-context.ts';
 import { nodeApp } from '../../shared/api/app.ts';
 import { type RequestAbout, requestAbout } from '../../shared/api/request-id.ts';
 import { type ApiKeyDirectory, parseApiKey } from '../../shared/api/tenant.ts';
+import type { UsageSource } from '../../shared/api/usage.ts';
 import { kindOf } from '../../shared/consensus/message.ts';
 import { ring } from '../../shared/replica/alarm.ts';
 import { startDrive } from '../../shared/replica/drive.ts';
+import { tallyUsage } from '../../shared/replica/ledger-usage.ts';
 import { openReplica } from '../../shared/replica/open.ts';
 import { receive } from '../../shared/replica/receive.ts';
 import type { Replica } from '../../shared/replica/replica.ts';
 import { ledgerService } from '../../shared/replica/service.ts';
 import { replyWith, tellStanding } from '../../shared/replica/tell.ts';
+import { dynamoLedgerUsageStore } from '../dynamodb/ledger-usage-store.ts';
 import { dynamoStores } from '../dynamodb/stores.ts';
 import { nodeEnvironment } from '../environment.ts';
 import { functionLog } from '../log.ts';
@@ -66,7 +69,9 @@ async function handle(event: LambdaEvent | NodeEvent, context: LambdaContext) {
     log.info({ invocation: context.awsRequestId, path: isPeers ? '/peer' : 'api' }, 'request');
     return invocation(node, remainingMs, async (running) => {
       const app = isPeers ? await peersApp(node, running) : await clientsApp(node, running);
-      return answer(app)(event, context);
+      const result = await answer(app)(event, context);
+      node.metrics.flush();
+      return result;
     });
   }
   log.info({ invocation: context.awsRequestId }, event.kind);
@@ -114,8 +119,14 @@ async function clientsApp(node: HostedNode, { replica, isOver }: Invocation) {
     replica.log('follow-failed', { error: String(error) }),
   );
   const service = ledgerService(replica, node.custody);
+  const ledgerUsage = dynamoLedgerUsageStore(node.table);
+  const usage: UsageSource = {
+    tally: (isOver) => tallyUsage(replica, ledgerUsage, isOver),
+    ledger: ledgerUsage.read,
+    storeBytes: node.storeBytes,
+  };
   const { tokens, issuers, meter } = node;
-  return nodeApp({ service, keys, tokens, issuers, log, meter, streamMsMax: STREAM_MS });
+  return nodeApp({ service, keys, tokens, issuers, log, meter, usage, streamMsMax: STREAM_MS });
 }
 
 /** The node as its table has it now: to be read, not to be worked with. */

@@ -21,6 +21,7 @@ import { withRequestId } from './request-id.ts';
 import { getState } from './state.ts';
 import { authenticate, refuseReading } from './tenant.ts';
 import { getReceipt, getTransaction, postTransaction } from './transactions.ts';
+import { getUsage } from './usage.ts';
 
 type Answer = (c: ApiContext, node: NodeApi) => Response | Promise<Response>;
 
@@ -38,6 +39,7 @@ const FIXED: readonly (readonly [verb: 'GET' | 'POST' | 'PUT', path: string, ans
   ['GET', '/state/*', getState],
   ['GET', '/events', getEvents],
   ['GET', '/evidence/:id/proof', getEvidenceProof],
+  ['GET', '/usage', getUsage],
   ['GET', '/issuers', getIssuers],
   ['PUT', '/issuers', putIssuers],
 ];

@@ -27,6 +27,8 @@ export interface MeterOptions {
   readonly readsTogether?: number;
   /** Told of numbers when they are stored, for a monitor. */
   readonly onUsage?: (tenant: string, numbers: UsageNumbers, usage: UsageOfDay) => void;
+  /** Told of each refusal. */
+  readonly onRefused?: (tenant: string, reached: LimitReached) => void;
   /** The store failed: what it should have counted is counted with the next. */
   readonly onFault?: (error: unknown) => void;
 }
@@ -59,7 +61,7 @@ interface Tenant {
 }
 
 export function meter(options: MeterOptions): Meter {
-  const { store, limits, now, readsTogether = 1, onUsage, onFault } = options;
+  const { store, limits, now, readsTogether = 1, onUsage, onRefused, onFault } = options;
   const buckets = tokenBuckets(limits.requestsPerSecond, limits.burst);
   const most = { transactions: limits.transactionsPerDay, storedBytes: limits.storedBytes };
   const tenants = new Map<string, Tenant>();
@@ -119,13 +121,13 @@ export function meter(options: MeterOptions): Meter {
       }
       // As many as fit are tried again; the one after them is refused, so this comes to an end.
       const fitting = fits(group, result.usage, limits);
-      const [refused] = group.splice(fitting, 1);
-      const reached = reachedBy(result.usage, refused!.bytes);
+      const [surplus] = group.splice(fitting, 1);
+      const reached = reachedBy(result.usage, surplus!.bytes);
       if (reached.name === 'transactionsPerDay') {
         state.fullDay = result.usage.day;
         for (const { settle: done } of group.splice(fitting)) done(reached);
       }
-      refused!.settle(reached);
+      surplus!.settle(reached);
       state.charges.unshift(...group);
     }
     state.settling = null;
@@ -146,12 +148,18 @@ export function meter(options: MeterOptions): Meter {
     freesAt: (Math.floor(at / DAY_MS) + 1) * DAY_MS,
   });
 
+  function refused(tenant: string, reached: LimitReached): LimitReached {
+    onRefused?.(tenant, reached);
+    return reached;
+  }
+
   return {
     admit(tenant) {
       const at = now();
       const freesAt = buckets.take(tenant, at);
       if (freesAt !== null) {
-        return { name: 'requestsPerSecond', value: limits.requestsPerSecond, now: at, freesAt };
+        const value = limits.requestsPerSecond;
+        return refused(tenant, { name: 'requestsPerSecond', value, now: at, freesAt });
       }
       const state = stateOf(tenant);
       state.waiting = plus(state.waiting, { ...NONE, requests: 1 });
@@ -163,14 +171,15 @@ export function meter(options: MeterOptions): Meter {
       if (state.waiting.requests >= readsTogether)
         await tell(tenant, { transactions: 0, bytesIn: 0 });
     },
-    transaction(tenant, bytes) {
+    async transaction(tenant, bytes) {
       const state = stateOf(tenant);
       const at = now();
-      if (state.fullDay === dayOf(at)) return Promise.resolve(dayFull(at));
-      return new Promise((resolve) => {
+      if (state.fullDay === dayOf(at)) return refused(tenant, dayFull(at));
+      const reached = await new Promise<LimitReached | undefined>((resolve) => {
         state.charges.push({ bytes, settle: resolve });
         state.settling ??= settle(tenant, state);
       });
+      return reached && refused(tenant, reached);
     },
     usage: (tenant, from, to) => store.read(tenant, from, to),
   };

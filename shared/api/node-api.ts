@@ -7,6 +7,7 @@ import type { Meter } from './meter.ts';
 import type { InRequest } from './request-id.ts';
 import type { ApiKeyDirectory, Tenant } from './tenant.ts';
 import type { TokenIssuers, TokenVerifier } from './token-issuer.ts';
+import type { UsageSource } from './usage.ts';
 
 /** Where faults go; pino's loggers fit. Never bodies, never keys. */
 export interface ApiLog {
@@ -24,6 +25,7 @@ export interface NodeApi {
   readonly inRequest?: InRequest;
   /** Counts what tenants use and holds their limits; without it nothing is counted or limited. */
   readonly meter?: Meter;
+  readonly usage?: UsageSource;
   /** A comment on an event stream that is quiet for this long keeps proxies from closing it. */
   readonly heartbeatMs?: number;
   /** Event streams end after this long, for hosts that bound a request; clients resume. */
