@@ -17,6 +17,7 @@ export interface UsageMetrics {
 export function usageMetrics(consortium: string, member: string): UsageMetrics {
   const metrics = new Metrics({
     namespace: USAGE_NAMESPACE,
+    serviceName: 'node',
     defaultDimensions: { Consortium: consortium, Member: member },
   });
   let isEmpty = true;

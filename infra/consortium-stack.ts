@@ -50,7 +50,12 @@ export class ConsortiumStack extends Stack {
       (member) =>
         new MemberNode(this, `Member-${member.id}`, {
           consortium: consortium.name,
-          member: { id: member.id, description: descriptionOf(member) },
+          member: {
+            id: member.id,
+            description: descriptionOf(member),
+            limits: member.limits,
+            issuers: member.issuers,
+          },
           directory,
           vaultKey,
           alarmQueue,

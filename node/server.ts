@@ -30,6 +30,7 @@ import { contracts } from '../workloads/catalog.ts';
 import { announceReadiness } from './announce-readiness.ts';
 import { openApiKeys } from './api-keys.ts';
 import { custodyOf } from './custody.ts';
+import { followUsage } from './follow-usage.ts';
 import { httpPeers, peerHandler } from './http-peers.ts';
 import { openKeyFile, publicJwkOf, signerFromKeys } from './key-file.ts';
 import { followMembers, onEpoch, warnOfOtherKeys } from './ledger-members.ts';
@@ -161,6 +162,7 @@ export async function startNode(
   });
   const members = await followMembers(opened);
   endpoints.follow(members);
+  if (config.retain) followUsage(opened, stores.ledgerUsage);
   const keyOf = (from: string) => members(from)?.peerKey;
   const verify = peerTokenVerifier({ ledger, audience: member, now, keyOf });
   const handler = peerHandler({

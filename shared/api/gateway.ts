@@ -150,17 +150,17 @@ async function routeOf(
  * A token of an issuer goes to the member that its caller names, or that the issuer's tokens belong to. Only
  * the member's node can tell whether it is good; nobody else is shown it.
  */
-function tokenRoute(
+async function tokenRoute(
   request: Request,
   token: string,
   options: GatewayOptions,
   rotation: Rotation,
-): Route | Response {
+): Promise<Route | Response> {
   const named = request.headers.get('fuqi-member') ?? undefined;
   const isId = MemberIdSchema.safeParse(named).success;
   const member =
     named === undefined ? routedMember(token, options.tokenRoutes ?? []) : isId ? named : undefined;
-  const tenant = rotation.of(member) ?? laterMember(member, options);
+  const tenant = rotation.of(member) ?? (await laterMember(member, options));
   if (tenant) return { tenant, others: rotation.order().filter((other) => other !== tenant) };
   return problem(
     'token-issuer',

@@ -280,6 +280,27 @@ export const FIXED_PATHS: Readonly<Record<string, PathItem>> = {
       security: [{ apiKey: [] }],
     },
   },
+  '/usage': {
+    get: {
+      operationId: 'usage',
+      tags: ['account'],
+      summary: 'What the member used, by days (UTC)',
+      description:
+        'For administrators of the member whose node answers. `committed`, `refused`, `bytes` and `storedBytes` are counted on the ledger, by block time, wherever the transactions were sent; `requests`, `reads`, `transactions` and `bytesIn` are what this node served. Where `ledger.complete` is false the count goes on with the next call.',
+      parameters: [
+        query('from', 'first day; 29 days before `to` unless told', {
+          type: 'string',
+          format: 'date',
+        }),
+        query('to', 'last day; today unless told', { type: 'string', format: 'date' }),
+      ],
+      security: KEY_NEEDED,
+      responses: {
+        200: ok('The usage.', reference('Usage')),
+        ...problemResponses(400, 401, 403, 429),
+      },
+    },
+  },
   '/issuers': {
     get: {
       operationId: 'issuers',

@@ -46,6 +46,17 @@ export const committed = (output: JsonSchema): JsonSchema =>
 
 const { $schema: _, ...issuer } = z.toJSONSchema(TokenIssuerSchema, { io: 'input' }) as JsonSchema;
 
+const day: JsonSchema = { type: 'string', format: 'date' };
+const USED = {
+  committed: natural,
+  refused: natural,
+  bytes: natural,
+  requests: natural,
+  reads: natural,
+  transactions: natural,
+  bytesIn: natural,
+};
+
 const fieldError = object({ 'pointer?': text, 'parameter?': text, detail: text });
 
 export const SCHEMAS: Readonly<Record<string, JsonSchema>> = {
@@ -212,6 +223,15 @@ export const SCHEMAS: Readonly<Record<string, JsonSchema>> = {
     contracts: list(object({ name: text, version: natural, summary: text })),
     head: object({ height: natural, id: digest, time }),
     servedBy: text,
+  }),
+  Usage: object({
+    member: text,
+    from: day,
+    to: day,
+    days: list(object({ day, ...USED, 'storedBytes?': natural })),
+    total: object(USED),
+    storeBytes: { ...natural, description: 'of the node’s whole store, as far as its host knows' },
+    ledger: object({ countedTo: natural, head: natural, complete: { type: 'boolean' } }),
   }),
   Issuers: object({ issuers: list(issuer) }),
   Consensus: object({
