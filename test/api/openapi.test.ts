@@ -101,7 +101,7 @@ test('the page lists every call with a curl line, in both languages, without scr
     for (const { operation } of operations) {
       assert.ok(page.includes(`id="${operation.operationId}"`), operation.operationId);
     }
-    const lines = page.match(/curl (-X DELETE )?&#39;http:\/\/127\.0\.0\.1:8080\//g) ?? [];
+    const lines = page.match(/curl (-X (DELETE|PUT) )?&#39;http:\/\/127\.0\.0\.1:8080\//g) ?? [];
     assert.ok(lines.length >= operations.length);
     assert.ok(!/<script|<link|<img|src=|@import|url\(/i.test(page));
     assert.ok(page.includes(language === 'zh' ? '请求体' : 'Request body'));

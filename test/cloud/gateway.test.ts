@@ -1,6 +1,6 @@
 /**
  * The gateway's tier on the AWS emulator, IAM enforced, through real HTTP: limits that all environments of
- * a member's functions hold together, and a Cognito user's tokens.
+ * a member's functions hold together, a Cognito user's tokens, what was used, and requests' ids.
  */
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -38,12 +38,26 @@ after(() => cloud?.stop());
 
 const bearer = (name: string) => ({ authorization: `Bearer ${cloud.ring.keys[name]}` });
 const url = (rest: string) => `${cloud.url}/v1/consortia/${CONSORTIUM}${rest}`;
-const pay = (name: string, reference: string) =>
+const pay = (name: string, reference: string, more: Record<string, string> = {}) =>
   fetch(url('/payments'), {
     method: 'POST',
-    headers: { 'content-type': 'application/json', ...bearer(name) },
+    headers: { 'content-type': 'application/json', ...bearer(name), ...more },
     body: JSON.stringify({ reference, payee: 'shop', currency: 'CNY', amount: 100 }),
   });
+
+/** What the functions wrote, line by line. */
+function jsonLines(): Record<string, unknown>[] {
+  const log = readFileSync(path.join(folder, 'cloud/emulator.log'), 'utf8');
+  return log.split('\n').flatMap((line) => {
+    const at = line.indexOf('{"');
+    try {
+      return at < 0 ? [] : [JSON.parse(line.slice(at)) as Record<string, unknown>];
+    } catch {
+      return [];
+    }
+  });
+}
+const add = (sum: number, value: unknown): number => sum + Number(value);
 
 describe('limits of hosted tenants', () => {
   it('takes on no transaction more than the day’s quota, though many come at once', async () => {
@@ -121,6 +135,58 @@ describe('a Cognito user’s tokens', () => {
     assert.equal(((await tampered.json()) as { code: string }).code, 'token-signature');
     await put([], 'shop/admin');
     assert.equal((await payWith(idToken, 'cognito-3')).status, 401);
+  });
+});
+
+describe('what a member used', () => {
+  it('is told to its administrators: from the ledger, and as its function counted', async () => {
+    const response = await fetch(url('/usage'), { headers: bearer('platform/admin') });
+    const body = (await response.json()) as {
+      total: Record<string, number>;
+      days: { storedBytes: number }[];
+      ledger: { complete: boolean };
+    };
+    assert.equal(response.status, 200, JSON.stringify(body));
+    const { committed, refused, bytes, transactions, reads } = body.total;
+    assert.deepEqual([committed, refused, transactions], [3, 0, 3]);
+    assert.equal(body.days.at(-1)!.storedBytes, bytes);
+    assert.ok(reads! >= 8 && bytes! > 0);
+    assert.equal(body.ledger.complete, true);
+    const other = await fetch(url('/usage'), { headers: bearer('platform/till') });
+    assert.equal(other.status, 403);
+  });
+
+  it('is in the log as metrics of the member', () => {
+    const metrics = jsonLines().filter(({ _aws }) => _aws !== undefined);
+    const of = (member: string, name: string) =>
+      metrics
+        .filter(({ Member }) => Member === member)
+        .reduce((sum, line) => sum + Number([line[name] ?? 0].flat().reduce(add, 0)), 0);
+    assert.equal(of('platform', 'Transactions'), 3);
+    assert.ok(of('platform', 'Refused') >= 3);
+    assert.ok(of('shop', 'BytesIn') > 0);
+  });
+});
+
+describe('a request’s id', () => {
+  it('is in the logs of the gateway, the member’s node and another’s that votes', async () => {
+    const id = 'order-4711-of-the-test';
+    const response = await pay('shop/till', 'traced', { 'x-request-id': id });
+    assert.equal(response.status, 200, await response.text());
+    assert.equal(response.headers.get('x-request-id'), id);
+    const lines = jsonLines().filter(({ requestId }) => requestId === id);
+    const who = new Set(lines.map(({ service, member }) => [service, member].join(' ').trim()));
+    assert.ok(who.has('gateway'));
+    assert.ok(who.has('client shop'));
+    assert.ok(who.has('peer platform') || who.has('client platform'), [...who].join(', '));
+  });
+
+  it('is in a refusal', async () => {
+    const refused = await fetch(url('/blocks/999999'), {
+      headers: { 'x-request-id': 'order-4712' },
+    });
+    const body = (await refused.json()) as { instance: string };
+    assert.equal(body.instance, 'urn:fuqi:request:order-4712');
   });
 });
 
