@@ -14,5 +14,8 @@ export const functionName = (consortium: string, member: string, entry: Entry): 
 /** The name of the function that makes the nodes of members that join. */
 export const onboardingFunction = (consortium: string): string => `fuqi-${consortium}-onboarding`;
 
+/** The name of the function that passes messages to nodes without an inbound port. */
+export const relayFunction = (consortium: string): string => `fuqi-${consortium}-relay`;
+
 /** Characters that a consortium's and a member's names may have together. */
 export const NAMES_MAX = 64 - functionName('', '', 'client').length;

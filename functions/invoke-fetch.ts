@@ -77,6 +77,18 @@ async function invoke(
   }
 }
 
+/** Has a function invoked with a request some time soon, at least once; its response goes nowhere. */
+export async function handRequestOver(
+  client: LambdaClient,
+  functionName: string,
+  request: InvokedRequest,
+): Promise<void> {
+  const Payload = utf8(JSON.stringify(eventOf(functionName, request)));
+  await client.send(
+    new InvokeCommand({ FunctionName: functionName, InvocationType: 'Event', Payload }),
+  );
+}
+
 /** The event of a request (payload format 2.0), as far as anything here reads it. */
 function eventOf(host: string, { method, path, headers, body }: InvokedRequest) {
   const [rawPath = '/', rawQueryString = ''] = path.split('?', 2);

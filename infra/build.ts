@@ -20,6 +20,7 @@ export const FUNCTIONS = {
   setup: 1_000_000,
   genesis: 1_050_000,
   onboarding: 1_600_000,
+  relay: 1_600_000,
 } as const;
 export type FunctionBundle = keyof typeof FUNCTIONS;
 

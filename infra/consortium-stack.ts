@@ -15,13 +15,14 @@ import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 import { GENESIS_ITEM } from '../functions/directory.ts';
-import { onboardingFunction } from '../functions/function-name.ts';
+import { onboardingFunction, relayFunction } from '../functions/function-name.ts';
 import { logAccess } from './access-log.ts';
 import { type ConsortiumFile, tokenRoutes } from './consortium-file.ts';
 import { MemberNode } from './member-node.ts';
 import { functionArns, itemsOnly, productFunction, TIMES } from './node-function.ts';
 import { Onboarding } from './onboarding.ts';
 import type { Production } from './platform-stack.ts';
+import { Relay } from './relay.ts';
 
 export interface ConsortiumStackProps extends StackProps, Production {
   readonly consortium: ConsortiumFile;
@@ -70,10 +71,12 @@ export class ConsortiumStack extends Stack {
       alarmQueue,
       keeps,
     });
+    const relay = new Relay(this, 'Relay', { consortium: consortium.name, directory });
     const gateway = productFunction(this, 'Gateway', {
       bundle: 'gateway',
       environment: {
         FUQI_CONSORTIUM: consortium.name,
+        FUQI_RELAY: relay.url,
         FUQI_MEMBERS: JSON.stringify(consortium.members.map((member) => member.id)),
         FUQI_TOKEN_ROUTES: JSON.stringify(tokenRoutes(consortium)),
       },
@@ -88,10 +91,9 @@ export class ConsortiumStack extends Stack {
           ...(['client', 'peer'] as const).map((entry) =>
             functionArns(this, consortium.name, '*', entry),
           ),
-          this.formatArn({
-            service: 'lambda',
-            resource: `function:${onboardingFunction(consortium.name)}`,
-          }),
+          ...[onboardingFunction, relayFunction].map((name) =>
+            this.formatArn({ service: 'lambda', resource: `function:${name(consortium.name)}` }),
+          ),
         ],
       }),
     );
@@ -100,6 +102,8 @@ export class ConsortiumStack extends Stack {
     });
     logAccess(api);
     new CfnOutput(this, 'ApiUrl', { value: api.apiEndpoint });
+    new CfnOutput(this, 'RelayUrl', { value: relay.url });
+    new CfnOutput(this, 'RelayApiId', { value: relay.api.apiId });
     new CfnOutput(this, 'ApiId', { value: api.apiId });
   }
 

@@ -30,6 +30,8 @@ export const NodeConfigSchema = z.strictObject({
   peers: z.record(MemberIdSchema, endpoint),
   /** The consortium's gateway: members whose endpoint is not known are behind it. */
   gateway: endpoint.optional(),
+  /** The relay's WebSocket, for a node that the others can't reach: it connects out. */
+  relay: z.url({ protocol: /^wss?$/ }).optional(),
   keys: z.strictObject({
     /** Signs consensus statements. */
     node: z.string(),

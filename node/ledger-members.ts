@@ -8,7 +8,8 @@ import type { Replica } from '../shared/replica/replica.ts';
 
 const RANGE = prefixRange(SYSTEM_KEYS.members, 4096);
 
-async function memberRecords({ ports, head }: Replica): Promise<MemberRecord[]> {
+/** The members as of the head, removed ones included. */
+export async function memberRecords({ ports, head }: Replica): Promise<MemberRecord[]> {
   const entries = await ports.state.scan(RANGE, head.header.height!);
   return entries.map(({ value }) => decodeCbor(value) as unknown as MemberRecord);
 }

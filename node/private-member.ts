@@ -22,6 +22,8 @@ export interface PrivateMember {
   /** Where the others reach its node. */
   readonly endpoint: string;
   readonly listen: NodeConfig['listen'];
+  /** The relay's WebSocket, where the others can't reach it. */
+  readonly relay?: string;
 }
 
 export interface PrivateMemberOptions {
@@ -102,7 +104,7 @@ const filesIn = (folder: string) => ({
 
 function write(
   folder: string,
-  { identities, listen, endpoint, ...member }: PrivateMember,
+  { identities, listen, endpoint, relay, ...member }: PrivateMember,
   { genesis, gateway, passphrase, passphraseFile }: PrivateMemberOptions,
 ): void {
   const all: Record<string, readonly string[]> = { admin: ['admin'], ...identities };
@@ -131,6 +133,7 @@ function write(
     listen,
     peers: {},
     gateway,
+    ...(relay !== undefined && { relay }),
     keys: {
       node: 'keys/node.pem',
       peer: 'keys/peer.pem',

@@ -40,6 +40,7 @@ import { filesOf, loadGenesis, nodePassphrase } from './node-files.ts';
 import { tokenVerifier } from './oidc-tokens.ts';
 import { peerEndpoints } from './peer-endpoints.ts';
 import { peerTokenVerifier } from './peer-token.ts';
+import { connectToRelay } from './relay-client.ts';
 import { replicaLog } from './replica-log.ts';
 import { inRequest } from './request-context.ts';
 import { refuseSoleValidator } from './sole-validator.ts';
@@ -171,9 +172,11 @@ export async function startNode(
     onFault: (from, error) => log.error({ member: from, err: error }, 'peer-request-failed'),
   });
   app.post('/peer', (c) => handler(c.req.raw));
+  let relay: ReturnType<typeof connectToRelay> | undefined;
 
   const stop = async (): Promise<void> => {
     opened.stopped = true;
+    relay?.stop();
     time.stop();
     await server?.close();
     // What is under way on the store ends before the store does.
@@ -196,6 +199,15 @@ export async function startNode(
   announceReadiness(opened, service, Object.keys(config.keys.identities));
   // An idle ledger sends nothing, so who was away asks what it missed.
   void tellStanding(opened);
+  const { gateway, relay: socket } = config;
+  if (socket !== undefined && gateway !== undefined) {
+    relay = connectToRelay({
+      ...{ gateway, socket, consortium: genesis.consortium, member, ledger, log },
+      peerKey: peerKeys[0],
+      handle: handler,
+      onConnected: () => void tellStanding(opened),
+    });
+  }
   const { header } = opened.head;
   log.info({ member, ledger, url: server.url, height: header.height }, 'node started');
   return { url: server.url, replica: opened, stop };

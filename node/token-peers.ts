@@ -15,6 +15,8 @@ export type PostToPeer = (
   member: string,
   headers: Readonly<Record<string, string>>,
   message: Uint8Array,
+  /** Where false, the message is handed over and the reply is not waited for. */
+  waits: boolean,
 ) => Promise<{ readonly status: number; readonly reply: Uint8Array }>;
 
 export interface TokenPeersOptions {
@@ -25,10 +27,13 @@ export interface TokenPeersOptions {
   readonly keys: readonly [KeyObject, ...KeyObject[]];
   readonly now: () => number;
   readonly post: PostToPeer;
+  /** Whether `post` can hand a message over without waiting for its reply. */
+  readonly tells?: boolean;
 }
 
 /** Opens the client side. */
-export function tokenPeers({ member: caller, ledger, keys, now, post }: TokenPeersOptions): Peers {
+export function tokenPeers(options: TokenPeersOptions): Peers {
+  const { member: caller, ledger, keys, now, post, tells = false } = options;
   const tokens = new Map<string, { readonly token: string; readonly renewAt: number }>();
   /** Which of the keys each member took last: one that is behind may still know the old one only. */
   const accepted = new Map<string, number>();
@@ -44,14 +49,14 @@ export function tokenPeers({ member: caller, ledger, keys, now, post }: TokenPee
     return token;
   }
 
-  async function postWithToken(member: string, message: Uint8Array): Promise<Uint8Array> {
+  async function postWithToken(member: string, message: Uint8Array, waits = true) {
     for (let attempt = 1; ; attempt++) {
       const headers = {
         ...requestHeaders(),
         authorization: `Bearer ${tokenFor(member)}`,
         'content-type': CBOR_TYPE,
       };
-      const { status, reply } = await post(member, headers, message);
+      const { status, reply } = await post(member, headers, message, waits);
       if (status === 200) return reply;
       if (status !== 401 || attempt === keys.length) {
         throw new Error(`it answered with status ${status}`);
@@ -69,5 +74,10 @@ export function tokenPeers({ member: caller, ledger, keys, now, post }: TokenPee
         throw new Error(`no reply from member ${member}: ${(cause as Error).message}`, { cause });
       }
     },
+    ...(tells && {
+      async tell(member: string, message: Uint8Array) {
+        await postWithToken(member, message, false);
+      },
+    }),
   };
 }

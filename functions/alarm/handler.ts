@@ -4,6 +4,7 @@
  */
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { utf8 } from '../../shared/bytes/text.ts';
+import { isFor, meter, metered } from '../billing/metered-handler.ts';
 import { functionLog } from '../log.ts';
 import type { AlarmMessage } from '../node/node-alarm.ts';
 
@@ -12,11 +13,15 @@ interface QueueEvent {
 }
 
 const log = functionLog('alarm');
-const client = new LambdaClient({ requestHandler: { requestTimeout: 3000 } });
+const client = meter.client(new LambdaClient({ requestHandler: { requestTimeout: 3000 } }));
 
 /** Wakes each node without waiting for it; what could not be woken is delivered again. */
-export async function handler({ Records }: QueueEvent) {
+export const handler = metered(log, async ({ Records }: QueueEvent) => {
+  isFor('alarm');
   log.info({ messages: Records.length }, 'alarms');
+  // Taken from the queue, and removed there, by Lambda's own calls.
+  meter.count('sqs.receive', 1);
+  meter.count('sqs.delete', 1);
   const failures = await Promise.all(
     Records.map(async ({ messageId, body }) => {
       try {
@@ -31,4 +36,4 @@ export async function handler({ Records }: QueueEvent) {
     }),
   );
   return { batchItemFailures: failures.flat() };
-}
+});

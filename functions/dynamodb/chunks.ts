@@ -1,7 +1,8 @@
 /**
- * Bytes of any length under one partition key: chunks below DynamoDB's item limit. The first chunk
+ * Bytes of any length under one partition key, compressed: chunks below DynamoDB's item limit. The first chunk
  * says how many there are and is written last, so that a value is whole or absent.
  */
+import { compact, expand } from './compact.ts';
 import { deleteAll, getAll, type Item, type Key, keyItem, putAll, type Table } from './table.ts';
 
 const CHUNK_BYTES = 350 * 1024;
@@ -15,7 +16,9 @@ export async function putValues(
 ): Promise<void> {
   const rest: Item[] = [];
   const first: Item[] = [];
-  for (const [p, bytes] of values) {
+  const stored = await Promise.all(values.map(([, bytes]) => compact(bytes)));
+  for (const [number, [p]] of values.entries()) {
+    const bytes = stored[number]!;
     const count = Math.max(1, Math.ceil(bytes.length / CHUNK_BYTES));
     for (let index = 0; index < count; index++) {
       const chunk = bytes.subarray(index * CHUNK_BYTES, (index + 1) * CHUNK_BYTES);
@@ -40,13 +43,13 @@ export async function getValues(
   return Promise.all(
     firsts.map(async (first, index) => {
       if (!first) return undefined;
-      if (!first.n) return first.b!.B;
+      if (!first.n) return expand(first.b!.B!);
       const rest = await getAll(table, restOf(names[index]!, first));
       const chunks = [first, ...rest];
       if (chunks.some((chunk) => chunk === undefined)) {
         throw new Error(`the table lacks a part of ${names[index]}`);
       }
-      return Buffer.concat(chunks.map((chunk) => chunk!.b!.B!));
+      return expand(Buffer.concat(chunks.map((chunk) => chunk!.b!.B!)));
     }),
   );
 }

@@ -1,4 +1,7 @@
-/** The mempool store in DynamoDB: a few partitions by the first digit of the id, so that none gets hot. */
+/**
+ * The mempool store in DynamoDB: one partition key, so that a look costs one read. Ids are digests, so
+ * DynamoDB can split it by them where it gets hot.
+ */
 import {
   ConditionalCheckFailedException,
   PutItemCommand,
@@ -8,18 +11,13 @@ import type { Digest } from '../../shared/bytes/digest.ts';
 import type { MempoolStore } from '../../shared/ports/mempool-store.ts';
 import { deleteAll, type Key, keyItem, type Table } from './table.ts';
 
-const PARTITIONS = 4;
-
 interface Held {
   readonly id: Digest;
   readonly bytes: Uint8Array;
 }
 
-const partition = (number: number): string => `held#${number}`;
-const keyOf = (id: Digest): Key => ({
-  p: partition(Number.parseInt(id[0]!, 16) % PARTITIONS),
-  s: id,
-});
+const PARTITION = 'held';
+const keyOf = (id: Digest): Key => ({ p: PARTITION, s: id });
 
 export function dynamoMempoolStore(table: Table): MempoolStore {
   return {
@@ -28,11 +26,7 @@ export function dynamoMempoolStore(table: Table): MempoolStore {
       await Promise.all(entries.map((entry) => putNew(table, entry)));
     },
     remove: (ids) => deleteAll(table, [...new Set(ids)].map(keyOf)),
-    async list() {
-      const numbers = Array.from({ length: PARTITIONS }, (_, number) => number);
-      const parts = await Promise.all(numbers.map((number) => listPart(table, partition(number))));
-      return parts.flat().sort((a, b) => (a.id < b.id ? -1 : 1));
-    },
+    list: () => listAll(table),
   };
 }
 
@@ -47,13 +41,13 @@ async function putNew({ client, name: TableName }: Table, { id, bytes }: Held): 
   }
 }
 
-async function listPart({ client, name: TableName }: Table, p: string): Promise<Held[]> {
+async function listAll({ client, name: TableName }: Table): Promise<Held[]> {
   const held: Held[] = [];
   const query = {
     TableName,
     ConsistentRead: true,
     KeyConditionExpression: 'p = :p',
-    ExpressionAttributeValues: { ':p': { S: p } },
+    ExpressionAttributeValues: { ':p': { S: PARTITION } },
   };
   for await (const { Items = [] } of paginateQuery({ client }, query)) {
     for (const item of Items) held.push({ id: item.s!.S as Digest, bytes: item.b!.B! });

@@ -12,12 +12,15 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { utf8 } from '../../shared/bytes/text.ts';
 import type { ScanRange, StateEntry, StateStore } from '../../shared/ports/state-store.ts';
-import { getValues, putValues, removeValues } from './chunks.ts';
+import { getItems, putItems, removeItems } from './packed-items.ts';
 import { getAll, type Item, type Key, keyItem, putAll, type Table } from './table.ts';
 
 const PARTITIONS = 8;
 /** Two versions share an item up to this many bytes; the older goes to the past at once above it. */
 const SHARED_BYTES_MAX = 300 * 1024;
+/** Current items that are remembered for the write that may follow their read. */
+const SEEN_MAX = 4096;
+const SEEN_BYTES_MAX = 8 * 1024;
 /** Items are written side by side, so many at a time. */
 const PARALLEL = 40;
 
@@ -38,30 +41,42 @@ interface Current {
 const partitionOf = (key: string): number =>
   createHash('sha256').update(key).digest()[0]! % PARTITIONS;
 const currentKey = (key: string): Key => ({ p: `state#${partitionOf(key)}`, s: key });
-const nameOf = (name: string): string => `item#${name}`;
 
 /** Versions of a key stand from the newest to the oldest; no state key holds a NUL. */
 const pastPlace = (key: string, height: number): string =>
   `${key}\0${String(Number.MAX_SAFE_INTEGER - height).padStart(16, '0')}`;
 
 export function dynamoStateStore(table: Table): StateStore {
+  /** Current items as they were read last; null for a key that had none. */
+  const seen = new Map<string, Current | null>();
+  const remember = (key: string, current: Current | null): void => {
+    if (seen.size >= SEEN_MAX) seen.clear();
+    const { newest, previous } = current ?? {};
+    const bytes = (newest ? sizeOf(newest) : 0) + (previous ? sizeOf(previous) : 0);
+    if (bytes <= SEEN_BYTES_MAX) seen.set(key, current);
+  };
   return {
     async write({ height, values, items }) {
       const keys = values.map(([key]) => key);
-      const found = await getAll(table, keys.map(currentKey));
-      const replaced = new Map(found.map((item, index) => [keys[index]!, item && currentOf(item)]));
-      await inParallel(values, ([key, value]) =>
-        putVersion(table, key, { height, value: value ?? undefined }, replaced.get(key)),
-      );
-      await putValues(
-        table,
-        items.map(([name, bytes]) => [nameOf(name), bytes]),
-      );
+      const replace = async (): Promise<void> => {
+        // Most were read a moment ago, and what another invocation wrote since is found by the condition.
+        const unknown = keys.filter((key) => !seen.has(key));
+        const found = await getAll(table, unknown.map(currentKey));
+        for (const [index, key] of unknown.entries()) seen.set(key, currentOf(found[index]));
+        await inParallel(values, async ([key, value]) => {
+          const before = seen.get(key) ?? undefined;
+          seen.delete(key);
+          const after = await putVersion(table, key, { height, value: value ?? undefined }, before);
+          remember(key, after);
+        });
+      };
+      await Promise.all([replace(), putItems(table, items)]);
     },
     async get(keys, at) {
       // There is no value under the empty key, and DynamoDB would refuse it.
       const distinct = [...new Set(keys)].filter((key) => key !== '');
       const items = await getAll(table, distinct.map(currentKey));
+      for (const [index, key] of distinct.entries()) remember(key, currentOf(items[index]));
       const values = await Promise.all(
         items.map((item, index) => valueAt(table, distinct[index]!, item, at)),
       );
@@ -80,24 +95,24 @@ export function dynamoStateStore(table: Table): StateStore {
         .slice(0, range.limit)
         .map(({ key, value }) => ({ key, value }));
     },
-    items: (names) => getValues(table, names.map(nameOf)),
-    removeItems: (names) => removeValues(table, names.map(nameOf)),
+    items: (names) => getItems(table, names),
+    removeItems: (names) => removeItems(table, names),
   };
 }
 
-/** Makes a version the newest of its key, unless it or a later one is there. */
+/** Makes a version the newest of its key, unless it or a later one is there; answers what is there then. */
 async function putVersion(
   table: Table,
   key: string,
   version: Version,
   known: Current | undefined,
-): Promise<void> {
+): Promise<Current> {
   let current = known;
   for (;;) {
-    if (current && current.newest.height >= version.height) return;
+    if (current && current.newest.height >= version.height) return current;
     const next = await nextOf(table, key, version, current);
     const replaced = await swapCurrent(table, key, next, current?.newest.height);
-    if (replaced === true) return;
+    if (replaced === true) return next;
     // Another invocation of this node wrote the same blocks, and may be further.
     current = replaced;
   }
@@ -163,7 +178,11 @@ async function swapCurrent(
   }
 }
 
-function currentOf({ h, b, ph, pb, o }: Item): Current {
+function currentOf(item: Item): Current;
+function currentOf(item: Item | undefined): Current | null;
+function currentOf(item: Item | undefined): Current | null {
+  if (!item) return null;
+  const { h, b, ph, pb, o } = item;
   return {
     newest: { height: Number(h!.N), value: b?.B },
     previous: ph && { height: Number(ph.N), value: pb?.B },

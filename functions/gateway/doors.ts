@@ -7,9 +7,10 @@ import { requestHeaders } from '../../node/request-context.ts';
 import { readUpTo } from '../../shared/api/body.ts';
 import { type ApiLog, consortiumPath, peerDoor } from '../../shared/api/node-api.ts';
 import { problem } from '../../shared/api/problem.ts';
+import { relayDoor } from '../../shared/api/relay.ts';
 import { kindOf } from '../../shared/consensus/message.ts';
 import { MemberIdSchema } from '../../shared/ledger/genesis.ts';
-import { functionName, onboardingFunction } from '../function-name.ts';
+import { functionName, onboardingFunction, relayFunction } from '../function-name.ts';
 
 /** What an invocation of another function can carry, in base64 and with its headers. */
 const MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
@@ -22,6 +23,8 @@ export interface DoorsOptions {
   /** HTTP to functions: their names are the hosts. */
   readonly fetch: typeof globalThis.fetch;
   readonly log: ApiLog;
+  /** Where nodes without an inbound port connect. */
+  readonly socket: string;
 }
 
 /** Tidings may lead to a drive, which must not take a place that votes need. Undefined: no message. */
@@ -33,12 +36,17 @@ function entryFor(message: Uint8Array): 'client' | 'peer' | undefined {
   }
 }
 
+const tooLarge = (): Response =>
+  problem('payload-too-large', 'No message of a node is that large.', {
+    expected: MESSAGE_BYTES_MAX,
+  });
+
 /** Whether a path is one of the doors. */
 export const isDoor = (path: string): boolean =>
-  /^\/v1\/consortia\/[^/]+\/(nodes\/[^/]+\/peer|join\/hosted)$/.test(path);
+  /^\/v1\/consortia\/[^/]+\/(nodes\/[^/]+\/peer|join\/hosted|relay(\/.*)?)$/.test(path);
 
 /** Builds the app of the doors; other paths are not its own. */
-export function doors({ consortium, fetch, log }: DoorsOptions): Hono {
+export function doors({ consortium, fetch, log, socket }: DoorsOptions): Hono {
   const app = new Hono();
   app.onError((error) => {
     log.error({ err: error }, 'a door failed');
@@ -50,11 +58,7 @@ export function doors({ consortium, fetch, log }: DoorsOptions): Hono {
       return problem('not-found', 'No member has such an id.');
     }
     const message = await readUpTo(c.req.raw, MESSAGE_BYTES_MAX);
-    if (!message) {
-      return problem('payload-too-large', 'No message of a node is that large.', {
-        expected: MESSAGE_BYTES_MAX,
-      });
-    }
+    if (!message) return tooLarge();
     const entry = entryFor(message);
     if (!entry) return problem('bad-request', 'This is no message of a node.');
     return fetch(`https://${functionName(consortium, member, entry)}/peer`, {
@@ -65,6 +69,23 @@ export function doors({ consortium, fetch, log }: DoorsOptions): Hono {
         'content-type': c.req.header('content-type') ?? '',
       },
       body: message,
+    });
+  });
+  // Where nodes without an inbound port connect, and what is said to them.
+  app.get(`${consortiumPath(consortium)}/relay`, (c) => c.json({ socket }));
+  app.on(['GET', 'POST'], `${relayDoor(consortium, ':member')}/*`, async (c) => {
+    const { method, headers } = c.req.raw;
+    const { pathname, search } = new URL(c.req.url);
+    const path = pathname.slice(`${consortiumPath(consortium)}/relay`.length);
+    const body = method === 'GET' ? undefined : await readUpTo(c.req.raw, MESSAGE_BYTES_MAX);
+    if (method !== 'GET' && !body) return tooLarge();
+    return fetch(`https://${relayFunction(consortium)}${path}${search}`, {
+      method,
+      headers: {
+        authorization: headers.get('authorization') ?? '',
+        'content-type': headers.get('content-type') ?? '',
+      },
+      ...(body && { body: body as Uint8Array<ArrayBuffer> }),
     });
   });
   app.on(['GET', 'POST', 'DELETE'], `${consortiumPath(consortium)}/join/hosted`, async (c) => {

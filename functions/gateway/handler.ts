@@ -4,11 +4,12 @@
  */
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { Hono } from 'hono';
-import { handle } from 'hono/aws-lambda';
+import { handle, type LambdaContext, type LambdaEvent } from 'hono/aws-lambda';
 import { z } from 'zod';
 import { inRequest } from '../../node/request-context.ts';
 import { gatewayApp } from '../../shared/api/gateway.ts';
 import { requestAbout } from '../../shared/api/request-id.ts';
+import { meter, metered } from '../billing/metered-handler.ts';
 import { fromEnvironment } from '../environment.ts';
 import { functionName } from '../function-name.ts';
 import { BODY_BYTES_MAX, invokeFetch } from '../invoke-fetch.ts';
@@ -25,7 +26,9 @@ const tokenRoutes = z
   .array(z.object({ issuer: z.string(), audience: z.string(), member: z.string() }))
   .parse(JSON.parse(process.env.FUQI_TOKEN_ROUTES ?? '[]'));
 const log = functionLog('gateway');
-const client = new LambdaClient({ maxAttempts: 1, requestHandler: { requestTimeout: NODE_MS } });
+const client = meter.client(
+  new LambdaClient({ maxAttempts: 1, requestHandler: { requestTimeout: NODE_MS } }),
+);
 
 const fetch = functionOrWeb(invokeFetch(client));
 const nodeAt = (member: string) => `https://${functionName(consortium, member, 'client')}`;
@@ -40,19 +43,25 @@ const api = gatewayApp({
   timeoutMs: NODE_MS,
   bodyBytesMax: BODY_BYTES_MAX,
 });
-const besides = doors({ consortium, fetch, log });
+const besides = doors({ consortium, fetch, log, socket: fromEnvironment('FUQI_RELAY') });
 const app = new Hono().all('*', (c) => (isDoor(c.req.path) ? besides : api).fetch(c.req.raw));
 const answer = handle(app);
 
-export const handler: typeof answer = async (event, context) => {
+/** API Gateway bills a request for each so many bytes. */
+const API_CHUNK_BYTES = 512 * 1024;
+
+export const handler = metered(log, async (event: LambdaEvent, context: LambdaContext) => {
   const headers = (event.headers ?? {}) as Record<string, string | undefined>;
   const about = requestAbout((name) => headers[name]);
-  return inRequest(about, () => {
-    log.info({ invocation: context?.awsRequestId }, 'request');
+  const result = await inRequest(about, () => {
+    log.info({ invocation: context.awsRequestId }, 'request');
     // The same id from here on, however it came.
-    return answer(
-      { ...event, headers: { ...headers, 'x-request-id': about.requestId } } as typeof event,
-      context,
-    );
+    const named = { ...event, headers: { ...headers, 'x-request-id': about.requestId } };
+    return answer(named as typeof event, context);
   });
-};
+  const sent = result.body.length;
+  const bytes = sent + (event.body?.length ?? 0);
+  meter.count('api.requests', Math.max(1, Math.ceil(bytes / API_CHUNK_BYTES)));
+  meter.count('internet.bytes', sent);
+  return result;
+});

@@ -1,6 +1,6 @@
 /**
  * What an execution environment of a hosted node reads once and keeps: clients, the genesis document, the
- * identity of its table, its keys. A replica is opened for every input from what is durable.
+ * identity of its table, its keys. What is not immutable, it keeps a replica of (`invocation.ts`).
  */
 import type { KeyObject } from 'node:crypto';
 import { DescribeTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
@@ -9,10 +9,11 @@ import { LambdaClient } from '@aws-sdk/client-lambda';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { custodyOf } from '../../node/custody.ts';
 import type { MemberDirectory } from '../../node/ledger-members.ts';
+import type { NodeStores } from '../../node/node-stores.ts';
 import { tokenVerifier } from '../../node/oidc-tokens.ts';
 import type { StructuredLog } from '../../node/replica-log.ts';
 import { tokenPeers } from '../../node/token-peers.ts';
-import { type Meter, meter } from '../../shared/api/meter.ts';
+import { type Meter, meter as usageMeter } from '../../shared/api/meter.ts';
 import type { TokenIssuers, TokenVerifier } from '../../shared/api/token-issuer.ts';
 import { kindOf } from '../../shared/consensus/message.ts';
 import { NODE_IDENTITY } from '../../shared/contract/system-records.ts';
@@ -20,12 +21,14 @@ import { type Genesis, ledgerId } from '../../shared/ledger/genesis.ts';
 import type { Custody } from '../../shared/ports/custody.ts';
 import type { Peers } from '../../shared/ports/peers.ts';
 import type { Signer } from '../../shared/ports/signer.ts';
+import { meter } from '../billing/metered-handler.ts';
 import { readGenesis } from '../directory.ts';
+import { dynamoStores } from '../dynamodb/stores.ts';
 import type { Table } from '../dynamodb/table.ts';
 import { dynamoUsageStore } from '../dynamodb/usage-store.ts';
 import type { NodeEnvironment } from '../environment.ts';
 import { functionName } from '../function-name.ts';
-import { invokeWithRequest } from '../invoke-fetch.ts';
+import { handRequestOver, invokeWithRequest } from '../invoke-fetch.ts';
 import { kmsSigner } from '../kms-signer.ts';
 import { type UsageMetrics, usageMetrics } from '../usage-metrics.ts';
 import { hostedIssuers } from './issuer-record.ts';
@@ -49,11 +52,12 @@ export interface HostedNode {
   /** Identity of the store: of the table, not of what stands in it. */
   readonly store: string;
   readonly table: Table;
+  readonly stores: NodeStores;
   readonly signer: Signer;
   readonly peers: Peers;
   readonly lambda: LambdaClient;
   readonly queue: SQSClient;
-  readonly meter: Meter;
+  readonly usageMeter: Meter;
   readonly metrics: UsageMetrics;
   /** Bytes of the table; DynamoDB counts them about every six hours. */
   storeBytes(): Promise<number>;
@@ -75,8 +79,8 @@ export async function coldStart(
 ): Promise<HostedNode> {
   const { FUQI_CONSORTIUM: consortium, FUQI_MEMBER: member } = environment;
   const requestHandler = { requestTimeout: SERVICE_MS, throwOnRequestTimeout: true };
-  const dynamodb = new DynamoDBClient({ requestHandler });
-  const kms = new KMSClient({ requestHandler });
+  const dynamodb = meter.client(new DynamoDBClient({ requestHandler }));
+  const kms = meter.client(new KMSClient({ requestHandler }));
   const table = { client: dynamodb, name: environment.FUQI_TABLE };
   const [record, genesis, described, signer] = await Promise.all([
     readNodeRecord(table),
@@ -98,23 +102,30 @@ export async function coldStart(
     ([name, sealed]): [string, KeyObject] => [name, unsealKey(dataKey, name, sealed)],
   );
   // One attempt: who asks again is the protocol, which has a time-out of its own.
-  const lambda = new LambdaClient({
-    maxAttempts: 1,
-    requestHandler: { requestTimeout: PEER_MS, throwOnRequestTimeout: true },
-  });
+  const lambda = meter.client(
+    new LambdaClient({
+      maxAttempts: 1,
+      requestHandler: { requestTimeout: PEER_MS, throwOnRequestTimeout: true },
+    }),
+  );
   const peers = tokenPeers({
     member,
     ledger: ledgerId(genesis),
     keys: [peerKey],
     now: Date.now,
-    async post(to, headers, body) {
+    tells: true,
+    async post(to, headers, body, waits) {
       const there = opened.members?.find(to);
       if (there?.endpoint !== undefined) {
         return postToEndpoint(there.endpoint, headers, body, PEER_MS);
       }
       // Tidings may lead to a drive, which must not take a place that votes need.
-      const entry = kindOf(body) === 'tidings' ? 'client' : 'peer';
+      const entry = waits && kindOf(body) === 'tidings' ? 'client' : 'peer';
       const request = { method: 'POST', path: '/peer', headers, body };
+      if (!waits) {
+        await handRequestOver(lambda, functionName(consortium, to, entry), request);
+        return { status: 200, reply: new Uint8Array() };
+      }
       const response = await invokeWithRequest(
         lambda,
         functionName(consortium, to, entry),
@@ -130,10 +141,11 @@ export async function coldStart(
     member,
     store: described.Table?.TableId ?? described.Table!.TableArn!,
     table,
+    stores: dynamoStores(table),
     signer,
     peers,
     lambda,
-    queue: new SQSClient({ requestHandler }),
+    queue: meter.client(new SQSClient({ requestHandler })),
     issuers,
     tokens: tokenVerifier({
       member,
@@ -146,7 +158,7 @@ export async function coldStart(
       const { Table } = await dynamodb.send(new DescribeTableCommand({ TableName: table.name }));
       return Table?.TableSizeBytes ?? 0;
     },
-    meter: meter({
+    usageMeter: usageMeter({
       ...metrics.hear,
       store: dynamoUsageStore(table),
       limits: environment.FUQI_LIMITS,

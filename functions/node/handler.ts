@@ -2,9 +2,10 @@
  * A hosted node's function. It takes HTTP requests (as events of payload format 2.0, from the gateway,
  * from peers, or from a function URL), alarms, and what another invocation handed on.
  */
-import { handle as answer, type LambdaContext, type LambdaEvent } from 'hono/aws-lambda';
+import { handle, type LambdaContext, type LambdaEvent } from 'hono/aws-lambda';
 import { tenantOf } from '../../node/api-key-records.ts';
 import { peerHandler } from '../../node/http-peers.ts';
+import { memberRecords } from '../../node/ledger-members.ts';
 import { peerTokenVerifier } from '../../node/peer-token.ts';
 import { inRequest } from '../../node/request-context.ts';
 import { nodeApp } from '../../shared/api/app.ts';
@@ -15,13 +16,12 @@ import { kindOf } from '../../shared/consensus/message.ts';
 import { ring } from '../../shared/replica/alarm.ts';
 import { startDrive } from '../../shared/replica/drive.ts';
 import { tallyUsage } from '../../shared/replica/ledger-usage.ts';
-import { openReplica } from '../../shared/replica/open.ts';
 import { receive } from '../../shared/replica/receive.ts';
 import type { Replica } from '../../shared/replica/replica.ts';
 import { ledgerService } from '../../shared/replica/service.ts';
 import { replyWith, tellStanding } from '../../shared/replica/tell.ts';
+import { isFor, metered } from '../billing/metered-handler.ts';
 import { dynamoLedgerUsageStore } from '../dynamodb/ledger-usage-store.ts';
-import { dynamoStores } from '../dynamodb/stores.ts';
 import { nodeEnvironment } from '../environment.ts';
 import { functionLog } from '../log.ts';
 import { coldStart, type HostedNode } from './cold-start.ts';
@@ -47,10 +47,13 @@ function start(): Promise<HostedNode> {
   return started;
 }
 
-export async function handler(event: LambdaEvent | NodeEvent, context: LambdaContext) {
-  const about = 'kind' in event ? event.request : requestOf(event);
-  return about ? inRequest(about, () => handle(event, context)) : handle(event, context);
-}
+export const handler = metered(
+  log,
+  async (event: LambdaEvent | NodeEvent, context: LambdaContext) => {
+    const about = 'kind' in event ? event.request : requestOf(event);
+    return about ? inRequest(about, () => answer(event, context)) : answer(event, context);
+  },
+);
 
 /** The request that an event is; its headers say so from here on, however it came. */
 function requestOf(event: LambdaEvent): RequestAbout {
@@ -61,35 +64,56 @@ function requestOf(event: LambdaEvent): RequestAbout {
   return about;
 }
 
-async function handle(event: LambdaEvent | NodeEvent, context: LambdaContext) {
+async function answer(event: LambdaEvent | NodeEvent, context: LambdaContext) {
   const node = await start();
   const remainingMs = () => context.getRemainingTimeInMillis();
   if (!('kind' in event)) {
     const isPeers = 'rawPath' in event && event.rawPath === '/peer';
+    isFor(isPeers ? 'peer' : 'api');
     log.info({ invocation: context.awsRequestId, path: isPeers ? '/peer' : 'api' }, 'request');
-    return invocation(node, remainingMs, async (running) => {
-      const app = isPeers ? await peersApp(node, running) : await clientsApp(node, running);
-      const result = await answer(app)(event, context);
+    const purpose = isPeers && isProposal(event) ? 'vote' : 'read';
+    // Read for each request: a revoked key stops working at the next one.
+    const keys = isPeers ? undefined : readApiKeys(node.table);
+    keys?.catch(() => {});
+    return invocation(node, remainingMs, purpose, async (running) => {
+      const app = keys
+        ? await clientsApp(node, running, await keys)
+        : await peersApp(node, running);
+      const result = await handle(app)(event, context);
       node.metrics.flush();
       return result;
     });
   }
+  isFor(event.kind);
   log.info({ invocation: context.awsRequestId }, event.kind);
-  await invocation(node, remainingMs, async ({ replica }) => {
+  if (event.kind === 'members') {
+    return invocation(node, remainingMs, 'read', ({ replica }) => memberKeys(replica));
+  }
+  return invocation(node, remainingMs, 'read', async ({ replica }) => {
     if (event.kind === 'alarm') return ring(replica, event.waited);
     await tellStanding(replica);
     startDrive(replica);
   });
 }
 
+/** Who may speak to the others, for the relay. */
+async function memberKeys(replica: Replica) {
+  const records = await memberRecords(replica);
+  return records.flatMap(({ id, peerKey, active }) => (active ? [{ id, peerKey }] : []));
+}
+
 /** The door for other members' nodes. */
-async function peersApp(node: HostedNode, { replica, settled }: Invocation) {
+async function peersApp(node: HostedNode, { replica, again, settled }: Invocation) {
   const app = nodeApp({ service: ledgerService(replica, node.custody), keys: NO_KEYS, log });
   const keyOf = (from: string) => node.members?.find(from)?.peerKey;
   const { ledger } = replica;
   const serve = peerHandler({
     verify: peerTokenVerifier({ ledger, audience: node.member, now: Date.now, keyOf }),
     async receive(from, message) {
+      isFor(kindOf(message) ?? 'peer');
+      if (kindOf(message) === 'proposal') return voteOn(from, message);
+      const { answering } = replica;
+      if (kindOf(message) === 'tidings') answering.add(from);
       const reply = await receive(replica, from, message);
       if (kindOf(message) !== 'tidings') return reply;
       // Whoever brought transactions gets the certificates of the drive that they led to.
@@ -98,16 +122,42 @@ async function peersApp(node: HostedNode, { replica, settled }: Invocation) {
     },
     onFault: (from, error) => log.error({ member: from, err: error }, 'peer-request-failed'),
   });
+  /** A replica that began without a look at its store may find that it was overtaken. */
+  async function voteOn(from: string, message: Uint8Array): Promise<Uint8Array> {
+    try {
+      const reply = await receive(replica, from, message);
+      if (!replica.stopped) return reply;
+    } catch (error) {
+      if (!replica.stopped) throw error;
+    }
+    return receive(await again(), from, message);
+  }
   app.post('/peer', (c) => serve(c.req.raw));
   return app;
 }
 
+/** Whether a peer's request asks for a vote. */
+function isProposal({ body, isBase64Encoded }: { body?: unknown; isBase64Encoded?: boolean }) {
+  if (typeof body !== 'string' || !isBase64Encoded) return false;
+  try {
+    return kindOf(Buffer.from(body.slice(0, KIND_CHARACTERS), 'base64')) === 'proposal';
+  } catch {
+    return false;
+  }
+}
+
+/** As much of a message in base64 as says its kind. */
+const KIND_CHARACTERS = 64;
+
 const NO_KEYS: ApiKeyDirectory = { find: () => undefined };
 
 /** The API for the member's own clients. */
-async function clientsApp(node: HostedNode, { replica, isOver }: Invocation) {
-  // Read for each request: a revoked key stops working at the next one.
-  const records = new Map((await readApiKeys(node.table)).map((record) => [record.id, record]));
+async function clientsApp(
+  node: HostedNode,
+  { replica, isOver }: Invocation,
+  stored: Awaited<ReturnType<typeof readApiKeys>>,
+) {
+  const records = new Map(stored.map((record) => [record.id, record]));
   const keys: ApiKeyDirectory = {
     find(token) {
       const given = parseApiKey(token);
@@ -115,7 +165,7 @@ async function clientsApp(node: HostedNode, { replica, isOver }: Invocation) {
       return record?.member === given?.member && given ? tenantOf(record!, given) : undefined;
     },
   };
-  void followCommits(replica, () => openNow(node, replica), isOver).catch((error: unknown) =>
+  void followCommits(replica, isOver).catch((error: unknown) =>
     replica.log('follow-failed', { error: String(error) }),
   );
   const service = ledgerService(replica, node.custody);
@@ -125,16 +175,6 @@ async function clientsApp(node: HostedNode, { replica, isOver }: Invocation) {
     ledger: ledgerUsage.read,
     storeBytes: node.storeBytes,
   };
-  const { tokens, issuers, meter } = node;
+  const { tokens, issuers, usageMeter: meter } = node;
   return nodeApp({ service, keys, tokens, issuers, log, meter, usage, streamMsMax: STREAM_MS });
-}
-
-/** The node as its table has it now: to be read, not to be worked with. */
-function openNow(node: HostedNode, { genesis, catalog, store, log: said }: Replica) {
-  const request = async (): Promise<never> => {
-    throw new Error('a replica that is read asks nobody');
-  };
-  const time = { now: Date.now, alarm: () => {}, after: () => () => {} };
-  const ports = { ...dynamoStores(node.table), signer: node.signer, peers: { request }, time };
-  return openReplica({ genesis, member: node.member, catalog, store, ports, log: said });
 }

@@ -8,11 +8,17 @@ export class InvocationTime implements Time {
   /** The alarm that is set. */
   wanted: { readonly at: number; readonly waited: Waited } | null = null;
   readonly #due: (waited: Waited) => void;
+  readonly #isSet: ((wanted: { readonly at: number; readonly waited: Waited }) => void) | undefined;
   readonly #timers = new Set<NodeJS.Timeout>();
   #alarm: NodeJS.Timeout | undefined;
 
-  constructor(due: (waited: Waited) => void) {
+  /** `isSet` hears of an alarm at once, where one that is set is most likely still set at the end. */
+  constructor(
+    due: (waited: Waited) => void,
+    isSet?: (wanted: { readonly at: number; readonly waited: Waited }) => void,
+  ) {
     this.#due = due;
+    this.#isSet = isSet;
   }
 
   now(): number {
@@ -23,6 +29,7 @@ export class InvocationTime implements Time {
     clearTimeout(this.#alarm);
     this.wanted = at === null ? null : { at, waited };
     if (at === null) return;
+    this.#isSet?.({ at, waited });
     this.#alarm = setTimeout(
       () => {
         this.wanted = null;

@@ -1,7 +1,7 @@
 /**
- * One input of a hosted node: a replica is opened from what is durable, takes the input, and ends with
- * its work. What is left when the time is up goes on in another invocation; an alarm that is still set
- * waits in the queue.
+ * One input of a hosted node: a replica takes the input, and ends with its work. It is opened from what is
+ * durable, or goes on from what the last input of this execution environment left at hand. What is not
+ * done when the time is up goes on in another invocation; an alarm that is still set waits in the queue.
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -23,9 +23,9 @@ import {
   Superseded,
 } from '../../shared/replica/replica.ts';
 import { reportEvidence } from '../../shared/replica/report.ts';
+import { isResumable, resumeReplica } from '../../shared/replica/resume.ts';
 import { ledgerService } from '../../shared/replica/service.ts';
 import { contracts } from '../../workloads/catalog.ts';
-import { dynamoStores } from '../dynamodb/stores.ts';
 import { functionName } from '../function-name.ts';
 import type { HostedNode } from './cold-start.ts';
 import { InvocationTime } from './invocation-time.ts';
@@ -37,61 +37,86 @@ const RESERVE_MS = 3000;
 const PEER_WORK_MS = 1000;
 const OPENINGS_MAX = 5;
 
+/**
+ * What an input needs of a replica: `read`: what is durable now; `vote`: nothing that its own conditional
+ * write would not find out.
+ */
+export type Purpose = 'read' | 'vote';
+
 export interface Invocation {
   readonly replica: Replica;
+  /** Opens another replica, from what is durable, where this one was overtaken. */
+  again(): Promise<Replica>;
   /** Whether the function has answered, or is about to. */
   isOver(): boolean;
   /** Resolves when nothing goes on any more, or the time for it is up. */
   settled(): Promise<void>;
 }
 
+/** What this execution environment keeps for its next input. */
+let left: Replica | undefined;
+
 /** Runs one input; `remainingMs` is the time that the function has left. */
 export async function invocation<T>(
   node: HostedNode,
   remainingMs: () => number,
+  purpose: Purpose,
   input: (invocation: Invocation) => Promise<T>,
 ): Promise<T> {
   const isPeer = node.environment.FUQI_ENTRY === 'peer';
   let isLeft = false;
   let isOver = false;
-  const stores = dynamoStores(node.table);
-  const time = new InvocationTime((waited) => {
-    const set = setAlarm(node, { at: Date.now(), waited });
-    const faulted = (error: unknown) => replica.log('alarm-failed', { error: String(error) });
-    inBackground(replica, set.catch(faulted));
-  });
-  const replica = await open(node, {
-    genesis: node.genesis,
-    member: node.member,
-    catalog: contracts,
-    ports: { ...stores, signer: node.signer, peers: node.peers, time },
-    store: node.store,
-    log: replicaLog(node.log),
-    invocation: randomUUID(),
-    ...(isPeer && {
-      driveElsewhere: () => {
-        isLeft = true;
+  const { stores } = node;
+  const setNow = (wanted: Parameters<typeof setAlarm>[1]): Promise<void> =>
+    setAlarm(node, wanted).catch((error: unknown) =>
+      node.log.error({ error: String(error) }, 'alarm-failed'),
+    );
+  let early: Promise<void> | undefined;
+  const time = new InvocationTime(
+    (waited) => inBackground(replica, setNow({ at: Date.now(), waited })),
+    // Whoever votes waits for the certificate: the alarm is set while the vote is saved and signed.
+    purpose === 'vote' ? (wanted) => (early ??= setNow(wanted)) : undefined,
+  );
+  const open = (from: Replica | undefined) =>
+    openFrom(node, from, purpose, {
+      genesis: node.genesis,
+      member: node.member,
+      catalog: contracts,
+      ports: { ...stores, signer: node.signer, peers: node.peers, time },
+      store: node.store,
+      log: replicaLog(node.log),
+      invocation: randomUUID(),
+      ...(isPeer && {
+        driveElsewhere: () => {
+          isLeft = true;
+        },
+      }),
+    });
+  const begin = async (from: Replica | undefined): Promise<Replica> => {
+    const begun = await open(from);
+    // Another invocation of this node went further: what this one holds goes on in a new one.
+    Object.assign(begun, {
+      onSuperseded: () => {
+        const held = leaveHeld(begun, stores).then((isSome) => (isSome ? handOn(node) : undefined));
+        const faulted = (error: unknown) => begun.log('hand-on-failed', { error: String(error) });
+        inBackground(begun, held.catch(faulted));
       },
-    }),
-  });
-  // Another invocation of this node went further: what this one holds goes on in a new one.
-  Object.assign(replica, {
-    onSuperseded: () => {
-      const left = leaveHeld(replica, stores).then((isSome) => (isSome ? handOn(node) : undefined));
-      const faulted = (error: unknown) => replica.log('hand-on-failed', { error: String(error) });
-      inBackground(replica, left.catch(faulted));
-    },
-  });
-  await learnMembers(node, replica);
-  onEpoch(replica, () => {
-    const faulted = (error: unknown) => replica.log('members-failed', { error: String(error) });
-    inBackground(replica, learnMembers(node, replica).catch(faulted));
-  });
-  reportEvidence(replica, node.peerCustody);
-  // A node without a vote may be waited for: it joins, or votes by a new key.
-  if (ownIndex(replica) < 0) {
-    announceReadiness(replica, ledgerService(replica, node.custody), node.identities);
-  }
+    });
+    await learnMembers(node, begun);
+    onEpoch(begun, () => {
+      const faulted = (error: unknown) => begun.log('members-failed', { error: String(error) });
+      inBackground(begun, learnMembers(node, begun).catch(faulted));
+    });
+    reportEvidence(begun, node.peerCustody);
+    // A node without a vote may be waited for: it joins, or votes by a new key.
+    if (ownIndex(begun) < 0) {
+      announceReadiness(begun, ledgerService(begun, node.custody), node.identities);
+    }
+    return begun;
+  };
+  const from = left;
+  left = undefined;
+  let replica = await begin(from);
   const settled = async (): Promise<void> => {
     const workMs = isPeer ? PEER_WORK_MS : remainingMs() - RESERVE_MS;
     const stop = new AbortController();
@@ -102,14 +127,21 @@ export async function invocation<T>(
     stop.abort();
     if (!isQuiet) isLeft = true;
   };
+  const again = async (): Promise<Replica> => {
+    await quiet(replica);
+    replica = await begin(undefined);
+    return replica;
+  };
   try {
-    const output = await input({ replica, settled, isOver: () => isOver });
+    const output = await input({ replica, again, settled, isOver: () => isOver });
     await settled();
     if (isLeft) {
       if (!replica.stopped) await replica.lock.run(() => saveNews(replica));
       await handOn(node);
     }
+    await early;
     if (time.wanted) await setAlarm(node, time.wanted);
+    if (isResumable(replica)) left = replica;
     return output;
   } finally {
     isOver = true;
@@ -123,6 +155,23 @@ async function learnMembers(node: HostedNode, replica: Replica): Promise<void> {
   const { epoch } = replica.epoch.set;
   if (node.members?.epoch === epoch) return;
   node.members = { epoch, find: await activeMembers(replica) };
+}
+
+/** Goes on from what is left, or opens anew what is durable. */
+async function openFrom(
+  node: HostedNode,
+  from: Replica | undefined,
+  purpose: Purpose,
+  options: ReplicaOptions,
+): Promise<Replica> {
+  if (!from) return open(node, options);
+  try {
+    // `stopped` says that its invocation is over.
+    return await resumeReplica(options, from, purpose);
+  } catch (error) {
+    if (!(error instanceof Superseded)) throw error;
+    return open(node, options);
+  }
 }
 
 /** Another invocation may commit while this one opens: then it opens what is there now. */

@@ -16,7 +16,9 @@ export type NodeEvent =
   /** The alarm rings. */
   | ({ readonly kind: 'alarm'; readonly waited: Waited } & About)
   /** Another invocation left work behind: a drive, or the way to the others' height. */
-  | ({ readonly kind: 'wake' } & About);
+  | ({ readonly kind: 'wake' } & About)
+  /** Who the members are, with their peer keys; it is answered. */
+  | ({ readonly kind: 'members' } & About);
 
 /** The request that led to it. */
 interface About {
@@ -39,6 +41,9 @@ const DELAY_S_MAX = 900;
 /** The queue counts in seconds: one that rings this much later is the same. */
 const SAME_MS = 1000;
 
+/** The record of the node's alarm as this execution environment knows it: when it rings, and its version. */
+let known = { due: 0, version: 0 };
+
 /** Sets the node's alarm, unless it rings by then already. */
 export async function setAlarm(
   { environment, table, queue }: HostedNode,
@@ -46,15 +51,24 @@ export async function setAlarm(
 ): Promise<void> {
   const { FUQI_CONSORTIUM, FUQI_MEMBER, FUQI_ALARM_QUEUE } = environment;
   const heads = dynamoHeadStore(table);
-  const stored = await heads.read('alarm');
   const now = Date.now();
-  const due = stored ? (decodeLoosely(stored.bytes) as number) : 0;
-  if (due > now && due <= at + SAME_MS) return;
+  const rings = (): boolean => known.due > now && known.due <= at + SAME_MS;
   const seconds = Math.min(DELAY_S_MAX, Math.max(0, Math.ceil((at - now) / 1000)));
-  const expected = stored?.version ?? 0;
-  const bytes = encodeCbor(now + seconds * 1000);
-  // Lost to another invocation, which sets it now.
-  if (!(await heads.swap('alarm', expected, { version: expected + 1, bytes }))) return;
+  const due = now + seconds * 1000;
+  const take = async (): Promise<boolean> => {
+    const version = known.version + 1;
+    const record = { version, bytes: encodeCbor(due) };
+    if (!(await heads.swap('alarm', known.version, record))) return false;
+    known = { due, version };
+    return true;
+  };
+  if (rings()) return;
+  if (!(await take())) {
+    const stored = await heads.read('alarm');
+    if (stored) known = { due: decodeLoosely(stored.bytes) as number, version: stored.version };
+    // Lost to another invocation, which sets it now.
+    if (rings() || !(await take())) return;
+  }
   const message: AlarmMessage = {
     function: functionName(FUQI_CONSORTIUM, FUQI_MEMBER, 'client'),
     event: { kind: 'alarm', waited, ...about() },

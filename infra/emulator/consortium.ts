@@ -19,6 +19,8 @@ export interface CloudOptions {
   readonly port?: number;
   /** IAM policies are enforced, and signatures checked. */
   readonly auth?: boolean;
+  /** What every function's environment says besides. */
+  readonly environment?: Readonly<Record<string, string>>;
   readonly onStep?: (step: string) => void;
 }
 
@@ -33,10 +35,15 @@ export interface Cloud {
 
 /** Starts the emulator and deploys; stops it again where that fails. */
 export async function cloudUp(options: CloudOptions): Promise<Cloud> {
-  const { file, folder, root, port, auth = false, onStep = () => {} } = options;
+  const { file, folder, root, port, auth = false, environment = {}, onStep = () => {} } = options;
   const consortium = readConsortiumFile(file);
   onStep('starting the AWS emulator (its first start installs it)');
-  const emulator = await startEmulator({ folder, auth, ...(port === undefined ? {} : { port }) });
+  const emulator = await startEmulator({
+    folder,
+    auth,
+    environment,
+    ...(port === undefined ? {} : { port }),
+  });
   try {
     const { url: endpoint } = emulator;
     onStep('cdk bootstrap');

@@ -16,6 +16,8 @@ export interface EmulatorOptions {
   readonly port?: number;
   /** IAM policies and signatures are checked. */
   readonly auth?: boolean;
+  /** What every function's environment says besides. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 export interface Emulator {
@@ -53,6 +55,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
       IOT_MTLS_ENABLED: '0',
       SFTP_ENABLED: '0',
       ...(options.auth && { AUTH: 'true' }),
+      ...options.environment,
     },
   });
   child.stdout.pipe(log, { end: false });

@@ -3,9 +3,10 @@ import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
 import type { Join } from '../../shared/api/join.ts';
+import { relayDoor } from '../../shared/api/relay.ts';
 import { jwkThumbprint } from '../../shared/bytes/crypto.ts';
 import { EndpointSchema } from '../../shared/ledger/genesis.ts';
-import { CallRefused } from '../gateway-call.ts';
+import { CallRefused, call } from '../gateway-call.ts';
 import { type InvitationLink, parseInvitationLink } from '../invitation-link.ts';
 import { genesisOf, join, joinHosted } from '../join-call.ts';
 import { readPassphrase } from '../key-file.ts';
@@ -19,6 +20,7 @@ interface JoinOptions {
   readonly folder?: string;
   readonly listen: string;
   readonly endpoint?: string;
+  readonly relay?: boolean | string;
   readonly identity: Record<string, string[]>;
   readonly passphraseFile?: string;
   readonly wait: boolean;
@@ -48,6 +50,7 @@ export function registerJoin(program: Command): void {
     )
     .option('--listen <host:port>', 'where the node listens', '127.0.0.1:7100')
     .option('--endpoint <url>', 'where the others reach it; where it listens unless told')
+    .option('--relay [url]', 'it can’t be reached: it connects out to the gateway’s relay')
     .option(
       '--identity <name=role,…>',
       'an identity besides admin, with its roles; again for more',
@@ -87,8 +90,9 @@ async function joinPrivately(
       validator,
       roles,
       identities: given.identity,
-      endpoint: endpointOf(given),
+      endpoint: endpointOf(given, link, id),
       listen: listenOf(given.listen),
+      ...(given.relay && { relay: await relayOf(given.relay, link) }),
     },
     {
       folder,
@@ -188,8 +192,23 @@ function stateOf(
   return { text, isOver: false };
 }
 
-function endpointOf({ endpoint, listen }: JoinOptions): string {
-  const parsed = EndpointSchema.safeParse(endpoint ?? `http://${listen}`);
+/** The relay's WebSocket: as told, or as the gateway says. */
+async function relayOf(given: true | string, link: InvitationLink): Promise<string> {
+  if (given !== true) return given;
+  const { gateway: url, consortium } = link;
+  const { socket } = (await call({ url, consortium, key: undefined }, '/relay')) as {
+    socket: string;
+  };
+  return socket;
+}
+
+function endpointOf(
+  { endpoint, listen, relay }: JoinOptions,
+  { gateway, consortium }: InvitationLink,
+  member: string,
+): string {
+  const behind = relay ? `${gateway}${relayDoor(consortium, member)}` : `http://${listen}`;
+  const parsed = EndpointSchema.safeParse(endpoint ?? behind);
   if (parsed.success) return parsed.data;
   throw new UserError(`--endpoint takes ${parsed.error.issues[0]!.message}.`);
 }

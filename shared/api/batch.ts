@@ -1,6 +1,6 @@
 /**
  * `POST …/transactions/batch`: many signed transactions as NDJSON, a result line for each, in order.
- * Streams both ways in bounded memory: at most `IN_FLIGHT_MAX` are under way, and a reader that is
+ * Streams both ways in bounded memory: so many bytes are under way, and a reader that is
  * slow holds the writer back. One bad line fails that line only.
  */
 import { fromUtf8, utf8 } from '../bytes/text.ts';
@@ -16,7 +16,9 @@ import { waitPreference } from './prefer.ts';
 import { type ProblemDocument, problemDocument, rejectionDocument } from './problem.ts';
 
 const NDJSON_TYPES = ['application/x-ndjson', 'application/ndjson', 'application/jsonl'];
-const IN_FLIGHT_MAX = 64;
+/** Bytes of lines that are under way at once, each with what it takes besides. */
+const IN_FLIGHT_BYTES_MAX = 4 * 1024 * 1024;
+const LINE_BYTES = 1024;
 const LINE_BYTES_MAX = LIMITS.transactionBytesMax * 2;
 /** All lines together, blank ones included. */
 const BATCH_BYTES_MAX = 64 * 1024 * 1024;
@@ -30,13 +32,17 @@ export function postBatch(c: ApiContext, node: NodeApi): Response {
   const deadline = Date.now() + waitMs;
   const lines = splitLines(c.req.raw.body ?? new ReadableStream(), BATCH_BYTES_MAX);
   let taken = 0;
-  const results = new ReadableStream<Promise<object>>(
+  const results = new ReadableStream<UnderWay>(
     {
       async pull(controller) {
         const { value: entry, done } = await lines.next();
         const full = taken === LIMITS.batchTransactionsMax;
-        if (!done && !full) controller.enqueue(resultOf(entry, c, node, deadline));
-        if (!done && full) controller.enqueue(Promise.resolve(refusedLine(entry.line, tooMany())));
+        if (!done) {
+          const bytes = LINE_BYTES + (entry.bytes?.length ?? 0);
+          const refused = () => Promise.resolve(refusedLine(entry.line, tooMany()));
+          const result = full ? refused() : resultOf(entry, c, node, deadline);
+          controller.enqueue({ result, bytes });
+        }
         taken++;
         if (!done && !full) return;
         await lines.return(undefined);
@@ -46,12 +52,12 @@ export function postBatch(c: ApiContext, node: NodeApi): Response {
         await lines.return(undefined);
       },
     },
-    new CountQueuingStrategy({ highWaterMark: IN_FLIGHT_MAX }),
+    { highWaterMark: IN_FLIGHT_BYTES_MAX, size: ({ bytes }) => bytes },
   );
   const body = results.pipeThrough(
-    new TransformStream<Promise<object>, Uint8Array>(
+    new TransformStream<UnderWay, Uint8Array>(
       {
-        async transform(result, controller) {
+        async transform({ result }, controller) {
           controller.enqueue(utf8(`${JSON.stringify(await result)}\n`));
         },
       },
@@ -65,6 +71,12 @@ export function postBatch(c: ApiContext, node: NodeApi): Response {
       ...(applied === undefined ? {} : { 'preference-applied': applied }),
     },
   });
+}
+
+/** A line whose result is waited for, and the room that it takes. */
+interface UnderWay {
+  readonly result: Promise<object>;
+  readonly bytes: number;
 }
 
 /** Never rejects: results wait in a queue where nobody looks at them yet. */

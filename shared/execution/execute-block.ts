@@ -56,8 +56,6 @@ export interface Execution {
   readonly dropped: BlockOutcome['dropped'];
   readonly writes: Layer;
   readonly pages: ReadonlyMap<string, Page>;
-  /** Keys that the state did not hold before, by path. */
-  readonly created: ReadonlyMap<Digest, string>;
   readonly historyNodes: readonly NodeHash[];
 }
 
@@ -162,7 +160,6 @@ export class BlockRun {
       dropped,
       writes,
       pages: updated.pages,
-      created: updated.created,
       historyNodes: nodes,
     };
   }

@@ -1,6 +1,6 @@
 /** Block 0: the state that the genesis document describes, and the first epoch. */
 import { encodeCbor } from '../bytes/cbor.ts';
-import { type Digest, taggedDigest, ZERO_DIGEST } from '../bytes/digest.ts';
+import { taggedDigest, ZERO_DIGEST } from '../bytes/digest.ts';
 import { merkleRoot } from '../bytes/merkle.ts';
 import { EVERYBODY } from '../consensus/leaders.ts';
 import { validatorSetOf, validatorsHash } from '../consensus/validators.ts';
@@ -17,8 +17,6 @@ export interface GenesisBlock {
   readonly epoch: Epoch;
   readonly values: ReadonlyMap<string, Uint8Array>;
   readonly pages: ReadonlyMap<string, Page>;
-  /** Keys by path. */
-  readonly created: ReadonlyMap<Digest, string>;
 }
 
 /** Derives block 0. Throws an Error where the document contradicts itself. */
@@ -53,6 +51,5 @@ export function genesisBlock(genesis: Genesis): GenesisBlock {
     epoch,
     values,
     pages: updated.pages,
-    created: updated.created,
   };
 }

@@ -8,9 +8,11 @@ import { sha256Hex } from '../bytes/crypto.ts';
 import { type Digest, type DigestTag, ZERO_DIGEST } from '../bytes/digest.ts';
 import { fromHex, toHex, utf8 } from '../bytes/text.ts';
 
-/** A key's path with its value's hash; it stands for every subtree that holds no other leaf. */
+/** A key with its value's hash; it stands for every subtree that holds no other leaf. */
 export interface Leaf {
   readonly kind: 'leaf';
+  /** In no hash but by its path: who has a page can name what it holds. */
+  readonly key: string;
   /** SHA-256 of the key's UTF-8 bytes. */
   readonly path: Digest;
   /** SHA-256 of the encoded value. */
@@ -83,9 +85,10 @@ export const hashLeaf = pairDigest('fuqi/v1/state-leaf');
 /** Hash of a node above at least two leaves: those of its left and its right subtree. */
 export const hashNode = pairDigest('fuqi/v1/state-node');
 
-/** The leaf of a path and a value's hash. */
-export const leafOf = (path: Digest, valueHash: Digest): Leaf => ({
+/** The leaf of a key, its path and its value's hash. */
+export const leafOf = (key: string, path: Digest, valueHash: Digest): Leaf => ({
   kind: 'leaf',
+  key,
   path,
   valueHash,
   hash: hashLeaf(path, valueHash),
@@ -124,7 +127,7 @@ function above(left: StateNode, right: StateNode): StateNode {
 }
 
 /**
- * Deterministic CBOR: 16 slots, each null, [path, value hash] or [hash, version]. Written out here,
+ * Deterministic CBOR: 16 slots, each null, [key, value hash] or [hash, version]. Written out here,
  * as hex, because a block makes thousands of pages and the general encoder takes five times longer.
  */
 export function encodePage(page: Page): Uint8Array {
@@ -132,10 +135,17 @@ export function encodePage(page: Page): Uint8Array {
   for (let index = FIRST_SLOT; index < HEAP_SIZE; index++) {
     const slot = page.nodes[index]!;
     if (slot === null) hex += 'f6';
-    else if (slot.kind === 'leaf') hex += `825820${slot.path}5820${slot.valueHash}`;
+    else if (slot.kind === 'leaf') hex += `82${textHex(slot.key)}5820${slot.valueHash}`;
     else hex += `825820${slot.hash}${unsignedHex((slot as Child).version)}`;
   }
   return fromHex(hex);
+}
+
+/** CBOR of a text (RFC 8949 §3, major type 3), as hex. */
+function textHex(text: string): string {
+  const bytes = utf8(text);
+  const head = Number.parseInt(unsignedHex(bytes.length).slice(0, 2), 16) | (3 << 5);
+  return head.toString(16) + unsignedHex(bytes.length).slice(2) + toHex(bytes);
 }
 
 /** CBOR of a natural number in its shortest form (RFC 8949 §3, major type 0), as hex. */
@@ -165,9 +175,12 @@ const NO_PAGE = 'not a page of the state tree';
 function decodeSlot(slot: Cbor): Leaf | Child {
   if (!Array.isArray(slot) || slot.length !== 2) throw new Error(NO_PAGE);
   const [first, second] = slot as Cbor[];
+  if (typeof first === 'string') {
+    if (!isHash(second)) throw new Error(NO_PAGE);
+    return leafOf(first, pathOf(first), toHex(second) as Digest);
+  }
   if (!isHash(first)) throw new Error(NO_PAGE);
   const hash = toHex(first) as Digest;
-  if (isHash(second)) return leafOf(hash, toHex(second) as Digest);
   if (typeof second !== 'number' || second < 0) throw new Error(NO_PAGE);
   return { kind: 'child', hash, version: second };
 }

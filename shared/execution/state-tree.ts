@@ -36,15 +36,11 @@ export { findLeaf, type KeyProof, proveKey, type StateClaim, verifyKey } from '.
 /** The tree that holds nothing. */
 export const EMPTY_TREE: TreeRoot = { hash: ZERO_DIGEST, version: null };
 
-/**
- * A tree after its changes with the pages they made, by item name, and the keys that it did not hold
- * before, by path; or the pages to fetch first.
- */
+/** A tree after its changes with the pages they made, by item name; or the pages to fetch first. */
 export type TreeUpdate =
   | {
       readonly root: TreeRoot;
       readonly pages: Map<string, Page>;
-      readonly created: Map<Digest, string>;
     }
   | { readonly missing: string[] };
 
@@ -64,10 +60,10 @@ export function updateTree(
     root.version === null ? null : { kind: 'child', hash: root.hash, version: root.version };
   const after = update.root(before);
   if (update.missing.length > 0) return { missing: update.missing };
-  const { pages, created } = update;
-  if (after === before) return { root, pages, created };
+  const { pages } = update;
+  if (after === before) return { root, pages };
   const next = after ? { hash: after.hash, version: after.version } : EMPTY_TREE;
-  return { root: next, pages, created };
+  return { root: next, pages };
 }
 
 /** A key's path and its new value's hash; null deletes. */
@@ -88,7 +84,6 @@ function sortedChanges(changes: ReadonlyMap<string, Uint8Array | null>): Change[
 /** One run over the tree: changes `from` up to `to` fall into the subtree that a call is about. */
 class Update {
   readonly pages = new Map<string, Page>();
-  readonly created = new Map<Digest, string>();
   readonly missing: string[] = [];
   readonly #version: number;
   readonly #changes: readonly Change[];
@@ -112,8 +107,7 @@ class Update {
       const { key, path, valueHash } = this.#changes[from]!;
       if (before === null || before.path === path) {
         if (valueHash === null) return null;
-        if (before === null) this.created.set(path, key);
-        return before?.valueHash === valueHash ? before : leafOf(path, valueHash);
+        return before?.valueHash === valueHash ? before : leafOf(key, path, valueHash);
       }
       if (valueHash === null) return before;
     }

@@ -3,6 +3,7 @@
  *
  *   decide ─ a crash here: nothing happened.
  *   save   ─ a crash here: the record says what may have been signed; deciding again gives the same statement.
+ *            The block's body is saved side by side with it: nothing is signed before both are durable.
  *   sign   ─ a crash here: a signature may exist; it is for the saved statement and no other.
  *   send   ─ (the caller) a crash here: the other side may have it; it may be sent again.
  */
@@ -15,6 +16,7 @@ import {
 } from '../consensus/restored.ts';
 import { adopt, type Decision, enterEpoch, type SafetyRecord } from '../consensus/safety.ts';
 import { type Statement, statementDigest } from '../ledger/certificate.ts';
+import { followStore } from './follow-store.ts';
 import { ownIndex, pointOf, type Replica, Superseded } from './replica.ts';
 
 /** A signed statement, or why none was signed. */
@@ -25,16 +27,21 @@ export type Signed =
 // After a lost compare-and-swap somebody else of this node moved on; more than a few in a row is a fault.
 const ATTEMPTS_MAX = 8;
 
-/** Decides, saves and signs. Throws a fault of the store or the signer; calling again is safe. */
+/**
+ * Decides, saves and signs, once the body of what it signs is durable too. Throws a fault of the store or
+ * the signer; calling again is safe.
+ */
 export async function act(
   replica: Replica,
   decide: (record: SafetyRecord) => Decision,
+  body: Promise<void> = Promise.resolve(),
 ): Promise<Signed> {
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     const decision = decide(replica.record);
     if ('refuse' in decision) return decision;
     const saved = decision.record === replica.record || (await save(replica, decision.record));
     if (!saved) continue;
+    await body;
     const { sign: statement } = decision;
     const { key } = replica.epoch.set.validators[ownIndex(replica)]!;
     const signature = await replica.ports.signer.sign(statementDigest(statement), key);
@@ -87,17 +94,25 @@ export async function save(replica: Replica, next: SafetyRecord): Promise<boolea
     replica.durableRecord = saved;
     return true;
   }
+  if (replica.lease) await followStore(replica);
+  else takeRecord(replica, await storedRecord(replica));
+  return false;
+}
+
+/**
+ * Goes on from the record that another invocation of this node stored. Throws where this replica can't: it
+ * lacks a block that the other one has, which is as much as a newer head.
+ */
+export function takeRecord(replica: Replica, found: SafetyRecord): void {
   const known = replica.record;
   const { head, epochStart } = replica;
   const lastRound = head.id === epochStart ? head.header.round : 0;
   // One that was saved before the head moved over the epoch's end, by a call whose reply was lost.
-  const stored = enterEpoch(await storedRecord(replica), known.epoch, epochStart, lastRound);
+  const stored = enterEpoch(found, known.epoch, epochStart, lastRound);
   const newer = adopt(stored, known.highQc, known.highTc);
-  // A block that only the other invocation has is as much as a newer head.
   if (newer.epoch !== known.epoch || !pointOf(replica, newer.highQc.block)) {
     throw new Superseded(replica);
   }
   replica.record = newer;
   replica.durableRecord = null;
-  return false;
 }

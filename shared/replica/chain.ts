@@ -27,6 +27,7 @@ import { decodeTransaction, type Transaction } from '../ledger/transaction.ts';
 import { restartWait } from './alarm.ts';
 import { commit } from './commit.ts';
 import { execute } from './execute.ts';
+import { followHead } from './follow-store.ts';
 import { type PendingBlock, pointOf, type Replica } from './replica.ts';
 import { takeBack } from './take-back.ts';
 
@@ -69,14 +70,24 @@ export function checkTc(replica: Replica, tc: TimeoutCertificate): VerifiedTc | 
   return checked;
 }
 
+/** An inserted block with its checked certificates, and when its body is durable. */
+export interface Inserted {
+  readonly block: PendingBlock;
+  readonly qc: VerifiedQc;
+  readonly tc: VerifiedTc | null;
+  readonly stored: Promise<void>;
+}
+
 /**
  * Executes a block whose parent is at hand, checks that its header says the same, stores its body
- * and adopts its certificates. Answers the inserted block with its checked certificates.
+ * and adopts its certificates. The body may be stored already, or its caller waits for that: it lets go
+ * of the block again where it fails (`letGo`).
  */
 export async function insert(
   replica: Replica,
   received: Block,
-): Promise<{ block: PendingBlock; qc: VerifiedQc; tc: VerifiedTc | null } | Refused> {
+  body: 'new' | 'stored' | 'awaited' = 'new',
+): Promise<Inserted | Refused> {
   const { header } = received;
   const { set } = replica.epoch;
   if (header.ledger !== replica.ledger) return new Refused('another ledger');
@@ -92,7 +103,7 @@ export async function insert(
   const misplaced = checkPlace(block);
   if (misplaced) return new Refused(misplaced);
   const known = replica.pending.get(block.id);
-  if (known) return { block: known, qc, tc };
+  if (known) return { block: known, qc, tc, stored: Promise.resolve() };
   const parent = pointOf(replica, header.parent);
   if (!parent) return new Refused(`parent ${header.parent} is not known`, true);
   const leader = leaderOf(set, parent.leaders, header.round);
@@ -102,10 +113,14 @@ export async function insert(
   if (header.time < parent.header.time) return new Refused('a time before its parent’s');
   const inserted = await executeOn(replica, parent, block);
   if (inserted instanceof Refused) return inserted;
-  await replica.ports.blocks.put(block.id, encodeBlock(block));
+  const stored =
+    body === 'stored' ? Promise.resolve() : replica.ports.blocks.put(block.id, encodeBlock(block));
+  // Whoever waits for it hears of its failure, now or later.
+  stored.catch(() => {});
+  if (body === 'new') await stored;
   replica.pending.set(block.id, inserted);
   await adoptCertificates(replica, qc, tc);
-  return { block: inserted, qc, tc };
+  return { block: inserted, qc, tc, stored };
 }
 
 function checkPlace({ header, qc, tc }: Block): string | undefined {
@@ -226,5 +241,8 @@ export async function commitBy(replica: Replica, qc: VerifiedQc): Promise<void> 
   const certified = replica.pending.get(qc.block);
   if (!certified || certified.header.round !== certified.header.parentRound + 1) return;
   const { parent } = certified.header;
+  if (!replica.pending.has(parent)) return;
+  // Another invocation of this node may have written all of it already. The one that drives is alone.
+  if (replica.lease && !replica.driving) await followHead(replica);
   if (replica.pending.has(parent)) await commit(replica, parent, certified, qc);
 }

@@ -5,7 +5,7 @@
  */
 import { type Cbor, encodeCbor } from '../bytes/cbor.ts';
 import type { Digest } from '../bytes/digest.ts';
-import { fromHex, utf8 } from '../bytes/text.ts';
+import { fromHex } from '../bytes/text.ts';
 import { enterEpoch } from '../consensus/safety.ts';
 import { TimeoutTally } from '../consensus/tally.ts';
 import type { VerifiedQc } from '../consensus/validators.ts';
@@ -41,16 +41,17 @@ export async function commit(
     .reverse();
   if (final.length === 0) return;
   const chain = uncommitted(replica, certified.id).reverse();
-  for (const block of final) {
-    await replica.ports.state.write(batchOf(block, finalityOf(block, chain, qc)));
-  }
+  await writeAll(
+    replica,
+    final.map((block) => batchOf(block, finalityOf(block, chain, qc))),
+  );
   const newest = final.at(-1)!;
   const { id, header, tree, history, next, leaders } = newest;
   await moveHead(replica, { id, header, tree, history, next, leaders });
   // From here to the end nothing may fail: a head that moved with half of what goes with it would stay so.
   for (const block of final) settle(replica, block);
   if (newest.next) startEpoch(replica, newest);
-  await putBack(replica, prune(replica));
+  await dropOthers(replica);
   for (const block of final) {
     for (const listener of replica.commitListeners) listener(block.header.height!);
   }
@@ -59,6 +60,18 @@ export async function commit(
     replica,
     final.some((block) => block.ids.size > 0),
   );
+}
+
+/** Writes what blocks leave behind: in their order where they change the state, the others side by side. */
+async function writeAll({ ports }: Replica, batches: readonly StateBatch[]): Promise<void> {
+  const isEmpty = ({ values }: StateBatch): boolean => values.length === 0;
+  const inOrder = async (): Promise<void> => {
+    for (const batch of batches) if (!isEmpty(batch)) await ports.state.write(batch);
+  };
+  await Promise.all([
+    inOrder(),
+    ...batches.filter(isEmpty).map((batch) => ports.state.write(batch)),
+  ]);
 }
 
 /**
@@ -94,7 +107,6 @@ function batchOf(block: PendingBlock, finality: Finality): StateBatch {
     items.push([itemName.results(height), encodeCbor(execution.encodedResults as Cbor)]);
   }
   for (const [name, page] of execution.pages) items.push([name, encodePage(page)]);
-  for (const [path, key] of execution.created) items.push([itemName.key(path), utf8(key)]);
   for (const { level, index, hash } of execution.historyNodes) {
     items.push([itemName.history(level, index), fromHex(hash)]);
   }
@@ -128,7 +140,8 @@ async function moveHead(replica: Replica, head: ChainPoint): Promise<void> {
   replica.head = head;
 }
 
-function settle(replica: Replica, block: PendingBlock): void {
+/** Lets go of a final block's transactions, and moves what is at hand of the state along. */
+export function settle(replica: Replica, block: PendingBlock): void {
   const { writes, pages } = block.execution!;
   replica.final.advance(block.header.height!, writes, pages, block.ids);
   release(replica, block);
@@ -152,6 +165,9 @@ function startEpoch(replica: Replica, last: ChainPoint): void {
   replica.ownTimeout = null;
   replica.log('epoch-started', { epoch, validators: replica.epoch.set.validators.length });
 }
+
+/** Drops blocks that don't descend from the head; what stood in them is pending again. */
+export const dropOthers = (replica: Replica): Promise<void> => putBack(replica, prune(replica));
 
 /** Drops blocks that don't descend from the head, and answers the transactions that stood in them. */
 function prune(replica: Replica): Transaction[] {

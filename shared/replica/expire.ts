@@ -26,7 +26,8 @@ export function end(replica: Replica, statuses: readonly TransactionStatus[]): v
   const held: Digest[] = [];
   for (const status of statuses) {
     const { id } = status;
-    if (replica.mempool.remove(id)) held.push(id);
+    replica.mempool.remove(id);
+    if (replica.stored.delete(id)) held.push(id);
     replica.outbox.delete(id);
     // Those who wait get the result as it was executed: reading it back would cost a block each.
     for (const waiter of replica.waiters.get(id) ?? []) waiter(status);

@@ -25,7 +25,7 @@ export class FinalState {
   readonly #store: StateStore;
   #values = valueCache();
   #known = new GenerationalCache<Digest, boolean>(TRANSACTIONS_MAX);
-  readonly #pages = new GenerationalCache<string, Page>(PAGES_MAX);
+  #pages = new GenerationalCache<string, Page>(PAGES_MAX);
   height: number;
 
   constructor(store: StateStore, height: number) {
@@ -60,8 +60,12 @@ export class FinalState {
   async isKnown(id: Digest): Promise<boolean> {
     const known = this.#known.get(id);
     if (known !== undefined) return known;
+    const at = this.height;
     const [place] = await this.#store.items([itemName.transaction(id)]);
-    return isFinal(place, this.height);
+    const isKnown = isFinal(place, at);
+    if (at !== this.height) return isFinal(place, this.height);
+    this.#known.set(id, isKnown);
+    return isKnown;
   }
 
   /** A value at the head, from the store where it is not at hand. */
@@ -96,6 +100,17 @@ export class FinalState {
       this.#known.set(id, isFinal(items[pages.length + index], at));
     }
     for (const [index, [name]] of scans.entries()) ranges.set(name, scanned[index]!);
+  }
+
+  /** The same for another replica of the store, which goes on from here; this one starts anew. */
+  handOver(store: StateStore): FinalState {
+    const next = new FinalState(store, this.height);
+    next.#values = this.#values;
+    next.#known = this.#known;
+    next.#pages = this.#pages;
+    this.#pages = new GenerationalCache(PAGES_MAX);
+    this.restart(this.height);
+    return next;
   }
 
   /** Starts anew at another head, which no block led to from the last one. */

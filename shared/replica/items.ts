@@ -16,8 +16,6 @@ export const itemName = {
   history: (level: number, index: number): string => `history/${level}/${index}`,
   /** The header of a final block whose body is not kept: its CBOR. */
   header: (height: number): string => `header/${height}`,
-  /** The state key of a path of the state tree, UTF-8: what a leaf stands for. */
-  key: (path: Digest): string => `key/${path}`,
   /** Why an epoch's validators are the next ones: what receipts and joiners are shown (`handover.ts`). */
   handover: (epoch: number): string => `handover/${epoch}`,
   /** CBOR of an epoch: how it started, its validators, its parameters. */

@@ -16,6 +16,8 @@ export async function takeLease(replica: Replica): Promise<boolean> {
   // Longer than a round may last: a leader that needs more is timed out.
   const ms = replica.epoch.parameters.baseTimeoutMs;
   if (lease.until - now > ms / 2) return true;
+  // As this replica left it: nobody took it since, if the write finds it so.
+  if (lease.version !== undefined && (await write(replica, lease.version, now + ms))) return true;
   const stored = await ports.heads.read('lease');
   if (stored) {
     const [holder, until] = decodeLoosely(stored.bytes) as [string, number];
@@ -28,11 +30,9 @@ export async function takeLease(replica: Replica): Promise<boolean> {
 
 /** Gives the lease back, if this replica holds it. */
 export async function releaseLease(replica: Replica): Promise<void> {
-  const { lease, ports } = replica;
+  const { lease } = replica;
   if (!lease || lease.until === 0) return;
-  const stored = await ports.heads.read('lease');
-  const isOwn = stored && (decodeLoosely(stored.bytes) as [string])[0] === lease.holder;
-  if (isOwn) await write(replica, stored.version, 0);
+  await write(replica, lease.version!, 0);
   lease.until = 0;
 }
 
@@ -44,12 +44,15 @@ async function write(replica: Replica, expected: number, until: number): Promise
     bytes,
   });
   if (isWritten) lease.until = until;
+  lease.version = isWritten ? expected + 1 : undefined;
   return isWritten;
 }
 
 /** Leaves what this replica holds to the invocation that drives: it looks for it when it ends. */
-export const leaveToDriver = ({ mempool, ports }: Replica): Promise<void> =>
-  ports.mempool.add([...mempool].map(({ id, bytes }) => ({ id, bytes })));
+export function leaveToDriver({ mempool, ports, stored }: Replica): Promise<void> {
+  for (const { id } of mempool) stored.add(id);
+  return ports.mempool.add([...mempool].map(({ id, bytes }) => ({ id, bytes })));
+}
 
 /** Takes over what other invocations of this node hold; answers whether there was any. */
 export async function takeHeld(replica: Replica): Promise<boolean> {
@@ -58,6 +61,7 @@ export async function takeHeld(replica: Replica): Promise<boolean> {
   const before = mempool.size;
   const found: Transaction[] = [];
   for (const { id, bytes } of await replica.ports.mempool.list()) {
+    replica.stored.add(id);
     if (mempool.get(id)) continue;
     const transaction = decodeTransaction(bytes);
     if (transaction instanceof Rejected) throw new Error(`the mempool store holds a damaged ${id}`);

@@ -1,6 +1,6 @@
 /** Answers other nodes' requests. Nothing in a request is believed unchecked, whoever sent it. */
 import { decodeRequest, type Request } from '../consensus/message.ts';
-import { decideVote } from '../consensus/safety.ts';
+import { decideVote, type SafetyRecord } from '../consensus/safety.ts';
 import { faultsTolerated, validatorIndex, verifyStatement } from '../consensus/validators.ts';
 import { type Block, decodeBlock } from '../ledger/block.ts';
 import { Rejected } from '../ledger/rejection.ts';
@@ -9,7 +9,8 @@ import { act, attest } from './act.ts';
 import { admit } from './admit.ts';
 import { countTimeout, settleAlarm, signTimeout, told } from './alarm.ts';
 import { catchUp, stepsAfter } from './catch-up.ts';
-import { insert, Refused } from './chain.ts';
+import { type Inserted, insert, Refused } from './chain.ts';
+import { tryFollowStore } from './follow-store.ts';
 import { route } from './forward.ts';
 import { heardFrom } from './recover.ts';
 import { currentTenureEnd, ownIndex, type Replica } from './replica.ts';
@@ -61,6 +62,10 @@ async function receiveProposal(
   if (block.header.epoch > replica.epoch.set.epoch)
     await catchUp(replica, from, request.standing.height);
   let answer = await replica.lock.run(() => vote(replica, block, request.signature));
+  if (answer instanceof Refused && answer.unknownParent && replica.lease) {
+    await tryFollowStore(replica);
+    answer = await replica.lock.run(() => vote(replica, block, request.signature));
+  }
   if (answer instanceof Refused && answer.unknownParent) {
     await catchUp(replica, from, request.standing.height);
     answer = await replica.lock.run(() => vote(replica, block, request.signature));
@@ -98,18 +103,47 @@ async function vote(
   if (Math.abs(ahead) > parameters.clockToleranceMs) {
     return new Refused(`a time ${ahead} ms off this node’s clock`);
   }
-  const inserted = await insert(replica, block);
+  const inserted = await insertToVote(replica, block);
   if (inserted instanceof Refused) return inserted;
   settleAlarm(replica, false);
-  if (ownIndex(replica) < 0) return new Refused('not a validator of this epoch');
-  const { qc, tc } = inserted;
-  const ask = { epoch, round: header.round, block: block.id, qc, tc };
-  const signed = await act(replica, (current) => decideVote(current, ledger, ask));
-  if ('refuse' in signed) return new Refused(signed.refuse);
+  const signed = await voteFor(replica, inserted);
+  if (signed instanceof Refused) return signed;
   // One's own votes too: a copy of this node's key somewhere else must not go unnoticed.
   const own = { validator: ownIndex(replica), signature: signed.signature };
   replica.book.sawVote(header.round, block.id, own, { checked: true });
   return signed.signature;
+}
+
+/**
+ * Inserts a block to vote for. What an empty one makes final is committed when the certificate that ends
+ * the burst comes, or the next block with something in it: the vote is waited for.
+ */
+async function insertToVote(replica: Replica, block: Block): Promise<Inserted | Refused> {
+  const { deferCommits } = replica;
+  replica.deferCommits = deferCommits || block.transactions.length === 0;
+  try {
+    return await insert(replica, block, 'awaited');
+  } finally {
+    replica.deferCommits = deferCommits;
+  }
+}
+
+/** Signs the vote, in any case after the body is stored: without it the block is let go again. */
+async function voteFor(replica: Replica, inserted: Inserted) {
+  const { block, qc, tc, stored } = inserted;
+  const { header } = block;
+  try {
+    if (ownIndex(replica) < 0) return new Refused('not a validator of this epoch');
+    const ask = { epoch: header.epoch, round: header.round, block: block.id, qc, tc };
+    const decide = (current: SafetyRecord) => decideVote(current, replica.ledger, ask);
+    const signed = await act(replica, decide, stored);
+    return 'refuse' in signed ? new Refused(signed.refuse) : signed;
+  } finally {
+    await stored.catch((error: unknown) => {
+      replica.pending.delete(block.id);
+      throw error;
+    });
+  }
 }
 
 async function receiveAttest(
@@ -173,6 +207,7 @@ async function receiveTidings(
   }
   if (request.waiting) {
     // Whoever waits needs this node to wait with it, also where this node's memory ends now.
+    for (const { id } of admitted) replica.stored.add(id);
     await replica.ports.mempool.add(admitted.map(({ id, bytes }) => ({ id, bytes })));
     told(replica);
   } else settleAlarm(replica, false);

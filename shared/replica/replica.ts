@@ -95,6 +95,8 @@ export interface Replica extends ReplicaOptions {
   readonly lock: Lock;
   readonly mempool: Mempool;
   readonly final: FinalState;
+  /** Transactions that may stand in the mempool store, and have to be removed there when they end. */
+  readonly stored: Set<Digest>;
   readonly waiters: Map<Digest, Set<Waiter>>;
   /** Transactions that were given up lately. */
   readonly expired: GenerationalCache<Digest, true>;
@@ -124,12 +126,17 @@ export interface Replica extends ReplicaOptions {
   /** The drive under way, and whether it was asked for once more meanwhile. */
   driving: Promise<void> | null;
   driveAgain: boolean;
-  /** This invocation's lease of the drive, and until when by its clock; null where there is but one. */
-  lease: { readonly holder: string; until: number } | null;
+  /**
+   * This invocation's lease of the drive, until when by its clock, and the version that it wrote last; null
+   * where a node has but one replica.
+   */
+  lease: { readonly holder: string; until: number; version?: number | undefined } | null;
   /** Called whenever the current round rises. */
   readonly advanceListeners: Set<() => void>;
   /** This node's last timeout of the epoch, as sent. */
   ownTimeout: TimeoutEntry | null;
+  /** Transactions of clients that are being checked: a leader's next block waits a little for them. */
+  admitting: number;
   /** How long this node takes to execute one transaction, as measured lately. */
   msPerTransaction: number;
   /** Proposals under way to each member. */
@@ -144,6 +151,8 @@ export interface Replica extends ReplicaOptions {
   pruning: boolean;
   /** Transactions to bring to the leader, and the leader that a batch is under way to. */
   readonly outbox: Map<Digest, Uint8Array>;
+  /** Members whose request is answered when the drive is over: the answer brings what others are told. */
+  readonly answering: Set<string>;
   forwardingTo: string | null;
   /** What goes on without its caller: a host that ends with its request waits for it. */
   readonly background: Set<Promise<unknown>>;
@@ -252,6 +261,13 @@ export function uncertifiedBlocks({ pending, record }: Replica): PendingBlock[] 
   return [...pending.values()].filter(({ id }) => !certified.has(id));
 }
 
-/** Whether a chain that ends in this block has something in it that still needs a commit. */
-export const needsCommit = (replica: Replica, id: Digest): boolean =>
-  uncommitted(replica, id).some((block) => block.ids.size > 0 || block.next !== null);
+/**
+ * Whether a chain that ends in this certified block has something in it that still needs a block on top.
+ * What the certificate makes final needs none, though it may not be committed here yet.
+ */
+export function needsCommit(replica: Replica, id: Digest): boolean {
+  const chain = uncommitted(replica, id);
+  const [top] = chain;
+  const isFinalBelow = top && top.header.round === top.header.parentRound + 1;
+  return (isFinalBelow ? [top] : chain).some(({ ids, next }) => ids.size > 0 || next !== null);
+}

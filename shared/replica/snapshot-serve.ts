@@ -4,7 +4,6 @@
  */
 import { encodeCbor } from '../bytes/cbor.ts';
 import type { Digest } from '../bytes/digest.ts';
-import { fromUtf8 } from '../bytes/text.ts';
 import {
   decodePage,
   encodePage,
@@ -89,10 +88,16 @@ async function readEntries(
   height: number,
   paths: readonly Digest[],
 ): Promise<(Uint8Array | undefined)[]> {
-  const { state } = replica.ports;
-  const items = await state.items(paths.map((path) => itemName.key(path)));
-  const keys = items.map((item) => (item ? fromUtf8(item) : undefined));
-  const values = await state.get(
+  const { nodes } = await descend(replica, height, paths);
+  const keys = paths.map((path) => {
+    // A leaf stands as high as no other one shares its way.
+    for (let depth = 0; depth <= path.length; depth++) {
+      const node = nodes.get(path.slice(0, depth));
+      if (node?.kind === 'leaf') return node.path === path ? node.key : undefined;
+    }
+    return undefined;
+  });
+  const values = await replica.ports.state.get(
     keys.map((key) => key ?? ''),
     height,
   );
@@ -102,16 +107,34 @@ async function readEntries(
   });
 }
 
-/** Goes down from the root for all places at once, a level at a time. */
 async function readPages(
   replica: Replica,
   height: number,
   places: readonly string[],
 ): Promise<(Uint8Array | undefined)[]> {
+  const { nodes, pages } = await descend(replica, height, places);
+  return places.map((place) => {
+    const node = nodes.get(place);
+    // Somebody told the asker that there is a page where a leaf stands.
+    return node?.kind === 'leaf' ? encodePage(pageOfLeaf(node, place.length)) : pages.get(place);
+  });
+}
+
+/**
+ * Goes down from the root for all places at once, a level at a time: the nodes on the way to them, by
+ * prefix, and the pages at them.
+ */
+async function descend(
+  replica: Replica,
+  height: number,
+  places: readonly string[],
+): Promise<{ nodes: Map<string, StateNode>; pages: Map<string, Uint8Array> }> {
   const { hash, version } = await treeAt(replica, height);
-  if (version === null) return [];
-  const nodes = new Map<string, StateNode>([['', { kind: 'child', hash, version }]]);
+  const nodes = new Map<string, StateNode>();
   const pages = new Map<string, Uint8Array>();
+  if (version === null) return { nodes, pages };
+  nodes.set('', { kind: 'child', hash, version });
+  const asked = new Set(places);
   const deepest = Math.max(...places.map(({ length }) => length));
   for (let depth = 0; depth <= deepest; depth++) {
     const prefixes = new Set(
@@ -121,24 +144,18 @@ async function readPages(
       const node = nodes.get(prefix);
       return node?.kind === 'child' ? [{ prefix, name: pageName(node.version, prefix) }] : [];
     });
+    if (here.length === 0) break;
     const items = await replica.ports.state.items(here.map(({ name }) => name));
-    const asked = new Set(places);
     for (const [index, { prefix, name }] of here.entries()) {
       const bytes = items[index];
       if (!bytes) throw new Error(`the state store lacks ${name}`);
       if (asked.has(prefix)) pages.set(prefix, bytes);
-      if (depth < deepest) {
-        const { nodes: slots } = decodePage(bytes);
-        for (let digit = 0; digit < 16; digit++) {
-          nodes.set(prefix + digit.toString(16), slots[16 + digit] ?? null);
-        }
+      if (depth === deepest) continue;
+      const { nodes: slots } = decodePage(bytes);
+      for (let digit = 0; digit < 16; digit++) {
+        nodes.set(prefix + digit.toString(16), slots[16 + digit] ?? null);
       }
     }
-    if (here.length === 0) break;
   }
-  return places.map((place) => {
-    const node = nodes.get(place);
-    // Somebody told the asker that there is a page where a leaf stands.
-    return node?.kind === 'leaf' ? encodePage(pageOfLeaf(node, place.length)) : pages.get(place);
-  });
+  return { nodes, pages };
 }

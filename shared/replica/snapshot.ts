@@ -4,9 +4,8 @@
  * durable before the next is asked for, so it goes on after a crash, at another member, and with a
  * newer block, without fetching again what it has.
  */
-import { utf8 } from '../bytes/text.ts';
 import type { ValidatorSet } from '../consensus/validators.ts';
-import { decodePage, type Page, pathOf, type TreeRoot } from '../execution/state-tree.ts';
+import { decodePage, type Page, type TreeRoot } from '../execution/state-tree.ts';
 import { TreeWalk, type WalkBatch } from '../execution/tree-walk.ts';
 import { LIMITS } from '../ledger/limits.ts';
 import { type CheckedAnchor, checkAnchor, decodeAnchor } from './anchor.ts';
@@ -202,8 +201,7 @@ async function makeDurable(
   { values, pages }: WalkBatch,
 ): Promise<SnapshotProgress> {
   const { height } = progress.anchor;
-  const keys = values.map(([key]) => [itemName.key(pathOf(key)), utf8(key)] as const);
-  await replica.ports.state.write({ height, values, items: [...pages, ...keys] });
+  await replica.ports.state.write({ height, values, items: pages });
   const bytes = [...values, ...pages].reduce((sum, [, { length }]) => sum + length, 0);
   const next = {
     ...progress,

@@ -20,7 +20,8 @@ export async function submit(
   waitMs: number,
 ): Promise<TransactionStatus | Rejected> {
   const { id } = transaction;
-  const admitted = await admit(replica, transaction);
+  replica.admitting++;
+  const admitted = await admit(replica, transaction).finally(() => replica.admitting--);
   if (admitted instanceof Rejected) return admitted;
   if (admitted === 'final') return statusOf(replica, id);
   const outcome = waitMs > 0 ? waitFor(replica, id, waitMs) : undefined;
@@ -31,6 +32,7 @@ export async function submit(
   const ended = await outcome;
   if (ended) return ended;
   // The other end hears "pending" only after this is durable.
+  replica.stored.add(id);
   await replica.ports.mempool.add([{ id, bytes: transaction.bytes }]);
   if (replica.stopped) leaveAlarm(replica);
   const status = await statusOf(replica, id);

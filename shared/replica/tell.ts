@@ -10,6 +10,7 @@ import {
 } from '../consensus/message.ts';
 import { catchUp } from './catch-up.ts';
 import { adoptCertificates, checkQc, checkTc } from './chain.ts';
+import { tryFollowStore } from './follow-store.ts';
 import { otherMembers, pointOf, type Replica } from './replica.ts';
 import { overhear } from './witness.ts';
 
@@ -38,6 +39,8 @@ export async function ask(
   const request = { ...saying, standing: standingOf(replica) } as Request;
   try {
     const reply = decodeReply(await replica.ports.peers.request(member, encodeRequest(request)));
+    // This replica is over; another one may go on from what it had at hand.
+    if (replica.stopped) return undefined;
     replica.missing.delete(member);
     overhear(replica, reply.standing);
     await learn(replica, member, reply.standing);
@@ -67,6 +70,26 @@ export async function askAll(
 export const tellStanding = (replica: Replica): Promise<void> =>
   askAll(replica, otherMembers(replica), { kind: 'tidings', transactions: [], waiting: false });
 
+/**
+ * Hands this node's standing over to all whom no answer brings it, where the host can do that without
+ * waiting for their replies.
+ */
+export async function spreadStanding(replica: Replica): Promise<void> {
+  const { peers } = replica.ports;
+  const saying = { kind: 'tidings', transactions: [], waiting: false } as const;
+  const message = encodeRequest({ ...saying, standing: standingOf(replica) });
+  const told = otherMembers(replica)
+    .filter((member) => !replica.answering.has(member))
+    .map(async (member) => {
+      try {
+        await peers.tell?.(member, message);
+      } catch (error) {
+        replica.log('peer-failed', { member, kind: saying.kind, error: String(error) });
+      }
+    });
+  await Promise.all(told);
+}
+
 /** Encodes a reply with this node's standing. */
 export const replyWith = (
   replica: Replica,
@@ -89,6 +112,7 @@ export const replyWith = (
  */
 export async function learn(replica: Replica, from: string, standing: Standing): Promise<void> {
   replica.heights.set(from, standing.height);
+  if (isBeyond(replica, standing)) await tryFollowStore(replica);
   if (isBeyond(replica, standing)) await catchUp(replica, from, standing.height);
   // The one that was under way may have been answered before there was this news; nobody says it twice.
   if (isBeyond(replica, standing)) await catchUp(replica, from, standing.height);

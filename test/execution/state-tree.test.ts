@@ -170,11 +170,11 @@ describe('an update', () => {
       ['also absent', null],
     ]);
     const updated = updateTree(store.root, 9, same, store.page);
-    assert.deepEqual(updated, { root: store.root, pages: new Map(), created: new Map() });
+    assert.deepEqual(updated, { root: store.root, pages: new Map() });
     assert.deepEqual(updateTree(store.root, 9, new Map(), store.page), updated);
     const nothing = new Map([['absent', null]]);
     const none = updateTree(EMPTY_TREE, 1, nothing, store.page);
-    assert.deepEqual(none, { root: EMPTY_TREE, pages: new Map(), created: new Map() });
+    assert.deepEqual(none, { root: EMPTY_TREE, pages: new Map() });
   });
 
   it('writes only the pages on the paths of its changes, and leaves no needless ones', () => {
@@ -344,7 +344,9 @@ describe('a page', () => {
     'a slot of one element': slotsWith([digest]),
     'a slot of three elements': slotsWith([digest, 1, 1]),
     'a hash of 31 bytes': slotsWith([digest.subarray(1), 1]),
-    'a value hash of 33 bytes': slotsWith([digest, new Uint8Array(33)]),
+    'a value hash of 33 bytes': slotsWith(['key', new Uint8Array(33)]),
+    'a leaf of a path': slotsWith([digest, digest]),
+    'a key with a version': slotsWith(['key', 1]),
     'a negative version': slotsWith([digest, -1]),
   };
   for (const [what, item] of Object.entries(refused)) {

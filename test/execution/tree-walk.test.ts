@@ -13,6 +13,7 @@ import {
   type Page,
   pageName,
   pageOfLeaf,
+  pathOf,
   type StateNode,
   type TreeRoot,
   updateTree,
@@ -25,7 +26,7 @@ type Values = ReadonlyMap<string, Uint8Array>;
 class Served {
   readonly pages = new Map<string, Page>();
   readonly root: TreeRoot;
-  readonly #keys: Map<Digest, string>;
+  readonly #keys: ReadonlyMap<Digest, string>;
   readonly #values: Values;
 
   constructor(values: Values, version: number) {
@@ -33,7 +34,7 @@ class Served {
     if ('missing' in updated) throw new Error('an empty tree misses nothing');
     this.root = updated.root;
     this.pages = updated.pages;
-    this.#keys = updated.created;
+    this.#keys = new Map([...values.keys()].map((key) => [pathOf(key), key]));
     this.#values = values;
   }
 

@@ -58,7 +58,6 @@ const DANGEROUS = [
   'dynamodb:PartiQLSelect',
   'dynamodb:RestoreTableFromBackup',
   'dynamodb:Scan',
-  'dynamodb:UpdateItem',
   'dynamodb:UpdateTable',
   'iam:AttachRolePolicy',
   'iam:CreateRole',

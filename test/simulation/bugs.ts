@@ -19,6 +19,7 @@ const ACT = 'shared/replica/act.ts';
 const CHAIN = 'shared/replica/chain.ts';
 const COMMIT = 'shared/replica/commit.ts';
 const DRIVE = 'shared/replica/drive.ts';
+const BUILD = 'shared/replica/build.ts';
 const RECEIVE = 'shared/replica/receive.ts';
 const ALARM = 'shared/replica/alarm.ts';
 const OPEN = 'shared/replica/open.ts';
@@ -205,9 +206,10 @@ export const BUGS: readonly Bug[] = [
     patches: [
       patch(
         COMMIT,
-        `  for (const block of final) {
-    await replica.ports.state.write(batchOf(block, finalityOf(block, chain, qc)));
-  }
+        `  await writeAll(
+    replica,
+    final.map((block) => batchOf(block, finalityOf(block, chain, qc))),
+  );
   const newest = final.at(-1)!;
   const { id, header, tree, history, next, leaders } = newest;
   await moveHead(replica, { id, header, tree, history, next, leaders });`,
@@ -226,8 +228,8 @@ export const BUGS: readonly Bug[] = [
     patches: [
       patch(
         COMMIT,
-        '  for (const block of final) {\n    await replica.ports.state.write',
-        '  for (const block of final.slice(-1)) {\n    await replica.ports.state.write',
+        'final.map((block) => batchOf(block, finalityOf(block, chain, qc)))',
+        'final.slice(-1).map((block) => batchOf(block, finalityOf(block, chain, qc)))',
       ),
     ],
   },
@@ -248,7 +250,7 @@ export const BUGS: readonly Bug[] = [
     patches: [
       patch(EXECUTION, 'this.#ids.has(id) || this.#ancestry.includes(id);', 'this.#ids.has(id);'),
       patch(
-        DRIVE,
+        BUILD,
         'ancestors.some(({ ids }) => ids.has(id)),',
         'ancestors.length < 0 && id === parent.id,',
       ),
@@ -309,7 +311,7 @@ export const BUGS: readonly Bug[] = [
         '',
       ),
       patch(
-        DRIVE,
+        BUILD,
         'Math.max(replica.ports.time.now(), parent.header.time)',
         'replica.ports.time.now()',
       ),
@@ -350,7 +352,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'held transactions are not read back at a start',
     rule: 'what was accepted ends committed or expired',
-    patches: [patch(OPEN, '    await restoreMempool(replica);', '')],
+    patches: [patch(OPEN, '    await restoreMempool(replica, ports.mempool.list());', '')],
   },
   {
     name: 'uncommitted blocks are not read back at a start',
@@ -382,7 +384,10 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'a tenure’s end waits for a timeout',
     rule: 'at a tenure’s end the leader tells all of its last certificate',
-    patches: [patch(DRIVE, '      inBackground(replica, tellStanding(replica));\n', '')],
+    patches: [
+      patch(DRIVE, '  if (tell) inBackground(replica, spreadStanding(replica));\n', ''),
+      patch(DRIVE, '  if (!tell) inBackground(replica, tellStanding(replica));\n', ''),
+    ],
   },
   {
     name: 'a function forgets what a ring taught it',

@@ -1,15 +1,24 @@
 /**
  * A simulated node: real replicas over one memory store. A *process* keeps one replica until it
  * crashes; a *function* opens one for every input, from durable state only, so that several can be
- * under way at once over the same store.
+ * under way at once over the same store. Where its invocations share a lease, an environment also keeps
+ * its replica for a later input, as hosted nodes do; any number of environments may lag behind the store.
  */
 import { type MemoryStores, memoryStores } from '../../node/memory/stores.ts';
+import { kindOf } from '../../shared/consensus/message.ts';
 import type { Transaction } from '../../shared/ledger/transaction.ts';
 import type { Time, Waited } from '../../shared/ports/time.ts';
 import { ring } from '../../shared/replica/alarm.ts';
 import { openReplica } from '../../shared/replica/open.ts';
 import { receive } from '../../shared/replica/receive.ts';
-import { type Ports, quiet, type Replica } from '../../shared/replica/replica.ts';
+import {
+  type Ports,
+  quiet,
+  type Replica,
+  type ReplicaOptions,
+  Superseded,
+} from '../../shared/replica/replica.ts';
+import { isResumable, resumeReplica } from '../../shared/replica/resume.ts';
 import { submit } from '../../shared/replica/submit.ts';
 import { tellStanding } from '../../shared/replica/tell.ts';
 import { governedCatalog } from '../support/governed.ts';
@@ -57,6 +66,8 @@ export class SimulatedNode implements Endpoint {
   readonly #lives = new Set<Alive>();
   /** A function's alarm outlives its invocations. */
   #durableAlarm: { at: number; waited: Waited; cancel: () => void } | undefined;
+  /** What a function's environments that wait for an input keep. */
+  #left: Replica[] = [];
   /** Whether the record says that the store was restored, if it was: until then the host does. */
   #isMarked = true;
   #clockOffset = 0;
@@ -117,6 +128,7 @@ export class SimulatedNode implements Endpoint {
     this.#durableAlarm = undefined;
     this.#stores = this.#copy;
     this.#copy = undefined;
+    this.#left = [];
     this.store = `${this.label} restored`;
     this.#isMarked = false;
     this.#options.watch.restored();
@@ -142,11 +154,13 @@ export class SimulatedNode implements Endpoint {
 
   /** Ends all that runs of this node; a process comes back after a while. */
   crash(): void {
+    this.#left = [];
     for (const life of this.#lives) life.crash();
   }
 
   async deliver(from: string, message: Uint8Array): Promise<Uint8Array> {
-    return this.#run((replica) => receive(replica, from, message));
+    const purpose = kindOf(message) === 'proposal' ? 'vote' : 'read';
+    return this.#run((replica) => receive(replica, from, message), purpose);
   }
 
   submit(transaction: Transaction, waitMs: number): ReturnType<typeof submit> {
@@ -179,7 +193,10 @@ export class SimulatedNode implements Endpoint {
   }
 
   /** One input: on the process's replica, or on one that is opened for it and ends with its work. */
-  async #run<T>(input: (replica: Replica) => Promise<T>): Promise<T> {
+  async #run<T>(
+    input: (replica: Replica) => Promise<T>,
+    purpose: 'read' | 'vote' = 'read',
+  ): Promise<T> {
     if (this.isLost) throw new Error(`${this.label} is down`);
     if (this.#options.host === 'process') {
       const { replica } = this;
@@ -188,11 +205,22 @@ export class SimulatedNode implements Endpoint {
     }
     const life = this.#newLife();
     try {
-      const replica = await this.#open(life);
-      return await input(replica);
+      const replica = await this.#open(life, purpose);
+      const output = await input(replica).catch((error: unknown) => {
+        if (replica.stopped && life.alive && purpose === 'vote') return undefined;
+        throw error;
+      });
+      if (output !== undefined && !(purpose === 'vote' && replica.stopped)) return output;
+      // A replica that began without a look at its store was overtaken: the input is taken by a new one.
+      return await input(await this.#open(life, 'new'));
     } finally {
-      if (life.replica) void quiet(life.replica).then(() => this.#end(life));
-      else this.#end(life);
+      const { replica } = life;
+      if (replica) {
+        void quiet(replica).then(() => {
+          if (life.alive && this.#options.leases && isResumable(replica)) this.#left.push(replica);
+          this.#end(life);
+        });
+      } else this.#end(life);
     }
   }
 
@@ -222,7 +250,7 @@ export class SimulatedNode implements Endpoint {
     this.#lives.delete(life);
   }
 
-  async #open(life: Alive): Promise<Replica> {
+  async #open(life: Alive, purpose: 'read' | 'vote' | 'new' = 'new'): Promise<Replica> {
     const { world, keys, watch, network, tamper, host, leases } = this.#options;
     const { member } = this;
     const key = {
@@ -239,10 +267,12 @@ export class SimulatedNode implements Endpoint {
             target instanceof SimulatedNode ? target.tamperReply(request, reply) : reply,
           );
         },
+        ...(host === 'function' &&
+          leases && { tell: (to, message) => this.#tell(life, to, message) }),
       },
       time: this.#time(life),
     };
-    const replica = await openReplica({
+    const options: ReplicaOptions = {
       genesis: keys.genesis,
       member,
       catalog: governedCatalog,
@@ -257,10 +287,32 @@ export class SimulatedNode implements Endpoint {
         if (host === 'process')
           this.#options.violated(new Error(`${this.label} lost track of its store`));
       },
-    });
+    };
+    const left = purpose === 'new' ? undefined : this.#takeLeft();
+    const replica = await (left && purpose !== 'new'
+      ? resumeReplica(options, left, purpose).catch((error: unknown) => {
+          if (error instanceof Superseded) return openReplica(options);
+          throw error;
+        })
+      : openReplica(options));
     this.#isMarked = true;
     life.replica = replica;
     replica.commitListeners.add(() => this.#options.committed(replica));
+    return replica;
+  }
+
+  /** As an asynchronous invocation: handed over at once, and delivered whatever becomes of this life. */
+  async #tell(life: Alive, to: string, message: Uint8Array): Promise<void> {
+    const { network } = this.#options;
+    const told = network.request(this, life, to, message, (_target, _sent, reply) => reply);
+    told.catch(() => {});
+  }
+
+  /** What one of the environments that wait kept, or nothing: then a new one starts. */
+  #takeLeft(): Replica | undefined {
+    const { scheduler } = this.#options.world;
+    if (this.#left.length === 0 || scheduler.chance(0.2)) return undefined;
+    const [replica] = this.#left.splice(scheduler.between(0, this.#left.length - 1), 1);
     return replica;
   }
 

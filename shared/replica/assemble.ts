@@ -1,0 +1,61 @@
+/** A replica as it is before its first input: what is durable is given, what is volatile is empty. */
+import { currentRound } from '../consensus/safety.ts';
+import { StatementBook } from '../consensus/statement-book.ts';
+import { TimeoutTally } from '../consensus/tally.ts';
+import { Mempool } from '../mempool/mempool.ts';
+import { GenerationalCache } from './generational-cache.ts';
+import { Lock } from './lock.ts';
+import { noRecovery } from './recover.ts';
+import type { Replica, ReplicaOptions } from './replica.ts';
+import { witness } from './witness.ts';
+
+/** Transactions given up that are remembered, so that their status can be told. */
+const EXPIRED_MAX = 20_000;
+
+type Durables = Pick<
+  Replica,
+  'ledger' | 'record' | 'final' | 'retained' | 'headVersion' | 'head' | 'epoch' | 'epochStart'
+>;
+
+/** Builds the replica. */
+export function assembleReplica(options: ReplicaOptions, durables: Durables): Replica {
+  const { record, epoch } = durables;
+  const replica: Replica = {
+    ...options,
+    ...durables,
+    lock: new Lock(),
+    mempool: new Mempool(),
+    stored: new Set(),
+    waiters: new Map(),
+    expired: new GenerationalCache(EXPIRED_MAX),
+    commitListeners: new Set(),
+    durableRecord: record,
+    pending: new Map(),
+    timeouts: new TimeoutTally(epoch.set),
+    book: new StatementBook(epoch.set, currentRound(record), (found) => witness(replica, found)),
+    evidenceListeners: new Set(),
+    rings: 0,
+    alarmAt: null,
+    driving: null,
+    driveAgain: false,
+    lease: options.invocation === undefined ? null : { holder: options.invocation, until: 0 },
+    advanceListeners: new Set(),
+    ownTimeout: null,
+    admitting: 0,
+    msPerTransaction: 0.5,
+    proposalsUnderWay: new Map(),
+    catchingUp: new Map(),
+    deferCommits: false,
+    syncing: null,
+    pruning: false,
+    outbox: new Map(),
+    answering: new Set(),
+    forwardingTo: null,
+    background: new Set(),
+    heights: new Map(),
+    missing: new Set(),
+    recovery: noRecovery(epoch.set.epoch),
+    stopped: false,
+  };
+  return replica;
+}
