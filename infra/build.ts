@@ -50,9 +50,11 @@ async function buildOne(name: FunctionBundle): Promise<Built> {
     // Names stand in errors and logs.
     keepNames: true,
     mainFields: ['module', 'main'],
+    // A release of its own differs from another one with the same sources.
+    footer: { js: `// release ${process.env.FUQI_RELEASE ?? 'local'}` },
     metafile: true,
     logLevel: 'error',
-    // Packages in the older form ask for `require`.
+    // Packages in the older form ask for `require`. The name is one that no minifier gives.
     banner: {
       js: "import{createRequire as bundleRequire}from'node:module';const require=bundleRequire(import.meta.url);",
     },

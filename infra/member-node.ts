@@ -90,6 +90,9 @@ export class MemberNode extends Construct {
     );
     this.#node('peer', role);
     this.client = this.#node('client', role);
+    // An alarm that the node failed to answer in all attempts rings again; its role may send to the queue.
+    const onFailure = { bind: () => ({ destination: props.alarmQueue.queueArn }) };
+    this.client.configureAsyncInvoke({ onFailure });
   }
 
   #node(entry: 'peer' | 'client', role: Role): LambdaFunction {

@@ -41,7 +41,8 @@ export class PlatformStack extends Stack {
       enforceSSL: props.keeps,
       // Six times the function's time, as Lambda asks for.
       visibilityTimeout: Duration.seconds(60),
-      retentionPeriod: Duration.hours(1),
+      // As long as the functions of an account may be out of reach: alarms ring when they are back.
+      retentionPeriod: Duration.days(1),
       // One that could not be rung this often is kept to be looked at; nobody polls it.
       deadLetterQueue: {
         queue: new Queue(this, 'UnrungAlarms', {
@@ -49,7 +50,7 @@ export class PlatformStack extends Stack {
           enforceSSL: props.keeps,
           retentionPeriod: Duration.days(14),
         }),
-        maxReceiveCount: 30,
+        maxReceiveCount: 1000,
       },
     });
     alarm.addEventSource(

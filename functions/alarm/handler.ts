@@ -1,19 +1,33 @@
 /**
  * The alarm function: takes messages from the one alarm queue and wakes the function that each names.
- * One queue for all nodes, because a queue that idles is polled, and polls are billed.
+ * One queue for all nodes, because a queue that idles is polled, and polls are billed. What a node failed
+ * to do in all of Lambda's attempts returns to the queue as the record of a failed invocation: an alarm
+ * is not lost because a table was out of reach when it rang.
  */
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { utf8 } from '../../shared/bytes/text.ts';
 import { isFor, meter, metered } from '../billing/metered-handler.ts';
 import { functionLog } from '../log.ts';
-import type { AlarmMessage } from '../node/node-alarm.ts';
+import type { AlarmMessage, NodeEvent } from '../node/node-alarm.ts';
+import { messageRetries } from '../retries.ts';
 
 interface QueueEvent {
   readonly Records: readonly { readonly messageId: string; readonly body: string }[];
 }
 
+/** What Lambda sends to the destination of failed asynchronous invocations, as far as it is read here. */
+interface FailedInvocation {
+  readonly requestContext: { readonly functionArn: string };
+  readonly requestPayload: NodeEvent;
+}
+
 const log = functionLog('alarm');
-const client = meter.client(new LambdaClient({ requestHandler: { requestTimeout: 3000 } }));
+const client = meter.client(
+  new LambdaClient({
+    requestHandler: { requestTimeout: 3000, throwOnRequestTimeout: true },
+    retryStrategy: messageRetries(),
+  }),
+);
 
 /** Wakes each node without waiting for it; what could not be woken is delivered again. */
 export const handler = metered(log, async ({ Records }: QueueEvent) => {
@@ -25,7 +39,7 @@ export const handler = metered(log, async ({ Records }: QueueEvent) => {
   const failures = await Promise.all(
     Records.map(async ({ messageId, body }) => {
       try {
-        const { function: FunctionName, event } = JSON.parse(body) as AlarmMessage;
+        const { function: FunctionName, event } = messageOf(JSON.parse(body));
         const Payload = utf8(JSON.stringify(event));
         await client.send(new InvokeCommand({ FunctionName, InvocationType: 'Event', Payload }));
         return [];
@@ -37,3 +51,12 @@ export const handler = metered(log, async ({ Records }: QueueEvent) => {
   );
   return { batchItemFailures: failures.flat() };
 });
+
+function messageOf(message: AlarmMessage | FailedInvocation): AlarmMessage {
+  if (!('requestPayload' in message)) return message;
+  const { requestContext, requestPayload } = message;
+  // arn:aws:lambda:<region>:<account>:function:<name>, and a qualifier after it.
+  const name = requestContext.functionArn.split(':')[6]!;
+  log.info({ function: name }, 'a node failed to wake');
+  return { function: name, event: requestPayload };
+}

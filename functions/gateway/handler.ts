@@ -14,6 +14,7 @@ import { fromEnvironment } from '../environment.ts';
 import { functionName } from '../function-name.ts';
 import { BODY_BYTES_MAX, invokeFetch } from '../invoke-fetch.ts';
 import { functionLog } from '../log.ts';
+import { requestRetries } from '../retries.ts';
 import { doors, isDoor } from './doors.ts';
 import { functionOrWeb, laterMembers } from './later-members.ts';
 
@@ -27,7 +28,10 @@ const tokenRoutes = z
   .parse(JSON.parse(process.env.FUQI_TOKEN_ROUTES ?? '[]'));
 const log = functionLog('gateway');
 const client = meter.client(
-  new LambdaClient({ maxAttempts: 1, requestHandler: { requestTimeout: NODE_MS } }),
+  new LambdaClient({
+    retryStrategy: requestRetries(),
+    requestHandler: { requestTimeout: NODE_MS },
+  }),
 );
 
 const fetch = functionOrWeb(invokeFetch(client));

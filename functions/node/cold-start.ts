@@ -30,15 +30,15 @@ import type { NodeEnvironment } from '../environment.ts';
 import { functionName } from '../function-name.ts';
 import { handRequestOver, invokeWithRequest } from '../invoke-fetch.ts';
 import { kmsSigner } from '../kms-signer.ts';
+import { messageRetries, serviceRetries } from '../retries.ts';
 import { type UsageMetrics, usageMetrics } from '../usage-metrics.ts';
 import { hostedIssuers } from './issuer-record.ts';
 import { readNodeRecord } from './node-record.ts';
 import { postToEndpoint } from './post-to-endpoint.ts';
 import { openDataKey, unsealKey } from './sealed-keys.ts';
+import { SilentMembers } from './silent-members.ts';
 
-/** Time for one call of a peer: a drive that it waits for is within it. */
-const PEER_MS = 12_000;
-/** Time for one call of a service; the SDK's own retries come on top, within the caller's time. */
+/** Time for one attempt at a call of a service. */
 const SERVICE_MS = 3000;
 
 /** Reads that are counted with one write; so many are not counted when an environment ends. */
@@ -79,8 +79,9 @@ export async function coldStart(
 ): Promise<HostedNode> {
   const { FUQI_CONSORTIUM: consortium, FUQI_MEMBER: member } = environment;
   const requestHandler = { requestTimeout: SERVICE_MS, throwOnRequestTimeout: true };
-  const dynamodb = meter.client(new DynamoDBClient({ requestHandler }));
-  const kms = meter.client(new KMSClient({ requestHandler }));
+  const retryStrategy = serviceRetries();
+  const dynamodb = meter.client(new DynamoDBClient({ requestHandler, retryStrategy }));
+  const kms = meter.client(new KMSClient({ requestHandler, retryStrategy }));
   const table = { client: dynamodb, name: environment.FUQI_TABLE };
   const [record, genesis, described, signer] = await Promise.all([
     readNodeRecord(table),
@@ -101,13 +102,8 @@ export async function coldStart(
   const identities = Object.entries(record.identities).map(
     ([name, sealed]): [string, KeyObject] => [name, unsealKey(dataKey, name, sealed)],
   );
-  // One attempt: who asks again is the protocol, which has a time-out of its own.
-  const lambda = meter.client(
-    new LambdaClient({
-      maxAttempts: 1,
-      requestHandler: { requestTimeout: PEER_MS, throwOnRequestTimeout: true },
-    }),
-  );
+  const lambda = meter.client(new LambdaClient({ retryStrategy: messageRetries() }));
+  const silent = new SilentMembers();
   const peers = tokenPeers({
     member,
     ledger: ledgerId(genesis),
@@ -116,20 +112,20 @@ export async function coldStart(
     tells: true,
     async post(to, headers, body, waits) {
       const there = opened.members?.find(to);
-      if (there?.endpoint !== undefined) {
-        return postToEndpoint(there.endpoint, headers, body, PEER_MS);
+      const { endpoint } = there ?? {};
+      if (endpoint !== undefined) {
+        return silent.within(to, (ms) => postToEndpoint(endpoint, headers, body, ms));
       }
       // Tidings may lead to a drive, which must not take a place that votes need.
       const entry = waits && kindOf(body) === 'tidings' ? 'client' : 'peer';
       const request = { method: 'POST', path: '/peer', headers, body };
+      const name = functionName(consortium, to, entry);
       if (!waits) {
-        await handRequestOver(lambda, functionName(consortium, to, entry), request);
+        await handRequestOver(lambda, name, request);
         return { status: 200, reply: new Uint8Array() };
       }
-      const response = await invokeWithRequest(
-        lambda,
-        functionName(consortium, to, entry),
-        request,
+      const response = await silent.within(to, (ms) =>
+        invokeWithRequest(lambda, name, request, AbortSignal.timeout(ms)),
       );
       return { status: response.status, reply: new Uint8Array(await response.arrayBuffer()) };
     },
@@ -145,7 +141,6 @@ export async function coldStart(
     signer,
     peers,
     lambda,
-    queue: meter.client(new SQSClient({ requestHandler })),
     issuers,
     tokens: tokenVerifier({
       member,
@@ -166,6 +161,14 @@ export async function coldStart(
       readsTogether: READS_TOGETHER,
       onFault: (error) => log.error({ err: error }, 'usage-failed'),
     }),
+    queue: meter.client(
+      new SQSClient({
+        requestHandler,
+        retryStrategy,
+        // The region's endpoint, as for all others: a queue's URL may name another host.
+        useQueueUrlAsEndpoint: false,
+      }),
+    ),
     custody: custodyOf(new Map(identities)),
     identities: identities.map(([name]) => name),
     peerCustody: custodyOf(new Map([[NODE_IDENTITY, peerKey]])),

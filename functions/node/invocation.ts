@@ -68,11 +68,13 @@ export async function invocation<T>(
   let isOver = false;
   const { stores } = node;
   const setNow = (wanted: Parameters<typeof setAlarm>[1]): Promise<void> =>
-    setAlarm(node, wanted).catch((error: unknown) =>
-      node.log.error({ error: String(error) }, 'alarm-failed'),
-    );
+    setAlarm(node, wanted).catch((error: unknown) => {
+      node.log.error({ error: String(error) }, 'alarm-failed');
+      // Tried once more at the end; where that fails too, nothing is answered.
+      time.wanted ??= wanted;
+    });
   let early: Promise<void> | undefined;
-  const time = new InvocationTime(
+  const time: InvocationTime = new InvocationTime(
     (waited) => inBackground(replica, setNow({ at: Date.now(), waited })),
     // Whoever votes waits for the certificate: the alarm is set while the vote is saved and signed.
     purpose === 'vote' ? (wanted) => (early ??= setNow(wanted)) : undefined,

@@ -2,11 +2,16 @@
  * What a hosted node is told at its setup, in two items of its own table: whose it is with its sealed keys,
  * and its API keys as hashes.
  */
-import { GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { randomUUID } from 'node:crypto';
+import {
+  ConditionalCheckFailedException,
+  GetItemCommand,
+  PutItemCommand,
+} from '@aws-sdk/client-dynamodb';
 import { z } from 'zod';
 import { ApiKeyRecordSchema } from '../../node/api-key-records.ts';
 import { MemberIdSchema } from '../../shared/ledger/genesis.ts';
-import { keyItem, type Table } from '../dynamodb/table.ts';
+import { type Item, keyItem, type Table } from '../dynamodb/table.ts';
 
 const NodeRecordSchema = z.strictObject({
   format: z.literal('fuqi-hosted-node-1'),
@@ -37,38 +42,80 @@ export const readNodeRecord = (table: Table): Promise<NodeRecord | undefined> =>
 export const readApiKeys = async (table: Table) =>
   (await read(table, API_KEYS, z.array(ApiKeyRecordSchema))) ?? [];
 
-/** Writes the record; where `isNew`, only if there is none. */
-export const writeNodeRecord = (table: Table, record: NodeRecord, isNew: boolean): Promise<void> =>
-  write(table, RECORD, record, isNew);
+/** Writes the record, once. Throws where there is another. */
+export async function writeNodeRecord(table: Table, record: NodeRecord): Promise<void> {
+  const json = JSON.stringify(record);
+  const stored = await replace(table, json, { condition: 'attribute_not_exists(p)' });
+  if (stored !== true && stored.j?.S !== json) throw new Error('the table was set up meanwhile');
+}
 
-export const writeApiKeys = (
-  table: Table,
+/**
+ * Takes the sealed first keys out of the record: whoever it is answered to has them, and nobody else.
+ * Undefined where they were taken, or are being taken by another.
+ */
+export async function takeSealedKeys(table: Table): Promise<NodeRecord | undefined> {
+  const stored = (await get(table, RECORD))?.j?.S;
+  if (stored === undefined) throw new Error('the table was not set up');
+  const record = NodeRecordSchema.parse(JSON.parse(stored));
+  const { firstKeys, ...rest } = record;
+  if (!firstKeys) return undefined;
+  const taker = randomUUID();
+  const replaced = await replace(table, JSON.stringify(rest), {
+    condition: 'j = :stored',
+    stored,
+    taker,
+  });
+  // The client sends a write again whose reply was lost, and finds its own.
+  return replaced === true || replaced.t?.S === taker ? record : undefined;
+}
+
+export async function writeApiKeys(
+  { client, name }: Table,
   keys: readonly z.infer<typeof ApiKeyRecordSchema>[],
-): Promise<void> => write(table, API_KEYS, keys, false);
+): Promise<void> {
+  const Item = { ...keyItem(API_KEYS), j: { S: JSON.stringify(keys) } };
+  await client.send(new PutItemCommand({ TableName: name, Item }));
+}
+
+/** Replaces the record on a condition; answers true, or what stood there instead. */
+async function replace(
+  { client, name }: Table,
+  json: string,
+  given: { readonly condition: string; readonly stored?: string; readonly taker?: string },
+): Promise<true | Item> {
+  const { condition, stored, taker } = given;
+  try {
+    await client.send(
+      new PutItemCommand({
+        TableName: name,
+        Item: { ...keyItem(RECORD), j: { S: json }, ...(taker && { t: { S: taker } }) },
+        ConditionExpression: condition,
+        ...(stored && { ExpressionAttributeValues: { ':stored': { S: stored } } }),
+        ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+      }),
+    );
+    return true;
+  } catch (error) {
+    if (!(error instanceof ConditionalCheckFailedException) || !error.Item) throw error;
+    return error.Item;
+  }
+}
 
 async function read<T>(
-  { client, name }: Table,
+  table: Table,
   key: typeof RECORD | typeof API_KEYS,
   schema: z.ZodType<T>,
 ): Promise<T | undefined> {
-  const { Item } = await client.send(
-    new GetItemCommand({ TableName: name, Key: keyItem(key), ConsistentRead: true }),
-  );
-  const json = Item?.j?.S;
+  const json = (await get(table, key))?.j?.S;
   return json === undefined ? undefined : schema.parse(JSON.parse(json));
 }
 
-async function write(
+async function get(
   { client, name }: Table,
   key: typeof RECORD | typeof API_KEYS,
-  value: unknown,
-  isNew: boolean,
-): Promise<void> {
-  await client.send(
-    new PutItemCommand({
-      TableName: name,
-      Item: { ...keyItem(key), j: { S: JSON.stringify(value) } },
-      ...(isNew && { ConditionExpression: 'attribute_not_exists(p)' }),
-    }),
+): Promise<Item | undefined> {
+  const { Item } = await client.send(
+    new GetItemCommand({ TableName: name, Key: keyItem(key), ConsistentRead: true }),
   );
+  return Item;
 }

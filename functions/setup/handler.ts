@@ -15,8 +15,14 @@ import { writeMember } from '../directory.ts';
 import { fromEnvironment } from '../environment.ts';
 import { publicJwk } from '../kms-signer.ts';
 import { functionLog } from '../log.ts';
-import { readNodeRecord, writeApiKeys, writeNodeRecord } from '../node/node-record.ts';
+import {
+  readNodeRecord,
+  takeSealedKeys,
+  writeApiKeys,
+  writeNodeRecord,
+} from '../node/node-record.ts';
 import { newDataKey, openDataKey, seal, sealKey, unseal } from '../node/sealed-keys.ts';
+import { serviceRetries } from '../retries.ts';
 
 const MemberSchema = z.object({
   id: MemberIdSchema,
@@ -36,8 +42,8 @@ const consortium = fromEnvironment('FUQI_CONSORTIUM');
 const member = fromEnvironment('FUQI_MEMBER');
 const vaultKey = fromEnvironment('FUQI_VAULT_KEY');
 const signingKey = fromEnvironment('FUQI_SIGNING_KEY');
-const dynamodb = new DynamoDBClient({});
-const kms = new KMSClient({});
+const dynamodb = new DynamoDBClient({ retryStrategy: serviceRetries() });
+const kms = new KMSClient({ retryStrategy: serviceRetries() });
 const table = { client: dynamodb, name: fromEnvironment('FUQI_TABLE') };
 const directory = { client: dynamodb, name: fromEnvironment('FUQI_DIRECTORY') };
 const log = functionLog('setup', { member });
@@ -107,20 +113,19 @@ async function setUp({
       seal(dataKey, `api-key ${identity}`, Buffer.from(api.text)),
     ),
   };
-  await writeNodeRecord(table, record, true);
+  await writeNodeRecord(table, record);
 }
 
-/** The first API keys by identity; none where they were taken. */
+/** The first API keys by identity, taken or read; none where they were taken. */
 async function firstKeys(take: boolean): Promise<Record<string, string>> {
-  const record = await readNodeRecord(table);
-  if (!record) throw new Error(`the table of ${member} was not set up`);
-  const { firstKeys: sealedKeys = {}, ...rest } = record;
+  const record = await (take ? takeSealedKeys(table) : readNodeRecord(table));
+  if (!record?.firstKeys) return {};
   const sealed = Buffer.from(record.dataKey, 'base64url');
   const dataKey = await openDataKey(kms, sealed, { consortium, member });
-  const opened = Object.entries(sealedKeys).map(([identity, text]) => [
-    identity,
-    unseal(dataKey, `api-key ${identity}`, text).toString('utf8'),
-  ]);
-  if (take) await writeNodeRecord(table, rest, false);
-  return Object.fromEntries(opened);
+  return Object.fromEntries(
+    Object.entries(record.firstKeys).map(([identity, text]) => [
+      identity,
+      unseal(dataKey, `api-key ${identity}`, text).toString('utf8'),
+    ]),
+  );
 }

@@ -21,6 +21,8 @@ export interface CloudOptions {
   readonly auth?: boolean;
   /** What every function's environment says besides. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** What functions take for AWS; the emulator itself unless something stands in front of it. */
+  readonly functionEndpoint?: string;
   readonly onStep?: (step: string) => void;
 }
 
@@ -35,7 +37,8 @@ export interface Cloud {
 
 /** Starts the emulator and deploys; stops it again where that fails. */
 export async function cloudUp(options: CloudOptions): Promise<Cloud> {
-  const { file, folder, root, port, auth = false, environment = {}, onStep = () => {} } = options;
+  const { file, folder, root, port, auth = false, functionEndpoint } = options;
+  const { environment = {}, onStep = () => {} } = options;
   const consortium = readConsortiumFile(file);
   onStep('starting the AWS emulator (its first start installs it)');
   const emulator = await startEmulator({
@@ -43,6 +46,7 @@ export async function cloudUp(options: CloudOptions): Promise<Cloud> {
     auth,
     environment,
     ...(port === undefined ? {} : { port }),
+    ...(functionEndpoint === undefined ? {} : { functionEndpoint }),
   });
   try {
     const { url: endpoint } = emulator;

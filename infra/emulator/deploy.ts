@@ -16,6 +16,8 @@ export interface DeployOptions {
   readonly consortium: string;
   /** Where the synthesised app goes, and what the command says. */
   readonly folder: string;
+  /** What the bundles are marked with: another mark is another version of every function. */
+  readonly release?: string;
 }
 
 /**
@@ -61,7 +63,7 @@ const context = (consortium: string): string[] => [
 function cdk(
   args: readonly string[],
   cwd: string,
-  { url }: { readonly url: string },
+  { url, release }: { readonly url: string; readonly release?: string },
 ): Promise<void> {
   const child = spawn(process.execPath, [CDK, ...args], {
     cwd,
@@ -74,6 +76,7 @@ function cdk(
       AWS_REGION: EMULATOR_REGION,
       AWS_ACCESS_KEY_ID: EMULATOR_CREDENTIALS.accessKeyId,
       AWS_SECRET_ACCESS_KEY: EMULATOR_CREDENTIALS.secretAccessKey,
+      ...(release && { FUQI_RELEASE: release }),
       CI: 'true',
       CDK_DISABLE_CLI_TELEMETRY: 'true',
     },

@@ -18,6 +18,8 @@ export interface EmulatorOptions {
   readonly auth?: boolean;
   /** What every function's environment says besides. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** What functions take for AWS; the emulator itself unless something stands in front of it. */
+  readonly functionEndpoint?: string;
 }
 
 export interface Emulator {
@@ -52,10 +54,13 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
       MINISTACK_REGION: EMULATOR_REGION,
       MINISTACK_ACCOUNT_ID: EMULATOR_ACCOUNT,
       LAMBDA_EXECUTOR: 'local',
+      // Each invocation holds a thread, and nodes invoke each other: too few, and all wait for one another.
+      MINISTACK_WORKER_THREADS: '256',
       IOT_MTLS_ENABLED: '0',
       SFTP_ENABLED: '0',
       ...(options.auth && { AUTH: 'true' }),
       ...options.environment,
+      ...(options.functionEndpoint && { AWS_ENDPOINT_URL: options.functionEndpoint }),
     },
   });
   child.stdout.pipe(log, { end: false });
@@ -89,7 +94,8 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
-function freePort(): Promise<number> {
+/** A port of this machine that nothing listens on. */
+export function freePort(): Promise<number> {
   const server = createServer();
   return new Promise((resolve, reject) => {
     server.once('error', reject);

@@ -62,9 +62,9 @@ async function openHead(options: ReplicaOptions, ledger: Digest): Promise<void> 
     ],
   });
   const bytes = encodeHead(point);
-  if (!(await ports.heads.swap('head', 0, { version: 1, bytes }))) {
-    throw new Error('another process is creating the same store');
-  }
+  if (await ports.heads.swap('head', 0, { version: 1, bytes })) return;
+  // Another invocation of this node made the same at the same time.
+  await openHead(options, ledger);
 }
 
 /** A new store has its record before it has a head, so that a copy of it always names its store. */
@@ -73,8 +73,8 @@ async function createRecord({ ports, store, restored }: ReplicaOptions, start: D
   const empty = emptyRecord(store, 1, start);
   const record = { ...(restored ? markRestored(empty, store) : empty), version: 1 };
   const next = { version: record.version, bytes: encodeRecord(record) };
-  if (await ports.heads.swap('safety', 0, next)) return;
-  throw new Error('another process is creating the same store');
+  // Lost to another invocation of this node, which wrote the same.
+  await ports.heads.swap('safety', 0, next);
 }
 
 /** The record to go on from: that of a restored store is marked as such first. */
