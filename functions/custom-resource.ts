@@ -3,7 +3,7 @@
  * to. Whatever happens, something is sent, or a deployment waits for an hour.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Logger } from 'pino';
+import type { StructuredLog } from '../node/replica-log.ts';
 
 export interface CustomResourceEvent {
   readonly RequestType: 'Create' | 'Update' | 'Delete';
@@ -21,7 +21,7 @@ const ATTEMPTS_MAX = 4;
 export async function respond(
   event: CustomResourceEvent,
   id: string,
-  log: Logger,
+  log: StructuredLog,
   act: () => Promise<void>,
 ): Promise<void> {
   const { ResponseURL, StackId, RequestId, LogicalResourceId } = event;

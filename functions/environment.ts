@@ -1,6 +1,26 @@
 /** What a function is told by its environment: names only, never a secret. */
 import { z } from 'zod';
+import {
+  DEFAULT_TENANT_LIMITS,
+  type TenantLimits,
+  TenantLimitsSchema,
+} from '../shared/api/tenant-limits.ts';
+import { TokenIssuersSchema } from '../shared/api/token-issuer.ts';
 import { MemberIdSchema } from '../shared/ledger/genesis.ts';
+
+/** A variable that holds JSON of a schema. */
+const json = <S extends z.ZodType>(schema: S) =>
+  z
+    .string()
+    .transform((text, context): unknown => {
+      try {
+        return JSON.parse(text);
+      } catch {
+        context.addIssue({ code: 'custom', message: 'not JSON' });
+        return z.NEVER;
+      }
+    })
+    .pipe(schema);
 
 const NodeEnvironmentSchema = z.object({
   FUQI_CONSORTIUM: z.string().min(1),
@@ -15,6 +35,12 @@ const NodeEnvironmentSchema = z.object({
   FUQI_SIGNING_KEY: z.string().min(1),
   /** URL of the queue that alarms wait in. */
   FUQI_ALARM_QUEUE: z.url(),
+  /** Issuers whose tokens the member accepts, JSON. */
+  FUQI_ISSUERS: json(TokenIssuersSchema).default([]),
+  /** What the member may use, JSON. */
+  FUQI_LIMITS: json(TenantLimitsSchema.partial())
+    .default({})
+    .transform((limits) => ({ ...DEFAULT_TENANT_LIMITS, ...limits }) as TenantLimits),
 });
 export type NodeEnvironment = z.infer<typeof NodeEnvironmentSchema>;
 

@@ -14,6 +14,9 @@ import { utf8 } from '../shared/bytes/text.ts';
 /** A synchronous invocation's event and answer, at the most (Lambda's quota). */
 export const PAYLOAD_BYTES_MAX = 6 * 1024 * 1024;
 
+/** What of it a body may be: it travels as base64, beside the headers. */
+export const BODY_BYTES_MAX = ((PAYLOAD_BYTES_MAX - 64 * 1024) / 4) * 3;
+
 /** What is sent of a request. */
 export interface InvokedRequest {
   readonly method: string;

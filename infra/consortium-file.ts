@@ -5,12 +5,20 @@ import { z } from 'zod';
 import { NAMES_MAX } from '../functions/function-name.ts';
 import { LocalConsortiumSchema } from '../node/local-layout.ts';
 import {
+  DEFAULT_TENANT_LIMITS,
+  type TenantLimits,
+  TenantLimitsSchema,
+} from '../shared/api/tenant-limits.ts';
+import { TokenIssuersSchema, type TokenRoute } from '../shared/api/token-issuer.ts';
+import {
   ConsensusParametersSchema,
   GenesisSchema,
   IdentityNameSchema,
   MemberIdSchema,
   RoleSchema,
 } from '../shared/ledger/genesis.ts';
+
+const LimitsSchema = TenantLimitsSchema.partial().default({});
 
 const ConsortiumFileSchema = z.strictObject({
   format: z.literal('fuqi-consortium-1'),
@@ -19,6 +27,8 @@ const ConsortiumFileSchema = z.strictObject({
   visibility: GenesisSchema.shape.visibility.default('public'),
   /** Consensus parameters of the genesis document; the product's own unless told. */
   parameters: ConsensusParametersSchema.partial().default({}),
+  /** What each member may use of its node; the product's own limits unless told. */
+  limits: LimitsSchema,
   members: z
     .array(
       z.strictObject({
@@ -26,13 +36,23 @@ const ConsortiumFileSchema = z.strictObject({
         name: z.string().min(1).max(100),
         /** Identities whose keys the member's node keeps, with their roles; `admin` is always there. */
         identities: z.record(IdentityNameSchema, z.array(RoleSchema)).default({}),
+        /** Issuers whose tokens stand for its identities; its administrators may set others later. */
+        issuers: TokenIssuersSchema.default([]),
+        /** Where this member's limits differ from the others'. */
+        limits: LimitsSchema,
       }),
     )
     .min(1),
   /** Where given, `npm run deploy` sets up number ranges and credit limits when the nodes run. */
   invoicing: LocalConsortiumSchema.shape.invoicing,
 });
-export type ConsortiumFile = z.infer<typeof ConsortiumFileSchema>;
+/** A function's environment holds 4 KB in all. */
+const ISSUERS_CHARACTERS_MAX = 2000;
+
+type Parsed = z.infer<typeof ConsortiumFileSchema>;
+export type ConsortiumFile = Omit<Parsed, 'limits' | 'members'> & {
+  readonly members: readonly (Parsed['members'][number] & { readonly limits: TenantLimits })[];
+};
 
 /** Reads the file; throws an Error that says what is wrong, and where. */
 export function readConsortiumFile(file: string): ConsortiumFile {
@@ -51,5 +71,32 @@ export function readConsortiumFile(file: string): ConsortiumFile {
       `${file}: the names ${name} and ${long} have more than ${NAMES_MAX} characters together`,
     );
   }
-  return parsed.data;
+  const routes = tokenRoutes({ members }).map(({ issuer, audience }) => `${issuer} ${audience}`);
+  if (new Set(routes).size < routes.length) {
+    throw new Error(`${file}: /members: two of them have one issuer with one audience`);
+  }
+  const longest = Math.max(...members.map(({ issuers }) => JSON.stringify(issuers).length));
+  if (longest > ISSUERS_CHARACTERS_MAX) {
+    throw new Error(
+      `${file}: /members: the issuers of one are more than a function's environment takes (${ISSUERS_CHARACTERS_MAX} characters); set them by PUT …/issuers`,
+    );
+  }
+  const { limits, ...rest } = parsed.data;
+  return { ...rest, members: members.map((member) => withLimits(member, limits)) };
 }
+
+/** To which member the gateway takes tokens. */
+export const tokenRoutes = ({
+  members,
+}: Pick<Parsed, 'members'> | Pick<ConsortiumFile, 'members'>): TokenRoute[] =>
+  members.flatMap(({ id: member, issuers }) =>
+    issuers.map(({ issuer, audience }) => ({ issuer, audience, member })),
+  );
+
+const withLimits = (
+  member: Parsed['members'][number],
+  limits: Parsed['limits'],
+): ConsortiumFile['members'][number] => ({
+  ...member,
+  limits: { ...DEFAULT_TENANT_LIMITS, ...limits, ...member.limits } as TenantLimits,
+});

@@ -17,7 +17,7 @@ import type { Construct } from 'constructs';
 import { GENESIS_ITEM } from '../functions/directory.ts';
 import { onboardingFunction, relayFunction } from '../functions/function-name.ts';
 import { logAccess } from './access-log.ts';
-import type { ConsortiumFile } from './consortium-file.ts';
+import { type ConsortiumFile, tokenRoutes } from './consortium-file.ts';
 import { MemberNode } from './member-node.ts';
 import { functionArns, itemsOnly, productFunction, TIMES } from './node-function.ts';
 import { Onboarding } from './onboarding.ts';
@@ -51,7 +51,12 @@ export class ConsortiumStack extends Stack {
       (member) =>
         new MemberNode(this, `Member-${member.id}`, {
           consortium: consortium.name,
-          member: { id: member.id, description: descriptionOf(member) },
+          member: {
+            id: member.id,
+            description: descriptionOf(member),
+            limits: member.limits,
+            issuers: member.issuers,
+          },
           directory,
           vaultKey,
           alarmQueue,
@@ -73,6 +78,7 @@ export class ConsortiumStack extends Stack {
         FUQI_CONSORTIUM: consortium.name,
         FUQI_RELAY: relay.url,
         FUQI_MEMBERS: JSON.stringify(consortium.members.map((member) => member.id)),
+        FUQI_TOKEN_ROUTES: JSON.stringify(tokenRoutes(consortium)),
       },
       timeout: TIMES.gateway,
       memoryMiB: 512,

@@ -13,6 +13,8 @@ import { Construct } from 'constructs';
 import { memberItem } from '../functions/directory.ts';
 import { type Entry, functionName } from '../functions/function-name.ts';
 import { SETUP_ITEMS } from '../functions/node/node-record.ts';
+import type { TenantLimits } from '../shared/api/tenant-limits.ts';
+import type { TokenIssuer } from '../shared/api/token-issuer.ts';
 import type { FunctionBundle } from './build.ts';
 import { functionArns, functionRole, itemsOnly, productFunction, TIMES } from './node-function.ts';
 import type { Production } from './platform-stack.ts';
@@ -23,6 +25,10 @@ export interface MemberNodeProps extends Production {
     readonly id: string;
     /** What its setup is told of it, as JSON. */
     readonly description: string;
+    /** The product's own unless told. */
+    readonly limits?: TenantLimits;
+    /** Issuers whose tokens it accepts, until its administrators set others. */
+    readonly issuers?: readonly TokenIssuer[];
   };
   readonly directory: Pick<ITableV2, 'tableArn' | 'tableName'>;
   readonly vaultKey: IKey;
@@ -90,7 +96,7 @@ export class MemberNode extends Construct {
   }
 
   #node(entry: 'peer' | 'client', role: Role): LambdaFunction {
-    const { alarmQueue, keeps } = this.#props;
+    const { alarmQueue, keeps, member } = this.#props;
     return productFunction(this, entry === 'peer' ? 'Peer' : 'Client', {
       ...this.#bundle('node'),
       functionName: this.#name(entry),
@@ -99,6 +105,8 @@ export class MemberNode extends Construct {
         ...this.#environment(),
         FUQI_ENTRY: entry,
         FUQI_ALARM_QUEUE: alarmQueue.queueUrl,
+        ...(member.limits && { FUQI_LIMITS: JSON.stringify(member.limits) }),
+        ...(member.issuers && { FUQI_ISSUERS: JSON.stringify(member.issuers) }),
       },
       timeout: TIMES[entry],
       recursive: true,

@@ -5,6 +5,8 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
+import { TenantLimitsSchema } from '../shared/api/tenant-limits.ts';
+import { TokenIssuersSchema } from '../shared/api/token-issuer.ts';
 import { MemberIdSchema } from '../shared/ledger/genesis.ts';
 import { LIMITS } from '../shared/ledger/limits.ts';
 import { UserError } from './user-error.ts';
@@ -45,6 +47,10 @@ export const NodeConfigSchema = z.strictObject({
   passphraseFile: z.string().optional(),
   /** Hashed API keys of this member. */
   apiKeys: z.string(),
+  /** Issuers whose tokens stand for identities of this member, beside API keys. */
+  issuers: TokenIssuersSchema.optional(),
+  /** What each tenant may use of this node; those that are left out don't bind. */
+  limits: TenantLimitsSchema.partial().optional(),
   /** How long bodies of blocks are kept; for good unless told. Within either bound they stay. */
   retain: z
     .strictObject({
@@ -63,6 +69,12 @@ export const GatewayConfigSchema = z.strictObject({
   members: z.array(z.strictObject({ id: MemberIdSchema, endpoint })).min(1),
   /** The members' hashed API keys. */
   apiKeys: z.array(z.string()),
+  /** To which member tokens of an issuer go. */
+  tokenRoutes: z
+    .array(z.strictObject({ issuer: z.string(), audience: z.string(), member: MemberIdSchema }))
+    .optional(),
+  /** Requests that each tenant may send through; without it the nodes alone hold limits. */
+  limits: TenantLimitsSchema.pick({ requestsPerSecond: true, burst: true }).optional(),
 });
 export type GatewayConfig = z.infer<typeof GatewayConfigSchema>;
 

@@ -1,6 +1,9 @@
 /** Serves an app on a port of this machine, with a plain sentence for a port that can't be had. */
+
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type ServerType, serve } from '@hono/node-server';
+import { cutOffSlowBodies } from './slow-bodies.ts';
 import { UserError } from './user-error.ts';
 
 export interface Listening {
@@ -13,16 +16,27 @@ type Fetch = (request: Request) => Response | Promise<Response>;
 
 /** Requests under way get this long when a server closes. */
 const CLOSE_MS = 2000;
+/** A request's headers have to be there after this long; its body may stand still for so long. */
+const HEADERS_MS = 10_000;
+const BODY_IDLE_MS = 20_000;
+
+export interface ListenOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly bodyIdleMs?: number;
+}
 
 /** Starts listening; throws a `UserError` where the port is in use or not allowed. */
 export async function listen(
   fetch: Fetch,
-  { host, port }: { readonly host: string; readonly port: number },
+  { host, port, bodyIdleMs = BODY_IDLE_MS }: ListenOptions,
 ): Promise<Listening> {
-  const server = serve({ fetch, hostname: host, port }) as ServerType & {
+  const serverOptions = { headersTimeout: HEADERS_MS, connectionsCheckingInterval: HEADERS_MS / 4 };
+  const server = serve({ fetch, hostname: host, port, serverOptions }) as ServerType & {
     closeAllConnections?(): void;
     closeIdleConnections?(): void;
   };
+  cutOffSlowBodies(server as Server, bodyIdleMs);
   await new Promise<void>((resolve, reject) => {
     server.once('listening', resolve);
     server.once('error', (error: NodeJS.ErrnoException) => reject(refusal(error, host, port)));

@@ -1,6 +1,7 @@
 /** A consortium on one machine: what its description says, and where its files are under `.fuqi/`. */
 import path from 'node:path';
 import { z } from 'zod';
+import { TenantLimitsSchema } from '../shared/api/tenant-limits.ts';
 import {
   ConsensusParametersSchema,
   IdentityNameSchema,
@@ -13,6 +14,8 @@ export const LocalConsortiumSchema = z.strictObject({
   format: z.literal('fuqi-local-1'),
   name: z.string().regex(/^[a-z][a-z0-9-]{0,62}$/),
   parameters: ConsensusParametersSchema.partial().optional(),
+  /** What each tenant may use of its node; nothing binds unless told. */
+  limits: TenantLimitsSchema.partial().optional(),
   members: z
     .array(
       z.strictObject({

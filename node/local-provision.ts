@@ -84,10 +84,10 @@ function write(layout: LocalLayout, description: LocalConsortium, port: number):
   const keys: Record<string, string> = {};
   for (const [index, member] of description.members.entries()) {
     const names = ['admin', ...Object.keys(member.identities)];
-    json(
-      layout.member(member.id).config,
-      nodeConfig(member.id, names, endpoints, port + 1 + index),
-    );
+    json(layout.member(member.id).config, {
+      ...nodeConfig(member.id, names, endpoints, port + 1 + index),
+      ...(description.limits && { limits: description.limits }),
+    });
     for (const identity of names) {
       const issued = { member: member.id, identity, now: new Date() };
       keys[`${member.id}/${identity}`] = createApiKey(layout.member(member.id).apiKeys, issued);

@@ -5,6 +5,8 @@
 import type { KeyObject } from 'node:crypto';
 import type { Logger } from 'pino';
 import { nodeApp } from '../shared/api/app.ts';
+import { meter } from '../shared/api/meter.ts';
+import { NO_TENANT_LIMITS, type TenantLimits } from '../shared/api/tenant-limits.ts';
 import { decodeCbor } from '../shared/bytes/cbor.ts';
 import type { Catalog } from '../shared/contract/catalog.ts';
 import {
@@ -16,6 +18,7 @@ import {
 import { prefixRange } from '../shared/execution/view.ts';
 import { ledgerId } from '../shared/ledger/genesis.ts';
 import { ring } from '../shared/replica/alarm.ts';
+import { tallyUsage } from '../shared/replica/ledger-usage.ts';
 import { openReplica } from '../shared/replica/open.ts';
 import { receive } from '../shared/replica/receive.ts';
 import { isRecovering } from '../shared/replica/recover.ts';
@@ -27,16 +30,19 @@ import { contracts } from '../workloads/catalog.ts';
 import { announceReadiness } from './announce-readiness.ts';
 import { openApiKeys } from './api-keys.ts';
 import { custodyOf } from './custody.ts';
+import { followUsage } from './follow-usage.ts';
 import { httpPeers, peerHandler } from './http-peers.ts';
 import { openKeyFile, publicJwkOf, signerFromKeys } from './key-file.ts';
 import { followMembers, onEpoch, warnOfOtherKeys } from './ledger-members.ts';
 import { listen } from './listen.ts';
 import { lmdbStores } from './lmdb/stores.ts';
-import { replicaLog } from './log.ts';
 import { filesOf, loadGenesis, nodePassphrase } from './node-files.ts';
+import { tokenVerifier } from './oidc-tokens.ts';
 import { peerEndpoints } from './peer-endpoints.ts';
 import { peerTokenVerifier } from './peer-token.ts';
 import { connectToRelay } from './relay-client.ts';
+import { replicaLog } from './replica-log.ts';
+import { inRequest } from './request-context.ts';
 import { refuseSoleValidator } from './sole-validator.ts';
 import { inspectStore, openStoreIdentity } from './store-identity.ts';
 import { markedHeads } from './store-mark.ts';
@@ -130,9 +136,34 @@ export async function startNode(
   const opened = replica;
   reportEvidence(opened, custodyOf(new Map([[NODE_IDENTITY, peerKeys[0]]])));
   const service = ledgerService(opened, custodyOf(new Map(identities)));
-  const app = nodeApp({ service, keys: apiKeys, log });
+  const issuers = async () => config.issuers ?? [];
+  const app = nodeApp({
+    service,
+    keys: apiKeys,
+    tokens: tokenVerifier({
+      member,
+      issuers,
+      now,
+      onFault: (issuer, error) => log.error({ issuer, err: error }, 'issuer-unavailable'),
+    }),
+    issuers: { list: issuers },
+    usage: {
+      tally: (isOver) => tallyUsage(opened, stores.ledgerUsage, isOver),
+      ledger: stores.ledgerUsage.read,
+      storeBytes: stores.bytes,
+    },
+    inRequest,
+    log,
+    meter: meter({
+      store: stores.usage,
+      limits: { ...NO_TENANT_LIMITS, ...config.limits } as TenantLimits,
+      now,
+      onFault: (error) => log.error({ err: error }, 'usage-failed'),
+    }),
+  });
   const members = await followMembers(opened);
   endpoints.follow(members);
+  if (config.retain) followUsage(opened, stores.ledgerUsage);
   const keyOf = (from: string) => members(from)?.peerKey;
   const verify = peerTokenVerifier({ ledger, audience: member, now, keyOf });
   const handler = peerHandler({

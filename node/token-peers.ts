@@ -6,6 +6,7 @@ import type { KeyObject } from 'node:crypto';
 import type { Digest } from '../shared/bytes/digest.ts';
 import type { Peers } from '../shared/ports/peers.ts';
 import { issuePeerToken, PEER_TOKEN_MS } from './peer-token.ts';
+import { requestHeaders } from './request-context.ts';
 
 export const CBOR_TYPE = 'application/cbor';
 
@@ -50,7 +51,11 @@ export function tokenPeers(options: TokenPeersOptions): Peers {
 
   async function postWithToken(member: string, message: Uint8Array, waits = true) {
     for (let attempt = 1; ; attempt++) {
-      const headers = { authorization: `Bearer ${tokenFor(member)}`, 'content-type': CBOR_TYPE };
+      const headers = {
+        ...requestHeaders(),
+        authorization: `Bearer ${tokenFor(member)}`,
+        'content-type': CBOR_TYPE,
+      };
       const { status, reply } = await post(member, headers, message, waits);
       if (status === 200) return reply;
       if (status !== 401 || attempt === keys.length) {

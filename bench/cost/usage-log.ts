@@ -3,21 +3,23 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 
-const UsageSchema = z.object({
-  name: z.string(),
-  member: z.string().optional(),
-  usage: z.object({
-    for: z.string(),
-    ms: z.number(),
-    cold: z.boolean(),
-    cpuMs: z.number(),
-    memoryMiB: z.number(),
-    logged: z.number(),
-    counts: z.record(z.string(), z.number()),
-    from: z.number().optional(),
-    calls: z.array(z.tuple([z.string(), z.number(), z.number()])).optional(),
-  }),
-});
+const UsageSchema = z
+  .object({
+    service: z.string(),
+    member: z.string().optional(),
+    usage: z.object({
+      for: z.string(),
+      ms: z.number(),
+      cold: z.boolean(),
+      cpuMs: z.number(),
+      memoryMiB: z.number(),
+      logged: z.number(),
+      counts: z.record(z.string(), z.number()),
+      from: z.number().optional(),
+      calls: z.array(z.tuple([z.string(), z.number(), z.number()])).optional(),
+    }),
+  })
+  .transform(({ service, ...rest }) => ({ name: service, ...rest }));
 
 /** One invocation: of which function and member, what for, and what it used. */
 export type Invocation = z.infer<typeof UsageSchema>;

@@ -6,7 +6,8 @@
  */
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { utf8 } from '../../shared/bytes/text.ts';
-import { isFor, meter, metered, meteredLog } from '../billing/metered-handler.ts';
+import { isFor, meter, metered } from '../billing/metered-handler.ts';
+import { functionLog } from '../log.ts';
 import type { AlarmMessage, NodeEvent } from '../node/node-alarm.ts';
 import { messageRetries } from '../retries.ts';
 
@@ -20,7 +21,7 @@ interface FailedInvocation {
   readonly requestPayload: NodeEvent;
 }
 
-const log = meteredLog({ name: 'alarm', level: process.env.FUQI_LOG_LEVEL ?? 'info' });
+const log = functionLog('alarm');
 const client = meter.client(
   new LambdaClient({
     requestHandler: { requestTimeout: 3000, throwOnRequestTimeout: true },

@@ -2,7 +2,7 @@
  * Ends each invocation of a function with one line in its log that says what it is billed for; the bench
  * prices these lines, and an operator can sum them up.
  */
-import { type DestinationStream, type Logger, type LoggerOptions, pino } from 'pino';
+import type { StructuredLog } from '../../node/replica-log.ts';
 import { Meter } from './meter.ts';
 
 /** What this execution environment is billed for. */
@@ -17,16 +17,13 @@ let isFirst = true;
 /** What the invocation under way is for, as its line says it. */
 let purpose = '';
 
-/** A log on standard output, as Lambda takes it, whose bytes are counted. */
-export function meteredLog(options: LoggerOptions): Logger {
-  const output = pino.destination({ dest: 1, sync: true });
-  const stream: DestinationStream = {
-    write(line) {
-      bytesLogged += Buffer.byteLength(line) + EVENT_BYTES;
-      output.write(line);
-    },
+/** Whatever is written is a line of the log, whoever writes it. */
+for (const stream of [process.stdout, process.stderr]) {
+  const write = stream.write.bind(stream) as (...args: unknown[]) => boolean;
+  stream.write = (chunk: string | Uint8Array, ...rest: unknown[]) => {
+    bytesLogged += Buffer.byteLength(chunk) + EVENT_BYTES;
+    return write(chunk, ...rest);
   };
-  return pino(options, stream);
 }
 
 /** Names what the invocation under way is for, as `proposal`, or `alarm`. */
@@ -36,7 +33,7 @@ export function isFor(what: string): void {
 
 /** A handler that logs its usage when it ends, however it ends. */
 export function metered<Event, Context, Result>(
-  log: Logger,
+  log: StructuredLog,
   handler: (event: Event, context: Context) => Promise<Result>,
 ): (event: Event, context: Context) => Promise<Result> {
   return async (event, context) => {

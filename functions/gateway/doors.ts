@@ -3,6 +3,7 @@
  * member's node itself checks, and `…/join/hosted` for members to be that want their node made here.
  */
 import { Hono } from 'hono';
+import { requestHeaders } from '../../node/request-context.ts';
 import { readUpTo } from '../../shared/api/body.ts';
 import { type ApiLog, consortiumPath, peerDoor } from '../../shared/api/node-api.ts';
 import { problem } from '../../shared/api/problem.ts';
@@ -13,6 +14,9 @@ import { functionName, onboardingFunction, relayFunction } from '../function-nam
 
 /** What an invocation of another function can carry, in base64 and with its headers. */
 const MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
+
+/** What a member to be sends. */
+const JOIN_BYTES_MAX = 64 * 1024;
 
 export interface DoorsOptions {
   readonly consortium: string;
@@ -60,6 +64,7 @@ export function doors({ consortium, fetch, log, socket }: DoorsOptions): Hono {
     return fetch(`https://${functionName(consortium, member, entry)}/peer`, {
       method: 'POST',
       headers: {
+        ...requestHeaders(),
         authorization: c.req.header('authorization') ?? '',
         'content-type': c.req.header('content-type') ?? '',
       },
@@ -85,10 +90,16 @@ export function doors({ consortium, fetch, log, socket }: DoorsOptions): Hono {
   });
   app.on(['GET', 'POST', 'DELETE'], `${consortiumPath(consortium)}/join/hosted`, async (c) => {
     const { method, headers } = c.req.raw;
-    const body = method === 'GET' ? undefined : await c.req.arrayBuffer();
+    const body = method === 'GET' ? undefined : await readUpTo(c.req.raw, JOIN_BYTES_MAX);
+    if (method !== 'GET' && !body) {
+      return problem('payload-too-large', 'No request to join is that large.', {
+        expected: JOIN_BYTES_MAX,
+      });
+    }
     return fetch(`https://${onboardingFunction(consortium)}/`, {
       method,
       headers: {
+        ...requestHeaders(),
         authorization: headers.get('authorization') ?? '',
         'content-type': headers.get('content-type') ?? '',
       },

@@ -6,11 +6,14 @@ import { LambdaClient } from '@aws-sdk/client-lambda';
 import { Hono } from 'hono';
 import { handle, type LambdaContext, type LambdaEvent } from 'hono/aws-lambda';
 import { z } from 'zod';
+import { inRequest } from '../../node/request-context.ts';
 import { gatewayApp } from '../../shared/api/gateway.ts';
-import { meter, metered, meteredLog } from '../billing/metered-handler.ts';
+import { requestAbout } from '../../shared/api/request-id.ts';
+import { meter, metered } from '../billing/metered-handler.ts';
 import { fromEnvironment } from '../environment.ts';
 import { functionName } from '../function-name.ts';
-import { invokeFetch } from '../invoke-fetch.ts';
+import { BODY_BYTES_MAX, invokeFetch } from '../invoke-fetch.ts';
+import { functionLog } from '../log.ts';
 import { requestRetries } from '../retries.ts';
 import { doors, isDoor } from './doors.ts';
 import { functionOrWeb, laterMembers } from './later-members.ts';
@@ -20,7 +23,10 @@ const NODE_MS = 29_000;
 
 const consortium = fromEnvironment('FUQI_CONSORTIUM');
 const members = z.array(z.string()).parse(JSON.parse(fromEnvironment('FUQI_MEMBERS')));
-const log = meteredLog({ name: 'gateway', level: process.env.FUQI_LOG_LEVEL ?? 'info' });
+const tokenRoutes = z
+  .array(z.object({ issuer: z.string(), audience: z.string(), member: z.string() }))
+  .parse(JSON.parse(process.env.FUQI_TOKEN_ROUTES ?? '[]'));
+const log = functionLog('gateway');
 const client = meter.client(
   new LambdaClient({
     retryStrategy: requestRetries(),
@@ -35,9 +41,11 @@ const api = gatewayApp({
   consortium,
   members: members.map((id) => ({ id, endpoint: nodeAt(id) })),
   nodeOf,
+  tokenRoutes,
   log,
   fetch,
   timeoutMs: NODE_MS,
+  bodyBytesMax: BODY_BYTES_MAX,
 });
 const besides = doors({ consortium, fetch, log, socket: fromEnvironment('FUQI_RELAY') });
 const app = new Hono().all('*', (c) => (isDoor(c.req.path) ? besides : api).fetch(c.req.raw));
@@ -47,8 +55,14 @@ const answer = handle(app);
 const API_CHUNK_BYTES = 512 * 1024;
 
 export const handler = metered(log, async (event: LambdaEvent, context: LambdaContext) => {
-  log.info({ requestId: context.awsRequestId }, 'request');
-  const result = await answer(event, context);
+  const headers = (event.headers ?? {}) as Record<string, string | undefined>;
+  const about = requestAbout((name) => headers[name]);
+  const result = await inRequest(about, () => {
+    log.info({ invocation: context.awsRequestId }, 'request');
+    // The same id from here on, however it came.
+    const named = { ...event, headers: { ...headers, 'x-request-id': about.requestId } };
+    return answer(named as typeof event, context);
+  });
   const sent = result.body.length;
   const bytes = sent + (event.body?.length ?? 0);
   meter.count('api.requests', Math.max(1, Math.ceil(bytes / API_CHUNK_BYTES)));

@@ -3,7 +3,6 @@
  * deployment changes nothing of it: members decide on changes by governance.
  */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { pino } from 'pino';
 import { z } from 'zod';
 import { GenesisSchema } from '../../shared/ledger/genesis.ts';
 import { DEFAULT_PARAMETERS } from '../../shared/ledger/limits.ts';
@@ -11,6 +10,7 @@ import { contracts } from '../../workloads/catalog.ts';
 import { type CustomResourceEvent, respond } from '../custom-resource.ts';
 import { type GenesisMember, readGenesis, readMember, writeGenesis } from '../directory.ts';
 import { fromEnvironment } from '../environment.ts';
+import { functionLog } from '../log.ts';
 
 const WantedSchema = z.object({
   consortium: z.string(),
@@ -23,7 +23,7 @@ const WantedSchema = z.object({
 const HOSTED_PARAMETERS = { ...DEFAULT_PARAMETERS, baseTimeoutMs: 3000, timeoutMsMax: 24_000 };
 
 const directory = { client: new DynamoDBClient({}), name: fromEnvironment('FUQI_DIRECTORY') };
-const log = pino({ name: 'genesis' });
+const log = functionLog('genesis');
 
 export async function handler(event: CustomResourceEvent): Promise<void> {
   log.info({ request: event.RequestType }, 'genesis');

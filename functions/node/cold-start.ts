@@ -7,15 +7,17 @@ import { DescribeTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { KMSClient } from '@aws-sdk/client-kms';
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { SQSClient } from '@aws-sdk/client-sqs';
-import type { Logger } from 'pino';
 import { custodyOf } from '../../node/custody.ts';
 import type { MemberDirectory } from '../../node/ledger-members.ts';
 import type { NodeStores } from '../../node/node-stores.ts';
+import { tokenVerifier } from '../../node/oidc-tokens.ts';
+import type { StructuredLog } from '../../node/replica-log.ts';
 import { tokenPeers } from '../../node/token-peers.ts';
+import { type Meter, meter as usageMeter } from '../../shared/api/meter.ts';
+import type { TokenIssuers, TokenVerifier } from '../../shared/api/token-issuer.ts';
 import { kindOf } from '../../shared/consensus/message.ts';
 import { NODE_IDENTITY } from '../../shared/contract/system-records.ts';
 import { type Genesis, ledgerId } from '../../shared/ledger/genesis.ts';
-
 import type { Custody } from '../../shared/ports/custody.ts';
 import type { Peers } from '../../shared/ports/peers.ts';
 import type { Signer } from '../../shared/ports/signer.ts';
@@ -23,11 +25,14 @@ import { meter } from '../billing/metered-handler.ts';
 import { readGenesis } from '../directory.ts';
 import { dynamoStores } from '../dynamodb/stores.ts';
 import type { Table } from '../dynamodb/table.ts';
+import { dynamoUsageStore } from '../dynamodb/usage-store.ts';
 import type { NodeEnvironment } from '../environment.ts';
 import { functionName } from '../function-name.ts';
 import { handRequestOver, invokeWithRequest } from '../invoke-fetch.ts';
 import { kmsSigner } from '../kms-signer.ts';
 import { messageRetries, serviceRetries } from '../retries.ts';
+import { type UsageMetrics, usageMetrics } from '../usage-metrics.ts';
+import { hostedIssuers } from './issuer-record.ts';
 import { readNodeRecord } from './node-record.ts';
 import { postToEndpoint } from './post-to-endpoint.ts';
 import { openDataKey, unsealKey } from './sealed-keys.ts';
@@ -36,9 +41,12 @@ import { SilentMembers } from './silent-members.ts';
 /** Time for one attempt at a call of a service. */
 const SERVICE_MS = 3000;
 
+/** Reads that are counted with one write; so many are not counted when an environment ends. */
+const READS_TOGETHER = 8;
+
 export interface HostedNode {
   readonly environment: NodeEnvironment;
-  readonly log: Logger;
+  readonly log: StructuredLog;
   readonly genesis: Genesis;
   readonly member: string;
   /** Identity of the store: of the table, not of what stands in it. */
@@ -49,6 +57,12 @@ export interface HostedNode {
   readonly peers: Peers;
   readonly lambda: LambdaClient;
   readonly queue: SQSClient;
+  readonly usageMeter: Meter;
+  readonly metrics: UsageMetrics;
+  /** Bytes of the table; DynamoDB counts them about every six hours. */
+  storeBytes(): Promise<number>;
+  readonly issuers: TokenIssuers;
+  readonly tokens: TokenVerifier;
   /** The identities' keys, and under `node` the peer key, which reports evidence. */
   readonly custody: Custody;
   /** Their names. */
@@ -59,7 +73,10 @@ export interface HostedNode {
 }
 
 /** Opens all that a node function keeps between its invocations. Throws where it was never set up. */
-export async function coldStart(environment: NodeEnvironment, log: Logger): Promise<HostedNode> {
+export async function coldStart(
+  environment: NodeEnvironment,
+  log: StructuredLog,
+): Promise<HostedNode> {
   const { FUQI_CONSORTIUM: consortium, FUQI_MEMBER: member } = environment;
   const requestHandler = { requestTimeout: SERVICE_MS, throwOnRequestTimeout: true };
   const retryStrategy = serviceRetries();
@@ -72,6 +89,8 @@ export async function coldStart(environment: NodeEnvironment, log: Logger): Prom
     dynamodb.send(new DescribeTableCommand({ TableName: table.name })),
     kmsSigner(kms, [environment.FUQI_SIGNING_KEY]),
   ]);
+  const metrics = usageMetrics(consortium, member);
+  const issuers = hostedIssuers(table, environment.FUQI_ISSUERS);
   // An empty table in the place of the node's own would let it sign again what it has forgotten.
   if (!record) throw new Error(`the table of ${member} was not set up`);
   if (!genesis) throw new Error(`the directory of ${consortium} has no genesis document`);
@@ -122,6 +141,26 @@ export async function coldStart(environment: NodeEnvironment, log: Logger): Prom
     signer,
     peers,
     lambda,
+    issuers,
+    tokens: tokenVerifier({
+      member,
+      issuers: issuers.list,
+      now: Date.now,
+      onFault: (issuer, error) => log.error({ issuer, err: error }, 'issuer-unavailable'),
+    }),
+    metrics,
+    async storeBytes() {
+      const { Table } = await dynamodb.send(new DescribeTableCommand({ TableName: table.name }));
+      return Table?.TableSizeBytes ?? 0;
+    },
+    usageMeter: usageMeter({
+      ...metrics.hear,
+      store: dynamoUsageStore(table),
+      limits: environment.FUQI_LIMITS,
+      now: Date.now,
+      readsTogether: READS_TOGETHER,
+      onFault: (error) => log.error({ err: error }, 'usage-failed'),
+    }),
     queue: meter.client(
       new SQSClient({
         requestHandler,

@@ -7,17 +7,23 @@ import { tenantOf } from '../../node/api-key-records.ts';
 import { peerHandler } from '../../node/http-peers.ts';
 import { memberRecords } from '../../node/ledger-members.ts';
 import { peerTokenVerifier } from '../../node/peer-token.ts';
+import { inRequest } from '../../node/request-context.ts';
 import { nodeApp } from '../../shared/api/app.ts';
+import { type RequestAbout, requestAbout } from '../../shared/api/request-id.ts';
 import { type ApiKeyDirectory, parseApiKey } from '../../shared/api/tenant.ts';
+import type { UsageSource } from '../../shared/api/usage.ts';
 import { kindOf } from '../../shared/consensus/message.ts';
 import { ring } from '../../shared/replica/alarm.ts';
 import { startDrive } from '../../shared/replica/drive.ts';
+import { tallyUsage } from '../../shared/replica/ledger-usage.ts';
 import { receive } from '../../shared/replica/receive.ts';
 import type { Replica } from '../../shared/replica/replica.ts';
 import { ledgerService } from '../../shared/replica/service.ts';
 import { replyWith, tellStanding } from '../../shared/replica/tell.ts';
-import { isFor, metered, meteredLog } from '../billing/metered-handler.ts';
+import { isFor, metered } from '../billing/metered-handler.ts';
+import { dynamoLedgerUsageStore } from '../dynamodb/ledger-usage-store.ts';
 import { nodeEnvironment } from '../environment.ts';
+import { functionLog } from '../log.ts';
 import { coldStart, type HostedNode } from './cold-start.ts';
 import { followCommits } from './follow-commits.ts';
 import { type Invocation, invocation } from './invocation.ts';
@@ -29,11 +35,7 @@ const STREAM_MS = 5000;
 
 const environment = nodeEnvironment();
 const { FUQI_ENTRY: entry, FUQI_MEMBER: member } = environment;
-const log = meteredLog({
-  name: entry,
-  base: { member },
-  level: process.env.FUQI_LOG_LEVEL ?? 'info',
-});
+const log = functionLog(entry, { member });
 let started: Promise<HostedNode> | undefined;
 
 /** Opens what the environment keeps; a failed attempt is made again by the next input. */
@@ -45,7 +47,22 @@ function start(): Promise<HostedNode> {
   return started;
 }
 
-export const handler = metered(log, answer);
+export const handler = metered(
+  log,
+  async (event: LambdaEvent | NodeEvent, context: LambdaContext) => {
+    const about = 'kind' in event ? event.request : requestOf(event);
+    return about ? inRequest(about, () => answer(event, context)) : answer(event, context);
+  },
+);
+
+/** The request that an event is; its headers say so from here on, however it came. */
+function requestOf(event: LambdaEvent): RequestAbout {
+  const headers = (event.headers ?? {}) as Record<string, string | undefined>;
+  const about = requestAbout((name) => headers[name]);
+  headers['x-request-id'] = about.requestId;
+  event.headers = headers as never;
+  return about;
+}
 
 async function answer(event: LambdaEvent | NodeEvent, context: LambdaContext) {
   const node = await start();
@@ -53,7 +70,7 @@ async function answer(event: LambdaEvent | NodeEvent, context: LambdaContext) {
   if (!('kind' in event)) {
     const isPeers = 'rawPath' in event && event.rawPath === '/peer';
     isFor(isPeers ? 'peer' : 'api');
-    log.info({ requestId: context.awsRequestId, path: isPeers ? '/peer' : 'api' }, 'request');
+    log.info({ invocation: context.awsRequestId, path: isPeers ? '/peer' : 'api' }, 'request');
     const purpose = isPeers && isProposal(event) ? 'vote' : 'read';
     // Read for each request: a revoked key stops working at the next one.
     const keys = isPeers ? undefined : readApiKeys(node.table);
@@ -62,11 +79,13 @@ async function answer(event: LambdaEvent | NodeEvent, context: LambdaContext) {
       const app = keys
         ? await clientsApp(node, running, await keys)
         : await peersApp(node, running);
-      return handle(app)(event, context);
+      const result = await handle(app)(event, context);
+      node.metrics.flush();
+      return result;
     });
   }
   isFor(event.kind);
-  log.info({ requestId: context.awsRequestId }, event.kind);
+  log.info({ invocation: context.awsRequestId }, event.kind);
   if (event.kind === 'members') {
     return invocation(node, remainingMs, 'read', ({ replica }) => memberKeys(replica));
   }
@@ -150,5 +169,12 @@ async function clientsApp(
     replica.log('follow-failed', { error: String(error) }),
   );
   const service = ledgerService(replica, node.custody);
-  return nodeApp({ service, keys, log, streamMsMax: STREAM_MS });
+  const ledgerUsage = dynamoLedgerUsageStore(node.table);
+  const usage: UsageSource = {
+    tally: (isOver) => tallyUsage(replica, ledgerUsage, isOver),
+    ledger: ledgerUsage.read,
+    storeBytes: node.storeBytes,
+  };
+  const { tokens, issuers, usageMeter: meter } = node;
+  return nodeApp({ service, keys, tokens, issuers, log, meter, usage, streamMsMax: STREAM_MS });
 }

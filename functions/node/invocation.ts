@@ -8,8 +8,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { InvokeCommand } from '@aws-sdk/client-lambda';
 import { announceReadiness } from '../../node/announce-readiness.ts';
 import { activeMembers, onEpoch } from '../../node/ledger-members.ts';
-import { replicaLog } from '../../node/log.ts';
 import type { NodeStores } from '../../node/node-stores.ts';
+import { replicaLog } from '../../node/replica-log.ts';
 import { utf8 } from '../../shared/bytes/text.ts';
 import { saveNews } from '../../shared/replica/act.ts';
 import { itemName } from '../../shared/replica/items.ts';
@@ -29,7 +29,7 @@ import { contracts } from '../../workloads/catalog.ts';
 import { functionName } from '../function-name.ts';
 import type { HostedNode } from './cold-start.ts';
 import { InvocationTime } from './invocation-time.ts';
-import { type NodeEvent, setAlarm } from './node-alarm.ts';
+import { about, type NodeEvent, setAlarm } from './node-alarm.ts';
 
 /** Time that is kept for the end of an invocation: the alarm, handing on, the reply. */
 const RESERVE_MS = 3000;
@@ -201,7 +201,7 @@ async function leaveHeld({ mempool }: Replica, stores: NodeStores): Promise<bool
 /** Another invocation of this node goes on from what is durable. */
 async function handOn(node: HostedNode): Promise<void> {
   const { FUQI_CONSORTIUM, FUQI_MEMBER } = node.environment;
-  const event: NodeEvent = { kind: 'wake' };
+  const event: NodeEvent = { kind: 'wake', ...about() };
   await node.lambda.send(
     new InvokeCommand({
       FunctionName: functionName(FUQI_CONSORTIUM, FUQI_MEMBER, 'client'),

@@ -8,6 +8,8 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { SendMessageCommand } from '@aws-sdk/client-sqs';
+import { currentRequest } from '../../node/request-context.ts';
+import type { RequestAbout } from '../../shared/api/request-id.ts';
 import { decodeLoosely, encodeCbor } from '../../shared/bytes/cbor.ts';
 import type { Waited } from '../../shared/ports/time.ts';
 import { dynamoHeadStore } from '../dynamodb/head-store.ts';
@@ -18,11 +20,22 @@ import type { HostedNode } from './cold-start.ts';
 /** What a node function is sent besides requests. */
 export type NodeEvent =
   /** The alarm rings. */
-  | { readonly kind: 'alarm'; readonly waited: Waited }
+  | ({ readonly kind: 'alarm'; readonly waited: Waited } & About)
   /** Another invocation left work behind: a drive, or the way to the others' height. */
-  | { readonly kind: 'wake' }
+  | ({ readonly kind: 'wake' } & About)
   /** Who the members are, with their peer keys; it is answered. */
-  | { readonly kind: 'members' };
+  | ({ readonly kind: 'members' } & About);
+
+/** The request that led to it. */
+interface About {
+  readonly request?: RequestAbout;
+}
+
+/** What an event says of the request that is served here. */
+export function about(): About {
+  const request = currentRequest();
+  return request ? { request } : {};
+}
 
 /** What waits in the queue: the event for a function, by its name. */
 export interface AlarmMessage {
@@ -91,7 +104,7 @@ async function send(
   const { FUQI_CONSORTIUM, FUQI_MEMBER, FUQI_ALARM_QUEUE } = environment;
   const message: AlarmMessage = {
     function: functionName(FUQI_CONSORTIUM, FUQI_MEMBER, 'client'),
-    event: { kind: 'alarm', waited },
+    event: { kind: 'alarm', waited, ...about() },
   };
   await queue.send(
     new SendMessageCommand({

@@ -5,13 +5,15 @@
  */
 import { Hono } from 'hono';
 import { handle, type LambdaContext, type LambdaEvent } from 'hono/aws-lambda';
-import { pino } from 'pino';
 import { z } from 'zod';
+import { inRequest } from '../../node/request-context.ts';
 import { readJsonObject } from '../../shared/api/body.ts';
 import { type Join, parseInvitationToken } from '../../shared/api/join.ts';
 import { problem } from '../../shared/api/problem.ts';
+import { withRequestId } from '../../shared/api/request-id.ts';
 import { bearerToken } from '../../shared/api/tenant.ts';
 import { IdentityNameSchema, RoleSchema } from '../../shared/ledger/genesis.ts';
+import { functionLog } from '../log.ts';
 import { type Onboarding, readOnboarding, writeOnboarding } from './record.ts';
 import { type AdvanceEvent, JoinRefused, openServices } from './services.ts';
 import { advance, pauseMs, undo } from './steps.ts';
@@ -27,11 +29,12 @@ const BodySchema = z.strictObject({
   kept: z.boolean().default(false),
 });
 
-const log = pino({ name: 'onboarding', level: process.env.FUQI_LOG_LEVEL ?? 'info' });
+const log = functionLog('onboarding');
 const opened = openServices();
 const { directory, services } = opened;
 
-const app = new Hono();
+const app = new Hono<{ Variables: { requestId: string } }>();
+app.use(withRequestId(inRequest));
 app.onError((error) => {
   if (error instanceof JoinRefused) return error.response;
   log.error({ err: error }, 'request failed');
@@ -79,10 +82,10 @@ const answerRequest = handle(app);
 
 export async function handler(event: LambdaEvent | AdvanceEvent, context: LambdaContext) {
   if (!('kind' in event)) {
-    log.info({ requestId: context.awsRequestId }, 'request');
+    log.info({ invocation: context.awsRequestId }, 'request');
     return answerRequest(event, context);
   }
-  log.info({ requestId: context.awsRequestId, member: event.member }, 'advance');
+  log.info({ invocation: context.awsRequestId, member: event.member }, 'advance');
   const record = await readOnboarding(directory, event.member);
   if (!record || isOver(record)) return;
   try {

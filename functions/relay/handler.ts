@@ -13,13 +13,13 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { Hono } from 'hono';
 import { handle, type LambdaContext, type LambdaEvent } from 'hono/aws-lambda';
-import { pino } from 'pino';
 import { z } from 'zod';
 import { CBOR_TYPE } from '../../node/token-peers.ts';
 import { problem } from '../../shared/api/problem.ts';
 import { RELAY_AUDIENCE, type Ring } from '../../shared/api/relay.ts';
 import { bearerToken } from '../../shared/api/tenant.ts';
 import { fromEnvironment } from '../environment.ts';
+import { functionLog } from '../log.ts';
 import { connectionOf, keep, kept, noteConnection } from './mailbox.ts';
 import { relayMembers } from './relay-members.ts';
 
@@ -38,7 +38,7 @@ interface SocketEvent {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-const log = pino({ name: 'relay', level: process.env.FUQI_LOG_LEVEL ?? 'info' });
+const log = functionLog('relay');
 const requestHandler = { requestTimeout: SERVICE_MS };
 const consortium = fromEnvironment('FUQI_CONSORTIUM');
 const dynamodb = new DynamoDBClient({ requestHandler });
@@ -125,12 +125,12 @@ const answerRequest = handle(app);
 
 export async function handler(event: LambdaEvent | SocketEvent, context: LambdaContext) {
   if (!('routeKey' in event.requestContext) || !('connectionId' in event.requestContext)) {
-    log.info({ requestId: context.awsRequestId }, 'request');
+    log.info({ invocation: context.awsRequestId }, 'request');
     return answerRequest(event as LambdaEvent, context);
   }
   const { requestContext, headers } = event as SocketEvent;
   const { routeKey, connectionId } = requestContext;
-  log.info({ requestId: context.awsRequestId, routeKey }, 'socket');
+  log.info({ invocation: context.awsRequestId, routeKey }, 'socket');
   // A member's node shows that it is that; others are let go, and what they say is not read.
   if (routeKey !== '$connect') return { statusCode: 200 };
   const authorization = headers?.authorization ?? headers?.Authorization;

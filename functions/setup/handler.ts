@@ -6,7 +6,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { DescribeTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { KMSClient } from '@aws-sdk/client-kms';
-import { pino } from 'pino';
 import { z } from 'zod';
 import { newApiKey } from '../../node/api-key-records.ts';
 import { publicJwkOf } from '../../node/key-file.ts';
@@ -15,6 +14,7 @@ import { type CustomResourceEvent, respond } from '../custom-resource.ts';
 import { writeMember } from '../directory.ts';
 import { fromEnvironment } from '../environment.ts';
 import { publicJwk } from '../kms-signer.ts';
+import { functionLog } from '../log.ts';
 import {
   readNodeRecord,
   takeSealedKeys,
@@ -46,11 +46,11 @@ const dynamodb = new DynamoDBClient({ retryStrategy: serviceRetries() });
 const kms = new KMSClient({ retryStrategy: serviceRetries() });
 const table = { client: dynamodb, name: fromEnvironment('FUQI_TABLE') };
 const directory = { client: dynamodb, name: fromEnvironment('FUQI_DIRECTORY') };
-const log = pino({ name: 'setup', base: { member } });
+const log = functionLog('setup', { member });
 
 export async function handler(event: CustomResourceEvent | TakeEvent) {
   if ('kind' in event) {
-    log.info('first keys are asked for');
+    log.info({}, 'first keys are asked for');
     return firstKeys(event.kind === 'take-first-keys');
   }
   log.info({ request: event.RequestType }, 'setup');

@@ -6,22 +6,27 @@
 import { type Handler, Hono } from 'hono';
 import { postBatch } from './batch.ts';
 import { getBlock, getBlocks } from './blocks.ts';
+import { refuseEncoded } from './body.ts';
 import { contractHandler } from './contracts.ts';
 import { getDocs, getOpenapi } from './docs.ts';
 import { getEvents } from './events.ts';
 import { getEvidenceProof } from './evidence.ts';
 import { getConsensus, getConsortium, getGenesis, getHealth } from './health.ts';
+import { getIssuers, putIssuers } from './issuers.ts';
 import { deleteJoin, getJoin, postJoin } from './join.ts';
+import { metered } from './metering.ts';
 import { type ApiContext, type ApiEnv, consortiumPath, type NodeApi } from './node-api.ts';
 import { problem } from './problem.ts';
+import { withRequestId } from './request-id.ts';
 import { getState } from './state.ts';
 import { authenticate, refuseReading } from './tenant.ts';
 import { getReceipt, getTransaction, postTransaction } from './transactions.ts';
+import { getUsage } from './usage.ts';
 
 type Answer = (c: ApiContext, node: NodeApi) => Response | Promise<Response>;
 
 /** The fixed routes under `/v1/consortia/{c}`; they win over the contracts' own. */
-const FIXED: readonly (readonly [verb: 'GET' | 'POST', path: string, answer: Answer])[] = [
+const FIXED: readonly (readonly [verb: 'GET' | 'POST' | 'PUT', path: string, answer: Answer])[] = [
   ['GET', '/', getConsortium],
   ['GET', '/genesis', getGenesis],
   ['GET', '/consensus', getConsensus],
@@ -34,18 +39,20 @@ const FIXED: readonly (readonly [verb: 'GET' | 'POST', path: string, answer: Ans
   ['GET', '/state/*', getState],
   ['GET', '/events', getEvents],
   ['GET', '/evidence/:id/proof', getEvidenceProof],
+  ['GET', '/usage', getUsage],
+  ['GET', '/issuers', getIssuers],
+  ['PUT', '/issuers', putIssuers],
 ];
 
 /** Builds the app. The host mounts it and adds `/peer` beside it. */
 export function nodeApp(node: NodeApi): Hono<ApiEnv> {
   const app = new Hono<ApiEnv>();
-  app.use(requestId);
+  app.use(withRequestId(node.inRequest));
+  app.use((c, next) => Promise.resolve(refuseEncoded(c.req.raw) ?? next()));
   app.onError((error, c) => {
     const id = c.get('requestId');
     node.log?.error({ requestId: id, method: c.req.method, path: c.req.path, err: error }, 'fault');
-    return problem('internal', 'The node failed on this request; its log has the request id.', {
-      requestId: id,
-    });
+    return problem('internal', 'The node failed on this request; its log has the request id.');
   });
   app.notFound(() => problem('not-found', 'No call has this path; GET /openapi.json lists them.'));
   app.get('/healthz', (c) => getHealth(c, node));
@@ -69,11 +76,12 @@ export function nodeApp(node: NodeApi): Hono<ApiEnv> {
 function consortiumApp(node: NodeApi): Hono<ApiEnv> {
   const app = new Hono<ApiEnv>();
   app.use(async (c, next) => {
-    const tenant = authenticate(c.req.raw, node.keys);
+    const tenant = await authenticate(c.req.raw, node);
     if (tenant instanceof Response) return tenant;
     c.set('tenant', tenant);
     return refuseReading(node.service.genesis.visibility, tenant) ?? next();
   });
+  app.use(metered(node));
   const allowed = new Map<string, string[]>();
   for (const [verb, path, answer] of FIXED) {
     app.on(verb, path, (c) => answer(c, node));
@@ -86,14 +94,3 @@ function consortiumApp(node: NodeApi): Hono<ApiEnv> {
   app.all('/*', contractHandler(node) as Handler<ApiEnv>);
   return app;
 }
-
-const REQUEST_ID = /^[A-Za-z0-9-]{8,64}$/;
-
-/** Every answer carries the id under which the log speaks of it; a gateway's is kept. */
-const requestId: Handler<ApiEnv> = async (c, next) => {
-  const given = c.req.header('x-request-id') ?? '';
-  const id = REQUEST_ID.test(given) ? given : crypto.randomUUID();
-  c.set('requestId', id);
-  await next();
-  c.header('x-request-id', id);
-};

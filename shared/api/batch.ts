@@ -9,7 +9,7 @@ import { Rejected } from '../ledger/rejection.ts';
 import { parseTransaction } from '../ledger/transaction.ts';
 import { refuseMediaType } from './body.ts';
 import { parseJson } from './json.ts';
-import type { LedgerService } from './ledger-service.ts';
+import { refuseLine } from './metering.ts';
 import type { ApiContext, NodeApi } from './node-api.ts';
 import { problemOf, statusJson } from './outcome.ts';
 import { waitPreference } from './prefer.ts';
@@ -20,6 +20,8 @@ const NDJSON_TYPES = ['application/x-ndjson', 'application/ndjson', 'application
 const IN_FLIGHT_BYTES_MAX = 4 * 1024 * 1024;
 const LINE_BYTES = 1024;
 const LINE_BYTES_MAX = LIMITS.transactionBytesMax * 2;
+/** All lines together, blank ones included. */
+const BATCH_BYTES_MAX = 64 * 1024 * 1024;
 
 /** Answers 200 and a line `{line, status, …}` for each line of the body that is not blank. */
 export function postBatch(c: ApiContext, node: NodeApi): Response {
@@ -28,7 +30,7 @@ export function postBatch(c: ApiContext, node: NodeApi): Response {
   const { waitMs, applied } = waitPreference(c.req.header('prefer') ?? null, 0);
   // The wait is the whole request's: later lines wait for what is left of it.
   const deadline = Date.now() + waitMs;
-  const lines = splitLines(c.req.raw.body ?? new ReadableStream());
+  const lines = splitLines(c.req.raw.body ?? new ReadableStream(), BATCH_BYTES_MAX);
   let taken = 0;
   const results = new ReadableStream<UnderWay>(
     {
@@ -81,14 +83,14 @@ interface UnderWay {
 async function resultOf(
   entry: Line,
   c: ApiContext,
-  { service, log }: NodeApi,
+  node: NodeApi,
   deadline: number,
 ): Promise<object> {
   try {
-    return await submitLine(entry, service, Math.max(0, deadline - Date.now()));
+    return await submitLine(entry, c, node, deadline);
   } catch (error) {
     const requestId = c.get('requestId');
-    log?.error({ requestId, line: entry.line, err: error }, 'a line of a batch failed');
+    node.log?.error({ requestId, line: entry.line, err: error }, 'a line of a batch failed');
     return refusedLine(
       entry.line,
       problemDocument('internal', 'The node failed on this line.', { requestId }),
@@ -97,10 +99,18 @@ async function resultOf(
 }
 
 async function submitLine(
-  { line, bytes }: Line,
-  service: LedgerService,
-  waitMs: number,
+  { line, bytes, isOver }: Line,
+  c: ApiContext,
+  node: NodeApi,
+  deadline: number,
 ): Promise<object> {
+  if (isOver) {
+    const detail = `The body is larger than ${BATCH_BYTES_MAX} bytes; this line and those after it were not read.`;
+    return refusedLine(
+      line,
+      problemDocument('payload-too-large', detail, { expected: BATCH_BYTES_MAX }),
+    );
+  }
   if (bytes === undefined) {
     return refusedLine(
       line,
@@ -115,7 +125,9 @@ async function submitLine(
   if (transaction instanceof Rejected) {
     return refusedLine(line, rejectionDocument(transaction.rejection));
   }
-  const outcome = await service.submit(transaction, waitMs);
+  const limit = await refuseLine(c, node, transaction.bytes.length);
+  if (limit) return { line, id: transaction.id, ...refusal(limit) };
+  const outcome = await node.service.submit(transaction, Math.max(0, deadline - Date.now()));
   const document = problemOf(outcome);
   if (!document) return { line, ...statusJson(outcome as Exclude<typeof outcome, Rejected>) };
   if (outcome instanceof Rejected) return { line, id: transaction.id, ...refusal(document) };
@@ -151,11 +163,17 @@ const tooMany = (): ProblemDocument =>
 interface Line {
   readonly line: number;
   readonly bytes: Uint8Array | undefined;
+  /** The body was too large by then: the last line that there is. */
+  readonly isOver?: boolean;
 }
 
-/** Cuts a stream at line feeds without ever holding more than one line. */
-export async function* splitLines(body: ReadableStream<Uint8Array>): AsyncGenerator<Line, void> {
+/** Cuts a stream at line feeds without ever holding more than one line, or reading much beyond `bytesMax`. */
+export async function* splitLines(
+  body: ReadableStream<Uint8Array>,
+  bytesMax: number,
+): AsyncGenerator<Line, void> {
   let line = 1;
+  let total = 0;
   let parts: Uint8Array[] = [];
   let length = 0;
   const add = (part: Uint8Array): void => {
@@ -172,6 +190,11 @@ export async function* splitLines(body: ReadableStream<Uint8Array>): AsyncGenera
     return bytes?.every(isSpace) ? undefined : taken;
   };
   for await (const chunk of body) {
+    total += chunk.length;
+    if (total > bytesMax) {
+      yield { line, bytes: undefined, isOver: true };
+      return;
+    }
     let start = 0;
     for (let end = chunk.indexOf(0x0a); end !== -1; end = chunk.indexOf(0x0a, start)) {
       add(chunk.subarray(start, end));

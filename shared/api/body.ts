@@ -27,6 +27,21 @@ export function refuseMediaType(
   );
 }
 
+/**
+ * A refusal of a body that is compressed: what it unpacks to is known only after it was unpacked
+ * (RFC 9110 §15.5.16).
+ */
+export function refuseEncoded(request: Request): Response | undefined {
+  const got = request.headers.get('content-encoding')?.trim().toLowerCase() ?? '';
+  if (got === '' || got === 'identity') return undefined;
+  return problem(
+    'unsupported-media-type',
+    `The body is encoded (${got.slice(0, 40)}); send it as it is.`,
+    { got, expected: 'identity' },
+    { 'accept-encoding': 'identity' },
+  );
+}
+
 /** The whole body as text, or a refusal where it is larger than `bytesMax` or not UTF-8. */
 export async function readText(request: Request, bytesMax: number): Promise<string | Response> {
   const tooLarge = (got: number): Response =>
@@ -38,6 +53,8 @@ export async function readText(request: Request, bytesMax: number): Promise<stri
   if (declared > bytesMax) return tooLarge(declared);
   const bytes = declared <= bytesMax ? await readWhole(request) : await readUpTo(request, bytesMax);
   if (!bytes) return tooLarge(bytesMax + 1);
+  // Not every host holds a request to the length that it declares.
+  if (bytes.length > bytesMax) return tooLarge(bytes.length);
   return fromUtf8(bytes) ?? problem('bad-request', 'The body is not valid UTF-8.');
 }
 

@@ -11,6 +11,7 @@ import { LIMITS } from '../ledger/limits.ts';
 import { Rejected, type Rejection } from '../ledger/rejection.ts';
 import { queryInput, transactionInput } from './arguments.ts';
 import { naturalText } from './body.ts';
+import { chargeTransaction, limitResponse } from './metering.ts';
 import type { ApiContext, NodeApi } from './node-api.ts';
 import { outcomeResponse } from './outcome.ts';
 import { waitPreference } from './prefer.ts';
@@ -63,6 +64,8 @@ async function runTransaction(c: ApiContext, node: NodeApi, match: RouteMatch): 
   if (nonce instanceof Response) return nonce;
   const args = await transactionInput(c.req.raw, match);
   if (args instanceof Response) return args;
+  const reached = await chargeTransaction(c, node, utf8(JSON.stringify(args)).length);
+  if (reached) return limitResponse(reached);
   const { waitMs, applied } = waitPreference(c.req.header('prefer') ?? null, LIMITS.waitMsMax);
   const outcome = await service.submitCustodial(
     tenant.identity,

@@ -12,7 +12,7 @@ export function curlExample({
   origin,
   needsKey,
 }: {
-  readonly verb: 'GET' | 'POST' | 'DELETE';
+  readonly verb: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly path: string;
   readonly operation: Operation;
   readonly origin: string;
@@ -27,11 +27,11 @@ export function curlExample({
     .filter(({ in: place, required }) => place === 'query' && required)
     .map(({ name, example }) => `${name}=${encodeURIComponent(String(example))}`)
     .join('&');
-  const method = verb === 'DELETE' ? '-X DELETE ' : '';
+  const method = verb === 'DELETE' || verb === 'PUT' ? `-X ${verb} ` : '';
   const parts = [`curl ${method}${quoted(`${origin}${url}${query === '' ? '' : `?${query}`}`)}`];
   if (needsKey) parts.push('-H "Authorization: Bearer $FUQI_KEY"');
   const [[type, body] = []] = Object.entries(operation.requestBody?.content ?? {});
-  if (verb === 'POST' && type !== undefined) {
+  if (verb !== 'GET' && type !== undefined) {
     parts.push(`-H ${quoted(`Content-Type: ${type}`)}`);
     parts.push(
       type === 'application/json' ? `-d ${quoted(jsonText(body?.example))}` : '--data-binary @FILE',

@@ -15,7 +15,7 @@ import type { Operation, Parameter } from './openapi-fixed.ts';
 type Html = HtmlEscapedString | Promise<HtmlEscapedString>;
 
 interface Call {
-  readonly verb: 'GET' | 'POST' | 'DELETE';
+  readonly verb: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly path: string;
   readonly operation: Operation;
 }
@@ -27,6 +27,7 @@ export function docsPage(document: OpenapiDocument, language: Language, origin: 
     ...(item.get ? [{ verb: 'GET' as const, path, operation: item.get }] : []),
     ...(item.post ? [{ verb: 'POST' as const, path, operation: item.post }] : []),
     ...(item.delete ? [{ verb: 'DELETE' as const, path, operation: item.delete }] : []),
+    ...(item.put ? [{ verb: 'PUT' as const, path, operation: item.put }] : []),
   ]);
   const groups = document.tags.map(({ name, description }) => ({
     name,

@@ -8,7 +8,7 @@ export type Language = 'en' | 'zh';
 const EN = {
   title: 'HTTP API',
   lead: 'One ledger that many parties keep. An answer 200 means final; 202 means durably held, to end committed, rejected or expired; a refusal is a problem document that names the field, what was found and what was expected.',
-  key: 'Calls that act for someone need an API key in the header; a member issues it with fuqi keys create.',
+  key: 'Calls that act for someone need an API key (or an issuer’s token) in the header; a member issues it with fuqi keys create.',
   contents: 'Calls',
   parameters: 'Parameters',
   body: 'Request body',
@@ -30,7 +30,7 @@ type Words = Readonly<Record<keyof typeof EN, string>>;
 const ZH: Words = {
   title: 'HTTP 接口',
   lead: '多方共同维护的一本账。返回 200 即为最终结果；202 表示已持久保存，最后必为已提交、被拒绝或已过期；拒绝时返回问题文档，指出字段、实际值与期望值。',
-  key: '代表某个身份的调用须在请求头中携带 API 密钥；密钥由成员用 fuqi keys create 签发。',
+  key: '代表某个身份的调用须在请求头中携带 API 密钥（或签发者的令牌）；密钥由成员用 fuqi keys create 签发。',
   contents: '调用',
   parameters: '参数',
   body: '请求体',
@@ -54,6 +54,10 @@ export const ZH_SUMMARIES: Readonly<Record<string, string>> = {
   ledger: '账本、成员、区块与状态',
   transactions: '调用方自行签名的交易',
   events: '按顺序发生的事件',
+  account: '某个成员自己的事：令牌签发者与用量',
+  usage: '本成员每日的用量',
+  issuers: '本成员接受哪些签发者的令牌',
+  setIssuers: '只接受这些签发者的令牌',
   governance: '治理',
   identity: '身份',
   evidence: '双重签名的证据',

@@ -5,13 +5,20 @@
  */
 import { Hono } from 'hono';
 import { cors } from 'hono/cors';
+import { MemberIdSchema } from '../ledger/genesis.ts';
+import { refuseEncoded } from './body.ts';
 import { forward, type Route } from './forward.ts';
 import { consortiumHealth, type NodeProbe } from './gateway-health.ts';
 import { parseInvitationToken } from './join.ts';
+import { ANONYMOUS } from './meter.ts';
+import { limitResponse } from './metering.ts';
 import { type ApiLog, consortiumPath } from './node-api.ts';
 import { problem } from './problem.ts';
+import { type InRequest, withRequestId } from './request-id.ts';
 import { type Rotation, rotation as rotationOf, type Upstream } from './rotation.ts';
 import { type ApiKeyDirectory, bearerToken, parseApiKey, unknownKey } from './tenant.ts';
+import type { TokenBuckets } from './token-bucket.ts';
+import { looksLikeJwt, routedMember, type TokenRoute } from './token-issuer.ts';
 
 export interface GatewayOptions {
   readonly consortium: string;
@@ -21,7 +28,15 @@ export interface GatewayOptions {
   readonly nodeOf?: (member: string) => Promise<string | undefined>;
   /** The members' hashed keys; without them the nodes alone tell good keys from bad. */
   readonly keys?: ApiKeyDirectory;
+  /** To which member tokens of an issuer go; others say so in `Fuqi-Member`. */
+  readonly tokenRoutes?: readonly TokenRoute[];
   readonly log?: ApiLog;
+  readonly inRequest?: InRequest;
+  /** Holds what each tenant may send through, where keys are known here; anonymous callers share one. */
+  readonly rate?: {
+    readonly requestsPerSecond: number;
+    readonly buckets: TokenBuckets;
+  };
   /** How requests leave; the platform's `fetch` unless a host brings its own. */
   readonly fetch?: typeof globalThis.fetch;
   /** How long a node may take until its answer begins; longer than the longest wait. */
@@ -43,8 +58,17 @@ export function gatewayApp(options: GatewayOptions): Hono<GatewayEnv> {
   app.use(
     cors({
       origin: '*',
-      allowMethods: ['GET', 'HEAD', 'POST', 'DELETE', 'OPTIONS'],
-      allowHeaders: ['authorization', 'content-type', 'idempotency-key', 'last-event-id', 'prefer'],
+      allowMethods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS'],
+      allowHeaders: [
+        'authorization',
+        'content-type',
+        'fuqi-member',
+        'idempotency-key',
+        'last-event-id',
+        'prefer',
+        'traceparent',
+        'x-request-id',
+      ],
       exposeHeaders: [
         'link',
         'location',
@@ -56,18 +80,12 @@ export function gatewayApp(options: GatewayOptions): Hono<GatewayEnv> {
       maxAge: 3600,
     }),
   );
-  app.use(async (c, next) => {
-    const id = crypto.randomUUID();
-    c.set('requestId', id);
-    await next();
-    c.header('x-request-id', id);
-  });
+  app.use(withRequestId(options.inRequest));
+  app.use((c, next) => Promise.resolve(refuseEncoded(c.req.raw) ?? next()));
   app.onError((error, c) => {
     const id = c.get('requestId');
     log?.error({ requestId: id, method: c.req.method, path: c.req.path, err: error }, 'fault');
-    return problem('internal', 'The gateway failed on this request; its log has the request id.', {
-      requestId: id,
-    });
+    return problem('internal', 'The gateway failed on this request; its log has the request id.');
   });
   app.notFound(() =>
     problem('not-found', 'No call has this path; GET /docs describes them all.', {
@@ -114,11 +132,50 @@ async function routeOf(
 ): Promise<Route | Response> {
   const token = bearerToken(request);
   if (token instanceof Response) return token;
-  if (token === undefined) return { tenant: undefined, others: rotation.order() };
+  if (token === undefined) {
+    return tooFast(ANONYMOUS, options) ?? { tenant: undefined, others: rotation.order() };
+  }
+  if (looksLikeJwt(token)) return tokenRoute(request, token, options, rotation);
   const invited = parseInvitationToken(token)?.inviter;
   const issuer = options.keys ? options.keys.find(token)?.member : parseApiKey(token)?.member;
   const member = invited ?? issuer;
   const tenant = rotation.of(member) ?? (await laterMember(member, options));
   if (!tenant) return unknownKey();
-  return { tenant, others: rotation.order().filter((other) => other !== tenant) };
+  const payer = invited === undefined ? tenant.member : ANONYMOUS;
+  const refused = options.keys && tooFast(payer, options);
+  return refused ?? { tenant, others: rotation.order().filter((other) => other !== tenant) };
+}
+
+/**
+ * A token of an issuer goes to the member that its caller names, or that the issuer's tokens belong to. Only
+ * the member's node can tell whether it is good; nobody else is shown it.
+ */
+async function tokenRoute(
+  request: Request,
+  token: string,
+  options: GatewayOptions,
+  rotation: Rotation,
+): Promise<Route | Response> {
+  const named = request.headers.get('fuqi-member') ?? undefined;
+  const isId = MemberIdSchema.safeParse(named).success;
+  const member =
+    named === undefined ? routedMember(token, options.tokenRoutes ?? []) : isId ? named : undefined;
+  const tenant = rotation.of(member) ?? (await laterMember(member, options));
+  if (tenant) return { tenant, others: rotation.order().filter((other) => other !== tenant) };
+  return problem(
+    'token-issuer',
+    'The gateway can’t tell whose token this is; name its member in the header Fuqi-Member.',
+    named === undefined ? {} : { got: named },
+    { 'www-authenticate': 'Bearer realm="fuqi", error="invalid_token"' },
+  );
+}
+
+/** The refusal of a request that is one too many; a key must be known to be good before it counts. */
+function tooFast(tenant: string, { rate }: GatewayOptions): Response | undefined {
+  if (!rate) return undefined;
+  const now = Date.now();
+  const freesAt = rate.buckets.take(tenant, now);
+  if (freesAt === null) return undefined;
+  const { requestsPerSecond: value } = rate;
+  return limitResponse({ name: 'requestsPerSecond', value, now, freesAt });
 }

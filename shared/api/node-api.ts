@@ -3,7 +3,11 @@
  */
 import type { Context as HonoContext } from 'hono';
 import type { LedgerService } from './ledger-service.ts';
+import type { Meter } from './meter.ts';
+import type { InRequest } from './request-id.ts';
 import type { ApiKeyDirectory, Tenant } from './tenant.ts';
+import type { TokenIssuers, TokenVerifier } from './token-issuer.ts';
+import type { UsageSource } from './usage.ts';
 
 /** Where faults go; pino's loggers fit. Never bodies, never keys. */
 export interface ApiLog {
@@ -13,7 +17,15 @@ export interface ApiLog {
 export interface NodeApi {
   readonly service: LedgerService;
   readonly keys: ApiKeyDirectory;
+  /** Checks issuers' tokens; without it API keys are all there is. */
+  readonly tokens?: TokenVerifier;
+  readonly issuers?: TokenIssuers;
   readonly log?: ApiLog;
+  /** Runs what serves a request, so that what it leads to knows of it. */
+  readonly inRequest?: InRequest;
+  /** Counts what tenants use and holds their limits; without it nothing is counted or limited. */
+  readonly meter?: Meter;
+  readonly usage?: UsageSource;
   /** A comment on an event stream that is quiet for this long keeps proxies from closing it. */
   readonly heartbeatMs?: number;
   /** Event streams end after this long, for hosts that bound a request; clients resume. */

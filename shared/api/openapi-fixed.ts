@@ -29,7 +29,20 @@ export interface Operation {
   readonly security?: readonly object[];
 }
 
-export type PathItem = Readonly<Partial<Record<'get' | 'post' | 'delete', Operation>>>;
+export type PathItem = Readonly<Partial<Record<'get' | 'post' | 'put' | 'delete', Operation>>>;
+
+/** Calls for which somebody has to be known. */
+export const KEY_NEEDED = [{ apiKey: [] }, { token: [] }];
+
+const ISSUERS_EXAMPLE = {
+  issuers: [
+    {
+      issuer: 'https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_Example',
+      audience: '1example23456789',
+      identities: [{ claim: 'cognito:groups', value: 'sellers', identity: 'seller' }],
+    },
+  ],
+};
 
 const natural: JsonSchema = { type: 'integer', minimum: 0 };
 
@@ -126,7 +139,7 @@ export const FIXED_PATHS: Readonly<Record<string, PathItem>> = {
       responses: {
         200: ok('Committed.', reference('TransactionStatus')),
         202: PENDING,
-        ...problemResponses(400, 401, 403, 404, 409, 413, 415, 422, 503),
+        ...problemResponses(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
       },
     },
   },
@@ -144,7 +157,7 @@ export const FIXED_PATHS: Readonly<Record<string, PathItem>> = {
       },
       responses: {
         200: ok('A result a line.', reference('BatchLine'), 'application/x-ndjson'),
-        ...problemResponses(401, 415),
+        ...problemResponses(401, 415, 429),
       },
     },
   },
@@ -265,6 +278,56 @@ export const FIXED_PATHS: Readonly<Record<string, PathItem>> = {
       description: INVITATION,
       responses: { 200: ok('Its progress then.', reference('Join')), ...problemResponses(401) },
       security: [{ apiKey: [] }],
+    },
+  },
+  '/usage': {
+    get: {
+      operationId: 'usage',
+      tags: ['account'],
+      summary: 'What the member used, by days (UTC)',
+      description:
+        'For administrators of the member whose node answers. `committed`, `refused`, `bytes` and `storedBytes` are counted on the ledger, by block time, wherever the transactions were sent; `requests`, `reads`, `transactions` and `bytesIn` are what this node served. Where `ledger.complete` is false the count goes on with the next call.',
+      parameters: [
+        query('from', 'first day; 29 days before `to` unless told', {
+          type: 'string',
+          format: 'date',
+        }),
+        query('to', 'last day; today unless told', { type: 'string', format: 'date' }),
+      ],
+      security: KEY_NEEDED,
+      responses: {
+        200: ok('The usage.', reference('Usage')),
+        ...problemResponses(400, 401, 403, 429),
+      },
+    },
+  },
+  '/issuers': {
+    get: {
+      operationId: 'issuers',
+      tags: ['account'],
+      summary: 'Issuers whose tokens this member accepts',
+      description: 'For administrators of the member whose node answers.',
+      security: KEY_NEEDED,
+      responses: {
+        200: ok('The issuers.', reference('Issuers')),
+        ...problemResponses(401, 403, 429),
+      },
+    },
+    put: {
+      operationId: 'setIssuers',
+      tags: ['account'],
+      summary: 'Accepts tokens of these issuers and of no others',
+      description:
+        'For administrators of the member, from the next request on. A process’s node has them in its configuration and answers 405.',
+      requestBody: {
+        required: true,
+        content: { 'application/json': { schema: reference('Issuers'), example: ISSUERS_EXAMPLE } },
+      },
+      security: KEY_NEEDED,
+      responses: {
+        200: ok('The issuers as they are now.', reference('Issuers')),
+        ...problemResponses(400, 401, 403, 405, 413, 415, 429),
+      },
     },
   },
   '/events': {

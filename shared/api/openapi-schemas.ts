@@ -1,8 +1,10 @@
 /**
  * The schemas and responses that the OpenAPI document's operations share.
  */
+import { z } from 'zod';
 import type { JsonSchema } from './arguments.ts';
 import { PROBLEM_TYPE, PROBLEMS, type ProblemCode, problemDocument } from './problem.ts';
+import { TokenIssuerSchema } from './token-issuer.ts';
 
 const text: JsonSchema = { type: 'string' };
 const natural: JsonSchema = { type: 'integer', minimum: 0 };
@@ -42,6 +44,19 @@ export const committed = (output: JsonSchema): JsonSchema =>
     events: list(object({ type: text, data: anything })),
   });
 
+const { $schema: _, ...issuer } = z.toJSONSchema(TokenIssuerSchema, { io: 'input' }) as JsonSchema;
+
+const day: JsonSchema = { type: 'string', format: 'date' };
+const USED = {
+  committed: natural,
+  refused: natural,
+  bytes: natural,
+  requests: natural,
+  reads: natural,
+  transactions: natural,
+  bytesIn: natural,
+};
+
 const fieldError = object({ 'pointer?': text, 'parameter?': text, detail: text });
 
 export const SCHEMAS: Readonly<Record<string, JsonSchema>> = {
@@ -66,7 +81,16 @@ export const SCHEMAS: Readonly<Record<string, JsonSchema>> = {
       'index?': natural,
       'time?': time,
       'result?': anything,
-      'requestId?': { ...text, description: 'names the log line of an internal error' },
+      'limit?': {
+        ...object({
+          name: { enum: ['requestsPerSecond', 'transactionsPerDay', 'storedBytes'] },
+          value: { type: 'number' },
+          freesAt: { type: ['string', 'null'], format: 'date-time' },
+        }),
+        description: 'the tenant’s limit that was reached, and when it frees',
+      },
+      'requestId?': { ...text, description: 'under which logs speak of the request' },
+      'instance?': { type: 'string', format: 'uri', description: 'the same as a URI' },
     }),
     description: 'RFC 9457',
   },
@@ -200,6 +224,16 @@ export const SCHEMAS: Readonly<Record<string, JsonSchema>> = {
     head: object({ height: natural, id: digest, time }),
     servedBy: text,
   }),
+  Usage: object({
+    member: text,
+    from: day,
+    to: day,
+    days: list(object({ day, ...USED, 'storedBytes?': natural })),
+    total: object(USED),
+    storeBytes: { ...natural, description: 'of the node’s whole store, as far as its host knows' },
+    ledger: object({ countedTo: natural, head: natural, complete: { type: 'boolean' } }),
+  }),
+  Issuers: object({ issuers: list(issuer) }),
   Consensus: object({
     member: text,
     state: { enum: ['committing', 'idle', 'waiting', 'recovering'] },
@@ -248,9 +282,11 @@ const STATUS_TEXT: Readonly<Record<number, string>> = {
   401: 'API key or signing key missing or wrong',
   403: 'Role missing, key revoked',
   404: 'Not found',
+  405: 'Method not allowed',
   410: 'Not kept on this node',
   409: 'Already on the ledger',
   413: 'Too large',
+  429: 'More than the tenant’s limit; Retry-After says when to come back, `limit` which and when it frees',
   415: 'Media type not supported',
   422: 'Refused: by the arguments’ schema, or in a block (then with id, height and result)',
   503: 'Node full or unavailable; Retry-After says when to come back',

@@ -11,6 +11,7 @@ import {
   at,
   FIXED_PATHS,
   HEALTH,
+  KEY_NEEDED,
   type Operation,
   ok,
   type Parameter,
@@ -45,8 +46,6 @@ export interface OpenapiDocument {
   };
 }
 
-const KEY_NEEDED = [{ apiKey: [] }];
-
 /** Builds the document. */
 export function openapiDocument(
   { consortium, visibility }: Pick<Genesis, 'consortium' | 'visibility'>,
@@ -78,6 +77,7 @@ export function openapiDocument(
       { name: 'ledger', description: 'The ledger, its members, blocks and state.' },
       { name: 'transactions', description: 'Transactions that callers sign themselves.' },
       { name: 'events', description: 'What happened, in order.' },
+      { name: 'account', description: 'What concerns one member: its issuers, what it used.' },
       ...contracts.map(({ name, summary }) => ({ name, description: summary })),
     ],
     paths,
@@ -90,6 +90,13 @@ export function openapiDocument(
           scheme: 'bearer',
           bearerFormat: 'fuqi_<member>_<id>_<secret>',
           description: 'A member issues it: `fuqi keys create`. It names an identity with roles.',
+        },
+        token: {
+          type: 'http',
+          scheme: 'bearer',
+          bearerFormat: 'JWT',
+          description:
+            'Of an issuer that the member accepts (`…/issuers`): its claims lead to an identity. The header `Fuqi-Member` names the member where the gateway can’t tell.',
         },
       },
     },
@@ -130,7 +137,7 @@ function operationOf(
       ...(definition.roles.length > 0 ? { security: KEY_NEEDED } : {}),
       responses: {
         200: ok('The answer.', answer),
-        ...problemResponses(400, 401, 403, 404, 410, 422),
+        ...problemResponses(400, 401, 403, 404, 410, 422, 429),
       },
     };
   }
@@ -155,7 +162,7 @@ function operationOf(
     responses: {
       200: ok('Committed: final.', committed(reference(`${name}.output`))),
       202: PENDING,
-      ...problemResponses(400, 401, 403, 404, 409, 413, 415, 422, 503),
+      ...problemResponses(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
     },
   };
 }

@@ -10,10 +10,23 @@ import type { Rejection, RejectionCode } from '../ledger/rejection.ts';
 type HttpCode =
   | 'bad-request'
   | 'unauthorized'
+  | 'token-malformed'
+  | 'token-issuer'
+  | 'token-audience'
+  | 'token-algorithm'
+  | 'token-key'
+  | 'token-signature'
+  | 'token-expired'
+  | 'token-not-yet-valid'
+  | 'token-identity'
+  | 'issuer-unavailable'
   | 'not-found'
   | 'method-not-allowed'
   | 'unsupported-media-type'
   | 'payload-too-large'
+  | 'request-timeout'
+  | 'rate-limited'
+  | 'quota-exceeded'
   | 'unavailable'
   | 'bad-gateway'
   | 'gateway-timeout'
@@ -57,10 +70,23 @@ export const PROBLEMS: Readonly<Record<ProblemCode, Meaning>> = {
   'limit-exceeded': { status: 422, title: 'Transaction does too much', retry: 'new' },
   'bad-request': { status: 400, title: 'Request not understood', retry: 'none' },
   unauthorized: { status: 401, title: 'API key needed', retry: 'none' },
+  'token-malformed': { status: 401, title: 'Not a token', retry: 'none' },
+  'token-issuer': { status: 401, title: 'Token of an unknown issuer', retry: 'none' },
+  'token-audience': { status: 401, title: 'Token for another audience', retry: 'none' },
+  'token-algorithm': { status: 401, title: 'Token’s algorithm not accepted', retry: 'none' },
+  'token-key': { status: 401, title: 'Token’s key unknown', retry: 'none' },
+  'token-signature': { status: 401, title: 'Token’s signature does not verify', retry: 'none' },
+  'token-expired': { status: 401, title: 'Token expired', retry: 'new' },
+  'token-not-yet-valid': { status: 401, title: 'Token not valid yet', retry: 'same' },
+  'token-identity': { status: 403, title: 'Token without an identity', retry: 'none' },
+  'issuer-unavailable': { status: 503, title: 'Issuer’s keys unavailable', retry: 'same' },
   'not-found': { status: 404, title: 'Not found', retry: 'none' },
   'method-not-allowed': { status: 405, title: 'Method not allowed', retry: 'none' },
   'unsupported-media-type': { status: 415, title: 'Media type not supported', retry: 'none' },
   'payload-too-large': { status: 413, title: 'Request body too large', retry: 'none' },
+  'request-timeout': { status: 408, title: 'Request body did not come', retry: 'same' },
+  'rate-limited': { status: 429, title: 'Too many requests', retry: 'same' },
+  'quota-exceeded': { status: 429, title: 'Quota used up', retry: 'same' },
   unavailable: { status: 503, title: 'Node unavailable', retry: 'same' },
   'bad-gateway': { status: 502, title: 'Member node unreachable', retry: 'same' },
   'gateway-timeout': { status: 504, title: 'Member node too slow', retry: 'same' },
@@ -88,8 +114,15 @@ export interface ProblemMembers {
   readonly index?: number;
   readonly time?: string;
   readonly result?: unknown;
-  /** Names the log line of an internal error. */
+  /** Which limit a tenant reached, and when it frees (RFC 3339; null where only a higher one helps). */
+  readonly limit?: {
+    readonly name: string;
+    readonly value: number;
+    readonly freesAt: string | null;
+  };
+  /** Names the lines of the logs; `instance` is a URI of the same. */
   readonly requestId?: string;
+  readonly instance?: string;
 }
 
 export interface ProblemDocument extends ProblemMembers {

@@ -1,10 +1,12 @@
 /**
- * Who calls: an API key names a member and one of its identities; the identity's roles stand on the
+ * Who calls: an API key, or a token of an issuer, leads to a member and one of its identities; the identity's roles stand on the
  * ledger. Reads of a public ledger need no key. Keys travel in the Authorization header only, and
  * are never logged or echoed.
  */
 import type { Genesis } from '../ledger/genesis.ts';
+import type { NodeApi } from './node-api.ts';
 import { problem } from './problem.ts';
+import { looksLikeJwt } from './token-issuer.ts';
 
 /** The customer behind a key. */
 export interface Tenant {
@@ -48,12 +50,13 @@ export function bearerToken(request: Request): string | undefined | Response {
 }
 
 /** The tenant of a request; undefined where it is anonymous, a 401 where its key is no good. */
-export function authenticate(
+export async function authenticate(
   request: Request,
-  keys: ApiKeyDirectory,
-): Tenant | undefined | Response {
+  { keys, tokens }: Pick<NodeApi, 'keys' | 'tokens'>,
+): Promise<Tenant | undefined | Response> {
   const token = bearerToken(request);
   if (token === undefined || token instanceof Response) return token;
+  if (tokens && looksLikeJwt(token)) return tokens.verify(token);
   return keys.find(token) ?? unknownKey();
 }
 

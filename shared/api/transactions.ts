@@ -7,6 +7,7 @@ import { LIMITS } from '../ledger/limits.ts';
 import { Rejected } from '../ledger/rejection.ts';
 import { parseTransaction } from '../ledger/transaction.ts';
 import { readText, refuseMediaType } from './body.ts';
+import { chargeTransaction, limitResponse } from './metering.ts';
 import type { ApiContext, NodeApi } from './node-api.ts';
 import { notRetainedDocument, outcomeResponse, statusJson } from './outcome.ts';
 import { waitPreference } from './prefer.ts';
@@ -15,7 +16,8 @@ import { problem, problemResponse, rejectionDocument } from './problem.ts';
 const JOSE_TYPES = ['application/jose', 'application/jose+json', 'application/json'];
 
 /** `POST …/transactions`: one JWS, compact, flattened or general. */
-export async function postTransaction(c: ApiContext, { service }: NodeApi): Promise<Response> {
+export async function postTransaction(c: ApiContext, node: NodeApi): Promise<Response> {
+  const { service } = node;
   const refused = refuseMediaType(c.req.raw, JOSE_TYPES);
   if (refused) return refused;
   const text = await readText(c.req.raw, LIMITS.transactionBytesMax * 2);
@@ -24,6 +26,8 @@ export async function postTransaction(c: ApiContext, { service }: NodeApi): Prom
   if (transaction instanceof Rejected) {
     return problemResponse(rejectionDocument(transaction.rejection));
   }
+  const reached = await chargeTransaction(c, node, transaction.bytes.length);
+  if (reached) return limitResponse(reached);
   const { waitMs, applied } = waitPreference(c.req.header('prefer') ?? null, 0);
   const outcome = await service.submit(transaction, waitMs);
   return outcomeResponse(outcome, service.genesis.consortium, applied);

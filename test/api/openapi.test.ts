@@ -86,12 +86,13 @@ test('the examples of the bodies and paths are inputs that their contracts take'
 
 test('calls that act for an identity ask for a key, readers of a public ledger need none', () => {
   const byId = new Map(operations.map(({ operation }) => [operation.operationId, operation]));
-  assert.deepEqual(byId.get('invoice.issue')?.security, [{ apiKey: [] }]);
-  assert.deepEqual(byId.get('invoice.totals')?.security, [{ apiKey: [] }]);
+  const known = [{ apiKey: [] }, { token: [] }];
+  assert.deepEqual(byId.get('invoice.issue')?.security, known);
+  assert.deepEqual(byId.get('invoice.totals')?.security, known);
   assert.equal(byId.get('invoice.check')?.security, undefined);
-  assert.deepEqual(document.security, [{}, { apiKey: [] }]);
+  assert.deepEqual(document.security, [{}, ...known]);
   const closed = openapiDocument({ consortium: 'demo', visibility: 'consortium' }, active);
-  assert.deepEqual(closed.security, [{ apiKey: [] }]);
+  assert.deepEqual(closed.security, known);
 });
 
 test('the page lists every call with a curl line, in both languages, without script or outside assets', async () => {
@@ -100,7 +101,7 @@ test('the page lists every call with a curl line, in both languages, without scr
     for (const { operation } of operations) {
       assert.ok(page.includes(`id="${operation.operationId}"`), operation.operationId);
     }
-    const lines = page.match(/curl (-X DELETE )?&#39;http:\/\/127\.0\.0\.1:8080\//g) ?? [];
+    const lines = page.match(/curl (-X (DELETE|PUT) )?&#39;http:\/\/127\.0\.0\.1:8080\//g) ?? [];
     assert.ok(lines.length >= operations.length);
     assert.ok(!/<script|<link|<img|src=|@import|url\(/i.test(page));
     assert.ok(page.includes(language === 'zh' ? '请求体' : 'Request body'));

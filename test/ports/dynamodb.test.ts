@@ -1,14 +1,19 @@
 /** The suites of the store ports, run by the adapters on DynamoDB (the emulator's). */
 import { after } from 'node:test';
 import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { dynamoLedgerUsageStore } from '../../functions/dynamodb/ledger-usage-store.ts';
 import { dynamoStores } from '../../functions/dynamodb/stores.ts';
+import { dynamoUsageStore } from '../../functions/dynamodb/usage-store.ts';
 import type { NodeStores } from '../../node/node-stores.ts';
+import type { UsageStore } from '../../shared/ports/usage-store.ts';
 import { emulatorForTests } from '../support/emulator.ts';
 import { blockStoreSuite } from './block-store.suite.ts';
 import type { Harness } from './harness.ts';
 import { headStoreSuite } from './head-store.suite.ts';
+import { ledgerUsageStoreSuite } from './ledger-usage-store.suite.ts';
 import { mempoolStoreSuite } from './mempool-store.suite.ts';
 import { stateStoreSuite } from './state-store.suite.ts';
+import { usageStoreSuite } from './usage-store.suite.ts';
 
 const client = new DynamoDBClient(await emulatorForTests());
 after(() => client.destroy());
@@ -48,3 +53,19 @@ headStoreSuite(harness);
 blockStoreSuite(harness);
 stateStoreSuite(harness);
 mempoolStoreSuite(harness);
+
+const usageTables = new Map<UsageStore, string>();
+function openUsage(name: string): UsageStore {
+  const usage = dynamoUsageStore({ client, name });
+  usageTables.set(usage, name);
+  return usage;
+}
+usageStoreSuite({
+  adapter: 'dynamodb',
+  open: async () => openUsage(tables.get(await harness.open())!),
+  reopen: async (usage) => openUsage(usageTables.get(usage)!),
+});
+ledgerUsageStoreSuite({
+  adapter: 'dynamodb',
+  open: async () => dynamoLedgerUsageStore({ client, name: tables.get(await harness.open())! }),
+});

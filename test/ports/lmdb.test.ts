@@ -4,11 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { lmdbStores } from '../../node/lmdb/stores.ts';
 import type { NodeStores } from '../../node/node-stores.ts';
+import type { LedgerUsageStore } from '../../shared/ports/ledger-usage-store.ts';
+import type { UsageStore } from '../../shared/ports/usage-store.ts';
 import { blockStoreSuite } from './block-store.suite.ts';
 import type { Harness } from './harness.ts';
 import { headStoreSuite } from './head-store.suite.ts';
+import { ledgerUsageStoreSuite } from './ledger-usage-store.suite.ts';
 import { mempoolStoreSuite } from './mempool-store.suite.ts';
 import { stateStoreSuite } from './state-store.suite.ts';
+import { usageStoreSuite } from './usage-store.suite.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'fuqi-lmdb-'));
 process.on('exit', () => rmSync(root, { recursive: true, force: true }));
@@ -35,3 +39,28 @@ headStoreSuite(harness);
 blockStoreSuite(harness);
 stateStoreSuite(harness);
 mempoolStoreSuite(harness);
+
+const environments = new Map<UsageStore | LedgerUsageStore, ReturnType<typeof lmdbStores>>();
+const openAt = (folder: string): ReturnType<typeof lmdbStores> => {
+  const stores = lmdbStores(folder);
+  folders.set(stores, folder);
+  environments.set(stores.usage, stores);
+  environments.set(stores.ledgerUsage, stores);
+  return stores;
+};
+/** Closes the environment of a store, and opens its folder again. */
+const reopenAt = async (store: UsageStore | LedgerUsageStore) => {
+  const stores = environments.get(store)!;
+  await stores.close();
+  return openAt(folders.get(stores)!);
+};
+usageStoreSuite({
+  adapter: 'lmdb',
+  open: async () => openAt(join(root, `${count++}`)).usage,
+  reopen: async (usage) => (await reopenAt(usage)).usage,
+});
+ledgerUsageStoreSuite({
+  adapter: 'lmdb',
+  open: async () => openAt(join(root, `${count++}`)).ledgerUsage,
+  reopen: async (tally) => (await reopenAt(tally)).ledgerUsage,
+});

@@ -1,10 +1,15 @@
 /** The suites of the store ports, run by the adapters in memory. */
+
+import { memoryLedgerUsageStore } from '../../node/memory/ledger-usage-store.ts';
 import { memoryStores } from '../../node/memory/stores.ts';
+import { memoryUsageStore } from '../../node/memory/usage-store.ts';
 import { blockStoreSuite } from './block-store.suite.ts';
 import type { Harness } from './harness.ts';
 import { headStoreSuite } from './head-store.suite.ts';
+import { ledgerUsageStoreSuite } from './ledger-usage-store.suite.ts';
 import { mempoolStoreSuite } from './mempool-store.suite.ts';
 import { stateStoreSuite } from './state-store.suite.ts';
+import { usageStoreSuite } from './usage-store.suite.ts';
 
 const harness: Harness = { adapter: 'memory', open: async () => memoryStores() };
 
@@ -12,3 +17,5 @@ headStoreSuite(harness);
 blockStoreSuite(harness);
 stateStoreSuite(harness);
 mempoolStoreSuite(harness);
+usageStoreSuite({ adapter: 'memory', open: async () => memoryUsageStore() });
+ledgerUsageStoreSuite({ adapter: 'memory', open: async () => memoryLedgerUsageStore() });

@@ -1,0 +1,69 @@
+/** The usage store in memory. */
+import type { UsageNumbers, UsageOfDay, UsageStore } from '../../shared/ports/usage-store.ts';
+
+/** The day with the numbers added; null where they do not fit. */
+export function addedUsage(
+  before: UsageOfDay,
+  numbers: UsageNumbers,
+  most: { readonly transactions: number; readonly storedBytes: number },
+): UsageOfDay | null {
+  const after: UsageOfDay = {
+    day: before.day,
+    requests: before.requests + numbers.requests,
+    reads: before.reads + numbers.reads,
+    transactions: before.transactions + numbers.transactions,
+    bytesIn: before.bytesIn + numbers.bytesIn,
+    storedBytes: before.storedBytes + numbers.bytesIn,
+  };
+  const fits = after.transactions <= most.transactions && after.storedBytes <= most.storedBytes;
+  return numbers.transactions === 0 || fits ? after : null;
+}
+
+/** A day before anything was used on it. */
+export const unusedDay = (day: string, storedBytes: number): UsageOfDay => ({
+  day,
+  requests: 0,
+  reads: 0,
+  transactions: 0,
+  bytesIn: 0,
+  storedBytes,
+});
+
+export interface MemoryUsageOptions {
+  /** What is known from before. */
+  readonly days?: readonly (UsageOfDay & { readonly tenant: string })[];
+  /** Told of each change. */
+  readonly onChange?: (tenant: string, usage: UsageOfDay) => void;
+}
+
+export function memoryUsageStore({ days = [], onChange }: MemoryUsageOptions = {}): UsageStore {
+  const tenants = new Map<string, Map<string, UsageOfDay>>();
+  const of = (tenant: string): Map<string, UsageOfDay> => {
+    const known = tenants.get(tenant) ?? new Map<string, UsageOfDay>();
+    tenants.set(tenant, known);
+    return known;
+  };
+  for (const { tenant, ...usage } of days) of(tenant).set(usage.day, usage);
+
+  return {
+    async add(tenant, day, numbers, most) {
+      const own = of(tenant);
+      const before = own.get(day) ?? unusedDay(day, storedBefore(own, day));
+      const after = addedUsage(before, numbers, most);
+      if (!after) return { added: false, usage: before };
+      own.set(day, after);
+      onChange?.(tenant, after);
+      return { added: true, usage: after };
+    },
+    async read(tenant, from, to) {
+      return [...of(tenant).values()]
+        .filter(({ day }) => from <= day && day <= to)
+        .sort((a, b) => (a.day < b.day ? -1 : 1));
+    },
+  };
+}
+
+function storedBefore(days: ReadonlyMap<string, UsageOfDay>, day: string): number {
+  const earlier = [...days.values()].filter((usage) => usage.day < day);
+  return Math.max(0, ...earlier.map(({ storedBytes }) => storedBytes));
+}

@@ -1,0 +1,45 @@
+/** Where requests meet the meter: refused with 429 and `Retry-After` before work is done for them. */
+import type { MiddlewareHandler } from 'hono';
+import { ANONYMOUS } from './meter.ts';
+import type { ApiContext, ApiEnv, NodeApi } from './node-api.ts';
+import { type ProblemDocument, problemResponse } from './problem.ts';
+import { type LimitReached, limitProblem, retryAfterSeconds } from './tenant-limits.ts';
+
+/** Whose limits a request counts against. */
+export const payerOf = (c: ApiContext): string => c.get('tenant')?.member ?? ANONYMOUS;
+
+export const limitResponse = (reached: LimitReached): Response =>
+  problemResponse(limitProblem(reached), { 'retry-after': String(retryAfterSeconds(reached)) });
+
+/** Lets a request through, or refuses it; counts reads. After the tenant is known. */
+export const metered =
+  ({ meter }: NodeApi): MiddlewareHandler<ApiEnv> =>
+  async (c, next) => {
+    if (!meter) return next();
+    const payer = payerOf(c);
+    const reached = meter.admit(payer);
+    if (reached) return limitResponse(reached);
+    const reads = c.req.method === 'GET' || c.req.method === 'HEAD';
+    const counted = reads ? meter.read(payer) : undefined;
+    await next();
+    await counted;
+  };
+
+/** Counts a transaction before it is taken on; the refusal where it is one too many. */
+export async function chargeTransaction(
+  c: ApiContext,
+  { meter }: NodeApi,
+  bytes: number,
+): Promise<LimitReached | undefined> {
+  return meter?.transaction(payerOf(c), bytes);
+}
+
+/** The same for a line of a batch. */
+export async function refuseLine(
+  c: ApiContext,
+  node: NodeApi,
+  bytes: number,
+): Promise<ProblemDocument | undefined> {
+  const reached = await chargeTransaction(c, node, bytes);
+  return reached && limitProblem(reached);
+}
