@@ -47,8 +47,10 @@ export interface AlarmMessage {
 type AlarmRecord = { readonly due: number; readonly claimedAt?: number };
 
 const DELAY_S_MAX = 900;
-/** The queue counts in seconds: one that rings this much later is the same. */
-const SAME_MS = 1000;
+/** It rings no sooner than this after it rang: invocations that wait side by side become due one by one. */
+const GAP_MS = 2000;
+/** One that rings this much later is the same; the queue counts in seconds. */
+const SAME_MS = GAP_MS + 1000;
 /** Whoever claimed it has sent it by then, or has died. */
 const CLAIM_MS = 1000;
 const LOOK_MS = 100;
@@ -74,7 +76,8 @@ export async function setAlarm(
       await delay(LOOK_MS);
       continue;
     }
-    const seconds = Math.min(DELAY_S_MAX, Math.max(0, Math.ceil((at - now) / 1000)));
+    const from = due > now ? at : Math.max(at, due + GAP_MS);
+    const seconds = Math.min(DELAY_S_MAX, Math.max(0, Math.ceil((from - now) / 1000)));
     const version = (remembered ?? stored)?.version ?? 0;
     const ownDue = now + seconds * 1000;
     const claim = { version: version + 1, bytes: encodeCbor([ownDue, now]) };
