@@ -104,10 +104,9 @@ async function measure(load: Load, log: UsageLog, size: number): Promise<void> {
   });
 }
 
-const withMs = ({ usage, ...rest }: Invocation, ms: number): Invocation => ({
-  ...rest,
-  usage: { ...usage, ms },
-});
+function withMs({ usage, ...rest }: Invocation, ms: number): Invocation {
+  return { ...rest, usage: { ...usage, ms } };
+}
 
 /** CPU and wall time of each kind of invocation, ms: as measured, and as it would be on AWS. */
 function cpuOf(measured: readonly Invocation[], onAws: readonly Invocation[]) {

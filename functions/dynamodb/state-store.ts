@@ -38,8 +38,18 @@ interface Current {
   readonly hasPast: boolean;
 }
 
-const partitionOf = (key: string): number =>
-  createHash('sha256').update(key).digest()[0]! % PARTITIONS;
+/** The ledger's own keys: every block scans some of them, and writes few. */
+const LEDGER = 'ledger/';
+
+const partitionOf = (key: string): number | 'ledger' =>
+  key.startsWith(LEDGER) ? 'ledger' : createHash('sha256').update(key).digest()[0]! % PARTITIONS;
+
+/** The partitions that may hold a key of a range. */
+function partitionsOf({ from, to }: ScanRange): (number | 'ledger')[] {
+  const spread = Array.from({ length: PARTITIONS }, (_, number) => number);
+  const isLedgers = from.startsWith(LEDGER) && to.startsWith(LEDGER);
+  return isLedgers ? ['ledger'] : ['ledger', ...spread];
+}
 const currentKey = (key: string): Key => ({ p: `state#${partitionOf(key)}`, s: key });
 
 /** Versions of a key stand from the newest to the oldest; no state key holds a NUL. */
@@ -86,8 +96,9 @@ export function dynamoStateStore(table: Table): StateStore {
     async scan(range, at) {
       const isEmpty = Buffer.compare(utf8(range.from), utf8(range.to)) >= 0;
       if (range.limit === 0 || isEmpty) return [];
-      const numbers = Array.from({ length: PARTITIONS }, (_, number) => number);
-      const parts = await Promise.all(numbers.map((number) => scanPart(table, number, range, at)));
+      const parts = await Promise.all(
+        partitionsOf(range).map((partition) => scanPart(table, partition, range, at)),
+      );
       return parts
         .flat()
         .map((entry) => ({ ...entry, bytes: utf8(entry.key) }))
@@ -221,7 +232,7 @@ async function valueAt(
 /** The live entries of one partition, as far as the limit could need them. */
 async function scanPart(
   table: Table,
-  number: number,
+  partition: number | 'ledger',
   { from, to, limit }: ScanRange,
   at: number,
 ): Promise<StateEntry[]> {
@@ -233,7 +244,7 @@ async function scanPart(
     Limit: limit,
     KeyConditionExpression: 'p = :p AND s BETWEEN :from AND :to',
     ExpressionAttributeValues: {
-      ':p': { S: `state#${number}` },
+      ':p': { S: `state#${partition}` },
       // DynamoDB takes no empty text; this one stands before every key.
       ':from': { S: from === '' ? '\0' : from },
       ':to': { S: to },

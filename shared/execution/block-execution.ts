@@ -56,6 +56,8 @@ export const RECENT_PREFIX = 'ledger/recent/';
 export const LEADERS_KEY = 'ledger/leaders/current';
 /** Expired entries that one block forgets, at the most. */
 const FORGET_MAX = 8;
+/** What every block scans at its end. */
+export const RECENT_RANGE = prefixRange(RECENT_PREFIX, FORGET_MAX);
 /** Members ever, removed ones included, that the next validator set is drawn from. */
 const MEMBERS_MAX = 4096;
 
@@ -184,7 +186,7 @@ export class BlockExecution {
    */
   #rememberIds(view: View, writes: Map<string, Uint8Array | null>): void {
     const { height, time, windowMs } = this.#facts;
-    for (const { key, value } of view.scan(prefixRange(RECENT_PREFIX, FORGET_MAX))) {
+    for (const { key, value } of view.scan(RECENT_RANGE)) {
       const [until] = decodeLoosely(value) as [number];
       if (until < time) writes.set(key, null);
     }

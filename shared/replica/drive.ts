@@ -132,7 +132,13 @@ async function adoptForNext(replica: Replica, qc: VerifiedQc): Promise<void> {
 async function endBurst(replica: Replica, why: Idle): Promise<void> {
   const { tell } = replica.ports.peers;
   if (tell) inBackground(replica, spreadStanding(replica));
-  await replica.lock.run(() => commitHighest(replica));
+  const committed = replica.lock.run(() => commitHighest(replica));
+  if (tell && why === 'nothing-to-do') {
+    // The lease is given back, and what others hold is looked for, meanwhile.
+    const faulted = (error: unknown) => replica.log('commit-failed', { error: String(error) });
+    return inBackground(replica, committed.catch(faulted));
+  }
+  await committed;
   if (!tell) inBackground(replica, tellStanding(replica));
   // At a tenure's end the pending transactions go to the next leader.
   if (why === 'not-leader') route(replica, replica.mempool);

@@ -8,7 +8,7 @@ import { decodeRecord } from '../consensus/record.ts';
 import type { VersionedRecord } from '../ports/head-store.ts';
 import { takeRecord } from './act.ts';
 import { settleAlarm } from './alarm.ts';
-import { adoptCertificates, checkQc, commitHighest } from './chain.ts';
+import { adoptCertificates, checkQc } from './chain.ts';
 import { dropOthers, settle } from './commit.ts';
 import { decodeHead } from './head.ts';
 import { finalityItem } from './history.ts';
@@ -33,8 +33,8 @@ export async function followStore(replica: Replica): Promise<void> {
   const bodies = fetchBodies(replica, [decodeHead(head.bytes).id, highQc.block, ...voted]);
   await followTo(replica, head, bodies);
   for (const id of [highQc.block, ...voted]) await insertWithoutCommits(replica, id, bodies);
+  // What it makes final is committed with what comes next.
   takeRecord(replica, record);
-  await commitHighest(replica);
   settleAlarm(replica, false);
 }
 
