@@ -20,6 +20,7 @@ import { logAccess } from './access-log.ts';
 import type { ConsortiumFile } from './consortium-file.ts';
 import { MemberNode } from './member-node.ts';
 import { functionArns, itemsOnly, productFunction, TIMES } from './node-function.ts';
+import { countInLog, Observability } from './observability.ts';
 import { Onboarding } from './onboarding.ts';
 import type { Production } from './platform-stack.ts';
 import { Relay } from './relay.ts';
@@ -91,6 +92,13 @@ export class ConsortiumStack extends Stack {
         ],
       }),
     );
+    countInLog(gateway, consortium.name);
+    new Observability(this, 'Observability', {
+      consortium: consortium.name,
+      email: consortium.operator?.email,
+      alarmQueue,
+      keys: [vaultKey, ...this.members.map(({ signingKey }) => signingKey)],
+    });
     const api = new HttpApi(this, 'Api', {
       defaultIntegration: new HttpLambdaIntegration('GatewayIntegration', gateway),
     });

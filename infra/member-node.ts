@@ -15,6 +15,7 @@ import { type Entry, functionName } from '../functions/function-name.ts';
 import { SETUP_ITEMS } from '../functions/node/node-record.ts';
 import type { FunctionBundle } from './build.ts';
 import { functionArns, functionRole, itemsOnly, productFunction, TIMES } from './node-function.ts';
+import { countInLog } from './observability.ts';
 import type { Production } from './platform-stack.ts';
 
 export interface MemberNodeProps extends Production {
@@ -33,14 +34,6 @@ export interface MemberNodeProps extends Production {
 
 /** Concurrent votes and answers to peers that always have room. */
 const PEER_CONCURRENCY = 10;
-
-/** The sessions of a role of this account, as policies name them. */
-const sessionsOf = (scope: Construct, { roleName }: Role): string =>
-  Stack.of(scope).formatArn({
-    service: 'sts',
-    region: '',
-    resource: `assumed-role/${roleName}/*`,
-  });
 
 export class MemberNode extends Construct {
   readonly table: TableV2;
@@ -71,24 +64,14 @@ export class MemberNode extends Construct {
     });
     this.isSetUp = this.#setup();
     const role = this.#nodeRole();
-    // Whatever else the account's administrators may do: nobody but the node signs.
-    this.signingKey.addToResourcePolicy(
-      new PolicyStatement({
-        effect: Effect.DENY,
-        principals: [new AnyPrincipal()],
-        actions: ['kms:Sign'],
-        resources: ['*'],
-        // AWS names the role, the emulator its session.
-        conditions: { ArnNotLike: { 'aws:PrincipalArn': [role.roleArn, sessionsOf(this, role)] } },
-      }),
-    );
+    this.signingKey.addToResourcePolicy(nobodyButSigns(this, role));
     this.#node('peer', role);
     this.client = this.#node('client', role);
   }
 
   #node(entry: 'peer' | 'client', role: Role): LambdaFunction {
     const { alarmQueue, keeps } = this.#props;
-    return productFunction(this, entry === 'peer' ? 'Peer' : 'Client', {
+    const node = productFunction(this, entry === 'peer' ? 'Peer' : 'Client', {
       ...this.#bundle('node'),
       functionName: this.#name(entry),
       role,
@@ -101,6 +84,8 @@ export class MemberNode extends Construct {
       recursive: true,
       ...(entry === 'peer' && keeps && { reservedConcurrentExecutions: PEER_CONCURRENCY }),
     });
+    countInLog(node, this.#props.consortium);
+    return node;
   }
 
   #setup(): CustomResource {
@@ -164,7 +149,10 @@ export class MemberNode extends Construct {
       resources: [this.table.tableArn],
     });
     allow({ actions: ['dynamodb:GetItem'], resources: [directory.tableArn] });
-    allow({ actions: ['kms:GetPublicKey'], resources: [this.signingKey.keyArn] });
+    allow({
+      actions: ['kms:DescribeKey', 'kms:GetPublicKey'],
+      resources: [this.signingKey.keyArn],
+    });
     allow({
       actions: ['kms:Sign'],
       resources: [this.signingKey.keyArn],
@@ -219,4 +207,19 @@ export class MemberNode extends Construct {
   #name(entry: Entry): string {
     return functionName(this.#props.consortium, this.#props.member.id, entry);
   }
+}
+
+/** Of a signing key's policy: nobody but this role signs, whatever an account's administrators may do else. */
+function nobodyButSigns(scope: Construct, { roleArn, roleName }: Role): PolicyStatement {
+  const session = { service: 'sts', region: '', resource: `assumed-role/${roleName}/*` };
+  return new PolicyStatement({
+    effect: Effect.DENY,
+    principals: [new AnyPrincipal()],
+    actions: ['kms:Sign'],
+    resources: ['*'],
+    conditions: {
+      // AWS names the role, the emulator its session.
+      ArnNotLike: { 'aws:PrincipalArn': [roleArn, Stack.of(scope).formatArn(session)] },
+    },
+  });
 }

@@ -18,7 +18,6 @@ import { type Genesis, ledgerId } from '../../shared/ledger/genesis.ts';
 
 import type { Custody } from '../../shared/ports/custody.ts';
 import type { Peers } from '../../shared/ports/peers.ts';
-import type { Signer } from '../../shared/ports/signer.ts';
 import { meter } from '../billing/metered-handler.ts';
 import { readGenesis } from '../directory.ts';
 import { dynamoStores } from '../dynamodb/stores.ts';
@@ -26,7 +25,8 @@ import type { Table } from '../dynamodb/table.ts';
 import type { NodeEnvironment } from '../environment.ts';
 import { functionName } from '../function-name.ts';
 import { handRequestOver, invokeWithRequest } from '../invoke-fetch.ts';
-import { kmsSigner } from '../kms-signer.ts';
+import { type KmsSigner, kmsSigner } from '../kms-signer.ts';
+import type { Notify } from '../metrics.ts';
 import { readNodeRecord } from './node-record.ts';
 import { postToEndpoint } from './post-to-endpoint.ts';
 import { openDataKey, unsealKey } from './sealed-keys.ts';
@@ -45,7 +45,8 @@ export interface HostedNode {
   readonly store: string;
   readonly table: Table;
   readonly stores: NodeStores;
-  readonly signer: Signer;
+  readonly signer: KmsSigner;
+  readonly notify: Notify;
   readonly peers: Peers;
   readonly lambda: LambdaClient;
   readonly queue: SQSClient;
@@ -59,7 +60,11 @@ export interface HostedNode {
 }
 
 /** Opens all that a node function keeps between its invocations. Throws where it was never set up. */
-export async function coldStart(environment: NodeEnvironment, log: Logger): Promise<HostedNode> {
+export async function coldStart(
+  environment: NodeEnvironment,
+  log: Logger,
+  notify: Notify,
+): Promise<HostedNode> {
   const { FUQI_CONSORTIUM: consortium, FUQI_MEMBER: member } = environment;
   const requestHandler = { requestTimeout: SERVICE_MS, throwOnRequestTimeout: true };
   const dynamodb = meter.client(new DynamoDBClient({ requestHandler }));
@@ -69,7 +74,9 @@ export async function coldStart(environment: NodeEnvironment, log: Logger): Prom
     readNodeRecord(table),
     readGenesis({ client: dynamodb, name: environment.FUQI_DIRECTORY }),
     dynamodb.send(new DescribeTableCommand({ TableName: table.name })),
-    kmsSigner(kms, [environment.FUQI_SIGNING_KEY]),
+    kmsSigner(kms, [environment.FUQI_SIGNING_KEY], {
+      onFault: (sentence) => notify('CannotSign', { sentence }),
+    }),
   ]);
   // An empty table in the place of the node's own would let it sign again what it has forgotten.
   if (!record) throw new Error(`the table of ${member} was not set up`);
@@ -124,6 +131,7 @@ export async function coldStart(environment: NodeEnvironment, log: Logger): Prom
     table,
     stores: dynamoStores(table),
     signer,
+    notify,
     peers,
     lambda,
     queue: meter.client(new SQSClient({ requestHandler })),

@@ -17,6 +17,8 @@ import { ledgerService } from '../../shared/replica/service.ts';
 import { replyWith, tellStanding } from '../../shared/replica/tell.ts';
 import { isFor, metered, meteredLog } from '../billing/metered-handler.ts';
 import { nodeEnvironment } from '../environment.ts';
+import { isKeyUnusable } from '../kms-signer.ts';
+import { notifier } from '../metrics.ts';
 import { coldStart, type HostedNode } from './cold-start.ts';
 import { followCommits } from './follow-commits.ts';
 import { type Invocation, invocation } from './invocation.ts';
@@ -33,12 +35,15 @@ const log = meteredLog({
   base: { member },
   level: process.env.FUQI_LOG_LEVEL ?? 'info',
 });
+const notify = notifier(log, environment.FUQI_CONSORTIUM, Date.now);
 let started: Promise<HostedNode> | undefined;
 
 /** Opens what the environment keeps; a failed attempt is made again by the next input. */
 function start(): Promise<HostedNode> {
-  started ??= coldStart(environment, log).catch((error: unknown) => {
+  started ??= coldStart(environment, log, notify).catch((error: unknown) => {
     started = undefined;
+    if (isKeyUnusable(error)) notify('CannotSign', { sentence: String(error) });
+    log.fatal({ err: error }, 'this node can’t start');
     throw error;
   });
   return started;

@@ -30,6 +30,7 @@ import { functionName } from '../function-name.ts';
 import type { HostedNode } from './cold-start.ts';
 import { InvocationTime } from './invocation-time.ts';
 import { type NodeEvent, setAlarm } from './node-alarm.ts';
+import { noticeTroubles } from './notices.ts';
 
 /** Time that is kept for the end of an invocation: the alarm, handing on, the reply. */
 const RESERVE_MS = 3000;
@@ -116,6 +117,7 @@ export async function invocation<T>(
   };
   const from = left;
   left = undefined;
+  await node.signer.revive();
   let replica = await begin(from);
   const settled = async (): Promise<void> => {
     const workMs = isPeer ? PEER_WORK_MS : remainingMs() - RESERVE_MS;
@@ -135,6 +137,7 @@ export async function invocation<T>(
   try {
     const output = await input({ replica, again, settled, isOver: () => isOver });
     await settled();
+    noticeTroubles(node.notify, replica, remainingMs());
     if (isLeft) {
       if (!replica.stopped) await replica.lock.run(() => saveNews(replica));
       await handOn(node);

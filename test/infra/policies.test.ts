@@ -167,7 +167,7 @@ function node(member: string): string[] {
     ),
     ...may(role, ['dynamodb:DescribeTable'], [table]),
     ...may(role, ['dynamodb:GetItem'], [directory], ITEMS),
-    ...may(role, ['kms:GetPublicKey'], [signingKey]),
+    ...may(role, ['kms:DescribeKey', 'kms:GetPublicKey'], [signingKey]),
     ...may(role, ['kms:Sign'], [signingKey], ['ECDSA_SHA_256']),
     ...may(role, ['kms:Decrypt'], [vaultKey], [sealedFor(name, member)]),
     ...may(role, ['sqs:SendMessage'], [alarmQueue]),
