@@ -39,7 +39,7 @@ export class ConsortiumStack extends Stack {
   readonly members: readonly MemberNode[];
 
   constructor(scope: Construct, id: string, props: ConsortiumStackProps) {
-    super(scope, id, props);
+    super(scope, id, { terminationProtection: props.keeps, ...props });
     const { consortium, keeps, vaultKey, alarmQueue } = props;
     const directory = new TableV2(this, 'Directory', {
       partitionKey: { name: 'p', type: AttributeType.STRING },

@@ -22,7 +22,7 @@ export class PlatformStack extends Stack {
   readonly alarmQueue: Queue;
 
   constructor(scope: Construct, id: string, props: StackProps & Production) {
-    super(scope, id, props);
+    super(scope, id, { terminationProtection: props.keeps, ...props });
     this.vaultKey = new Key(this, 'VaultKey', {
       description: 'Fuqi: seals members’ software keys',
       enableKeyRotation: true,
