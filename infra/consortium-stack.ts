@@ -1,12 +1,5 @@
 /** One consortium: its directory, its hosted members' nodes, its genesis document and its gateway. */
-import {
-  CfnOutput,
-  CustomResource,
-  Duration,
-  RemovalPolicy,
-  Stack,
-  type StackProps,
-} from 'aws-cdk-lib';
+import { CfnOutput, CustomResource, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
 import { HttpApi } from 'aws-cdk-lib/aws-apigatewayv2';
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
 import { AttributeType, Billing, TableV2 } from 'aws-cdk-lib/aws-dynamodb';
@@ -126,7 +119,7 @@ export class ConsortiumStack extends Stack {
     );
     const made = new CustomResource(this, 'GenesisDocument', {
       serviceToken: genesis.functionArn,
-      serviceTimeout: Duration.minutes(3),
+      serviceTimeout: TIMES.customResource,
       properties: {
         Consortium: JSON.stringify({
           consortium: name,

@@ -120,7 +120,7 @@ export class MemberNode extends Construct {
     });
     const resource = new CustomResource(this, 'SetUp', {
       serviceToken: setup.functionArn,
-      serviceTimeout: Duration.minutes(3),
+      serviceTimeout: TIMES.customResource,
       properties: {
         Member: member.description,
         // Another table in its place has to be set up as well.

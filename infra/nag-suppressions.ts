@@ -19,9 +19,9 @@ export const NAG_SUPPRESSIONS: readonly NagSuppression[] = [
   },
   {
     rule: /^AwsSolutions-IAM5\[Resource::.*:function:fuqi-[a-z0-9-]+_\*_(peer|client)\]$/,
-    at: /\/NodeRole\/DefaultPolicy\/Resource$/,
+    at: /\/(NodeRole|GatewayRole)\/DefaultPolicy\/Resource$/,
     because:
-      'Members join while a consortium runs, so a node may call the peer and client functions of its own consortium by their names; a caller without a peer token or API key is refused there.',
+      'Members join while a consortium runs, so its nodes and its gateway may call the peer and client functions of its own consortium by their names; a caller without a peer token or API key is refused there.',
   },
   {
     rule: /^AwsSolutions-APIG4$/,

@@ -5,6 +5,7 @@
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { utf8 } from '../../shared/bytes/text.ts';
 import { isFor, meter, metered, meteredLog } from '../billing/metered-handler.ts';
+import { DEADLINES, givesUpAfter } from '../deadlines.ts';
 import type { AlarmMessage } from '../node/node-alarm.ts';
 
 interface QueueEvent {
@@ -12,7 +13,7 @@ interface QueueEvent {
 }
 
 const log = meteredLog({ name: 'alarm', level: process.env.FUQI_LOG_LEVEL ?? 'info' });
-const client = meter.client(new LambdaClient({ requestHandler: { requestTimeout: 3000 } }));
+const client = meter.client(new LambdaClient({ requestHandler: givesUpAfter(DEADLINES.wake) }));
 
 /** Wakes each node without waiting for it; what could not be woken is delivered again. */
 export const handler = metered(log, async ({ Records }: QueueEvent) => {

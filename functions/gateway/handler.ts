@@ -8,20 +8,18 @@ import { handle, type LambdaContext, type LambdaEvent } from 'hono/aws-lambda';
 import { z } from 'zod';
 import { gatewayApp } from '../../shared/api/gateway.ts';
 import { meter, metered, meteredLog } from '../billing/metered-handler.ts';
+import { DEADLINES, givesUpAfter } from '../deadlines.ts';
 import { fromEnvironment } from '../environment.ts';
 import { functionName } from '../function-name.ts';
 import { invokeFetch } from '../invoke-fetch.ts';
 import { doors, isDoor } from './doors.ts';
 import { functionOrWeb, laterMembers } from './later-members.ts';
 
-/** The longest wait of a call, and what its node needs besides. */
-const NODE_MS = 29_000;
-
 const consortium = fromEnvironment('FUQI_CONSORTIUM');
 const members = z.array(z.string()).parse(JSON.parse(fromEnvironment('FUQI_MEMBERS')));
 const log = meteredLog({ name: 'gateway', level: process.env.FUQI_LOG_LEVEL ?? 'info' });
 const client = meter.client(
-  new LambdaClient({ maxAttempts: 1, requestHandler: { requestTimeout: NODE_MS } }),
+  new LambdaClient({ maxAttempts: 1, requestHandler: givesUpAfter(DEADLINES.node) }),
 );
 
 const fetch = functionOrWeb(invokeFetch(client));
@@ -33,7 +31,7 @@ const api = gatewayApp({
   nodeOf,
   log,
   fetch,
-  timeoutMs: NODE_MS,
+  timeoutMs: DEADLINES.node,
 });
 const besides = doors({ consortium, fetch, log, socket: fromEnvironment('FUQI_RELAY') });
 const app = new Hono().all('*', (c) => (isDoor(c.req.path) ? besides : api).fetch(c.req.raw));

@@ -19,6 +19,7 @@ import { type Genesis, ledgerId } from '../../shared/ledger/genesis.ts';
 import type { Custody } from '../../shared/ports/custody.ts';
 import type { Peers } from '../../shared/ports/peers.ts';
 import { meter } from '../billing/metered-handler.ts';
+import { DEADLINES, givesUpAfter } from '../deadlines.ts';
 import { readGenesis } from '../directory.ts';
 import { dynamoStores } from '../dynamodb/stores.ts';
 import type { Table } from '../dynamodb/table.ts';
@@ -30,11 +31,6 @@ import type { Notify } from '../metrics.ts';
 import { readNodeRecord } from './node-record.ts';
 import { postToEndpoint } from './post-to-endpoint.ts';
 import { openDataKey, unsealKey } from './sealed-keys.ts';
-
-/** Time for one call of a peer: a drive that it waits for is within it. */
-const PEER_MS = 12_000;
-/** Time for one call of a service; the SDK's own retries come on top, within the caller's time. */
-const SERVICE_MS = 3000;
 
 export interface HostedNode {
   readonly environment: NodeEnvironment;
@@ -66,7 +62,7 @@ export async function coldStart(
   notify: Notify,
 ): Promise<HostedNode> {
   const { FUQI_CONSORTIUM: consortium, FUQI_MEMBER: member } = environment;
-  const requestHandler = { requestTimeout: SERVICE_MS, throwOnRequestTimeout: true };
+  const requestHandler = givesUpAfter(DEADLINES.service);
   const dynamodb = meter.client(new DynamoDBClient({ requestHandler }));
   const kms = meter.client(new KMSClient({ requestHandler }));
   const table = { client: dynamodb, name: environment.FUQI_TABLE };
@@ -93,7 +89,7 @@ export async function coldStart(
   const lambda = meter.client(
     new LambdaClient({
       maxAttempts: 1,
-      requestHandler: { requestTimeout: PEER_MS, throwOnRequestTimeout: true },
+      requestHandler: givesUpAfter(DEADLINES.peer),
     }),
   );
   const peers = tokenPeers({
@@ -105,7 +101,7 @@ export async function coldStart(
     async post(to, headers, body, waits) {
       const there = opened.members?.find(to);
       if (there?.endpoint !== undefined) {
-        return postToEndpoint(there.endpoint, headers, body, PEER_MS);
+        return postToEndpoint(there.endpoint, headers, body, DEADLINES.peer);
       }
       // Tidings may lead to a drive, which must not take a place that votes need.
       const entry = waits && kindOf(body) === 'tidings' ? 'client' : 'peer';

@@ -190,11 +190,7 @@ function setup(member: string): string[] {
 }
 
 const gateway = [
-  ...may(
-    'GatewayRole',
-    ['lambda:InvokeFunction'],
-    MEMBERS.map((member) => functionArn(name, member, 'client')),
-  ),
+  ...may('GatewayRole', ['lambda:InvokeFunction'], doors),
   ...mayLog('GatewayRole', logArn('Gateway')),
 ];
 
