@@ -10,13 +10,13 @@ export const DEADLINES = {
   /** One call of another node: a drive that it waits for is within it. */
   peer: 12_000,
   /** The gateway's call of a node: the longest wait of a client, and what the node needs besides. */
-  node: 28_500,
+  node: 28_000,
   /** One attempt to answer CloudFormation. */
   customResourceAnswer: 5000,
   /** What a node keeps of an invocation's time for its end: the alarm, handing on, the reply. */
-  reserve: 3000,
+  reserve: 2000,
   /** Time-outs of functions. */
-  functions: { alarm: 10_000, peer: 15_000, client: 28_000, gateway: 29_000, setup: 60_000 },
+  functions: { alarm: 10_000, peer: 15_000, client: 27_000, gateway: 29_000, setup: 60_000 },
   /** What CloudFormation waits for a custom resource. */
   customResource: 180_000,
 } as const;

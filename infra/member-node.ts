@@ -33,7 +33,7 @@ export interface MemberNodeProps extends Production {
 }
 
 /** Concurrent votes and answers to peers that always have room. */
-const PEER_CONCURRENCY = 10;
+export const PEER_CONCURRENCY = 10;
 
 export class MemberNode extends Construct {
   readonly table: TableV2;
