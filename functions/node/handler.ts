@@ -13,6 +13,7 @@ import { kindOf } from '../../shared/consensus/message.ts';
 import { ring } from '../../shared/replica/alarm.ts';
 import { startDrive } from '../../shared/replica/drive.ts';
 import { receive } from '../../shared/replica/receive.ts';
+import type { Replica } from '../../shared/replica/replica.ts';
 import { ledgerService } from '../../shared/replica/service.ts';
 import { replyWith, tellStanding } from '../../shared/replica/tell.ts';
 import { isFor, metered, meteredLog } from '../billing/metered-handler.ts';
