@@ -185,6 +185,10 @@ export class MemberNode extends Construct {
         'kms:EncryptionContext:fuqi:consortium': consortium,
         'kms:EncryptionContext:fuqi:member': member.id,
       },
+      // Nor does what is sealed for an onboarding, which names no member.
+      'ForAllValues:StringEquals': {
+        'kms:EncryptionContextKeys': ['fuqi:consortium', 'fuqi:member'],
+      },
     };
   }
 

@@ -140,6 +140,9 @@ function resolver(resources: Json['Resources'], exported: ReadonlyMap<string, st
       const [by, parts] = argument as [string, unknown[]];
       return parts.map(resolve).join(by);
     }
+    if (key === 'Fn::Sub' && typeof argument === 'string') {
+      return argument.replaceAll(/\$\{([\w:]+)\}/g, (_, id: string) => refer(id));
+    }
     if (key === 'Fn::ImportValue') {
       const found = exported.get(argument as string);
       if (!found) throw new Error(`nothing exports ${String(argument)}`);

@@ -39,6 +39,7 @@ const DEPLOYED = {
   platform: { VaultKey6B75F33E: {} },
   consortium: {
     Directory98167B95: DIRECTORY,
+    RelayMailboxAD8B3EE8: NODE_TABLE,
     MembertaxbureauTableBE8646BE: NODE_TABLE,
     MembertaxbureauSigningKeyDA6CADA5: SIGNING_KEY,
     MemberpaymentplatformTable49D31452: NODE_TABLE,
