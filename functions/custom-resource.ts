@@ -4,6 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { StructuredLog } from '../node/replica-log.ts';
+import { DEADLINES } from './deadlines.ts';
 
 export interface CustomResourceEvent {
   readonly RequestType: 'Create' | 'Update' | 'Delete';
@@ -39,6 +40,7 @@ export async function respond(
         method: 'PUT',
         headers: { 'content-type': '' },
         body: JSON.stringify(outcome),
+        signal: AbortSignal.timeout(DEADLINES.customResourceAnswer),
       });
       if (ok) return;
       throw new Error(`status ${status}`);

@@ -14,8 +14,14 @@ export function functionLog(service: string, fields: Record<string, string> = {}
     logLevel: (process.env.FUQI_LOG_LEVEL ?? 'info').toUpperCase() as 'INFO',
   });
   const at =
-    (level: 'debug' | 'info' | 'warn' | 'error') =>
+    (level: 'debug' | 'info' | 'warn' | 'error' | 'critical') =>
     (about: object, message: string): void =>
       logger[level](message, { ...currentRequest(), ...about });
-  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+  return {
+    debug: at('debug'),
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+    fatal: at('critical'),
+  };
 }

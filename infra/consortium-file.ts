@@ -43,6 +43,8 @@ const ConsortiumFileSchema = z.strictObject({
       }),
     )
     .min(1),
+  /** Whom the alarms tell, by e-mail; without it they tell the topic only. */
+  operator: z.strictObject({ email: z.email() }).optional(),
   /** Where given, `npm run deploy` sets up number ranges and credit limits when the nodes run. */
   invoicing: LocalConsortiumSchema.shape.invoicing,
 });

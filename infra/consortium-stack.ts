@@ -1,12 +1,5 @@
 /** One consortium: its directory, its hosted members' nodes, its genesis document and its gateway. */
-import {
-  CfnOutput,
-  CustomResource,
-  Duration,
-  RemovalPolicy,
-  Stack,
-  type StackProps,
-} from 'aws-cdk-lib';
+import { CfnOutput, CustomResource, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
 import { HttpApi } from 'aws-cdk-lib/aws-apigatewayv2';
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
 import { AttributeType, Billing, TableV2 } from 'aws-cdk-lib/aws-dynamodb';
@@ -20,6 +13,7 @@ import { logAccess } from './access-log.ts';
 import { type ConsortiumFile, tokenRoutes } from './consortium-file.ts';
 import { MemberNode } from './member-node.ts';
 import { functionArns, itemsOnly, productFunction, TIMES } from './node-function.ts';
+import { countInLog, Observability } from './observability.ts';
 import { Onboarding } from './onboarding.ts';
 import type { Production } from './platform-stack.ts';
 import { Relay } from './relay.ts';
@@ -38,7 +32,7 @@ export class ConsortiumStack extends Stack {
   readonly members: readonly MemberNode[];
 
   constructor(scope: Construct, id: string, props: ConsortiumStackProps) {
-    super(scope, id, props);
+    super(scope, id, { terminationProtection: props.keeps, ...props });
     const { consortium, keeps, vaultKey, alarmQueue } = props;
     const directory = new TableV2(this, 'Directory', {
       partitionKey: { name: 'p', type: AttributeType.STRING },
@@ -97,6 +91,13 @@ export class ConsortiumStack extends Stack {
         ],
       }),
     );
+    countInLog(gateway, consortium.name);
+    new Observability(this, 'Observability', {
+      consortium: consortium.name,
+      email: consortium.operator?.email,
+      alarmQueue,
+      keys: [vaultKey, ...this.members.map(({ signingKey }) => signingKey)],
+    });
     const api = new HttpApi(this, 'Api', {
       defaultIntegration: new HttpLambdaIntegration('GatewayIntegration', gateway),
     });
@@ -124,7 +125,7 @@ export class ConsortiumStack extends Stack {
     );
     const made = new CustomResource(this, 'GenesisDocument', {
       serviceToken: genesis.functionArn,
-      serviceTimeout: Duration.minutes(3),
+      serviceTimeout: TIMES.customResource,
       properties: {
         Consortium: JSON.stringify({
           consortium: name,

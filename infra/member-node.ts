@@ -17,6 +17,7 @@ import type { TenantLimits } from '../shared/api/tenant-limits.ts';
 import type { TokenIssuer } from '../shared/api/token-issuer.ts';
 import type { FunctionBundle } from './build.ts';
 import { functionArns, functionRole, itemsOnly, productFunction, TIMES } from './node-function.ts';
+import { countInLog } from './observability.ts';
 import type { Production } from './platform-stack.ts';
 
 export interface MemberNodeProps extends Production {
@@ -38,15 +39,7 @@ export interface MemberNodeProps extends Production {
 }
 
 /** Concurrent votes and answers to peers that always have room. */
-const PEER_CONCURRENCY = 10;
-
-/** The sessions of a role of this account, as policies name them. */
-const sessionsOf = (scope: Construct, { roleName }: Role): string =>
-  Stack.of(scope).formatArn({
-    service: 'sts',
-    region: '',
-    resource: `assumed-role/${roleName}/*`,
-  });
+export const PEER_CONCURRENCY = 10;
 
 export class MemberNode extends Construct {
   readonly table: TableV2;
@@ -77,17 +70,7 @@ export class MemberNode extends Construct {
     });
     this.isSetUp = this.#setup();
     const role = this.#nodeRole();
-    // Whatever else the account's administrators may do: nobody but the node signs.
-    this.signingKey.addToResourcePolicy(
-      new PolicyStatement({
-        effect: Effect.DENY,
-        principals: [new AnyPrincipal()],
-        actions: ['kms:Sign'],
-        resources: ['*'],
-        // AWS names the role, the emulator its session.
-        conditions: { ArnNotLike: { 'aws:PrincipalArn': [role.roleArn, sessionsOf(this, role)] } },
-      }),
-    );
+    this.signingKey.addToResourcePolicy(nobodyButSigns(this, role));
     this.#node('peer', role);
     this.client = this.#node('client', role);
     // An alarm that the node failed to answer in all attempts rings again; its role may send to the queue.
@@ -97,7 +80,7 @@ export class MemberNode extends Construct {
 
   #node(entry: 'peer' | 'client', role: Role): LambdaFunction {
     const { alarmQueue, keeps, member } = this.#props;
-    return productFunction(this, entry === 'peer' ? 'Peer' : 'Client', {
+    const node = productFunction(this, entry === 'peer' ? 'Peer' : 'Client', {
       ...this.#bundle('node'),
       functionName: this.#name(entry),
       role,
@@ -112,6 +95,8 @@ export class MemberNode extends Construct {
       recursive: true,
       ...(entry === 'peer' && keeps && { reservedConcurrentExecutions: PEER_CONCURRENCY }),
     });
+    countInLog(node, this.#props.consortium);
+    return node;
   }
 
   #setup(): CustomResource {
@@ -146,7 +131,7 @@ export class MemberNode extends Construct {
     });
     const resource = new CustomResource(this, 'SetUp', {
       serviceToken: setup.functionArn,
-      serviceTimeout: Duration.minutes(3),
+      serviceTimeout: TIMES.customResource,
       properties: {
         Member: member.description,
         // Another table in its place has to be set up as well.
@@ -175,7 +160,10 @@ export class MemberNode extends Construct {
       resources: [this.table.tableArn],
     });
     allow({ actions: ['dynamodb:GetItem'], resources: [directory.tableArn] });
-    allow({ actions: ['kms:GetPublicKey'], resources: [this.signingKey.keyArn] });
+    allow({
+      actions: ['kms:DescribeKey', 'kms:GetPublicKey'],
+      resources: [this.signingKey.keyArn],
+    });
     allow({
       actions: ['kms:Sign'],
       resources: [this.signingKey.keyArn],
@@ -208,6 +196,10 @@ export class MemberNode extends Construct {
         'kms:EncryptionContext:fuqi:consortium': consortium,
         'kms:EncryptionContext:fuqi:member': member.id,
       },
+      // Nor does what is sealed for an onboarding, which names no member.
+      'ForAllValues:StringEquals': {
+        'kms:EncryptionContextKeys': ['fuqi:consortium', 'fuqi:member'],
+      },
     };
   }
 
@@ -230,4 +222,19 @@ export class MemberNode extends Construct {
   #name(entry: Entry): string {
     return functionName(this.#props.consortium, this.#props.member.id, entry);
   }
+}
+
+/** Of a signing key's policy: nobody but this role signs, whatever an account's administrators may do else. */
+function nobodyButSigns(scope: Construct, { roleArn, roleName }: Role): PolicyStatement {
+  const session = { service: 'sts', region: '', resource: `assumed-role/${roleName}/*` };
+  return new PolicyStatement({
+    effect: Effect.DENY,
+    principals: [new AnyPrincipal()],
+    actions: ['kms:Sign'],
+    resources: ['*'],
+    conditions: {
+      // AWS names the role, the emulator its session.
+      ArnNotLike: { 'aws:PrincipalArn': [roleArn, Stack.of(scope).formatArn(session)] },
+    },
+  });
 }

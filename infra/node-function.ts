@@ -12,6 +12,7 @@ import {
 } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
+import { DEADLINES } from '../functions/deadlines.ts';
 import { type Entry, functionName } from '../functions/function-name.ts';
 import { BUNDLES, type FunctionBundle } from './build.ts';
 
@@ -69,13 +70,15 @@ export function productFunction(
 export const functionRole = (scope: Construct, id: string): Role =>
   new Role(scope, id, { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
 
-/** The times of functions, each shorter than that of who waits for it. */
+const { functions } = DEADLINES;
+/** The functions' time-outs. */
 export const TIMES = {
-  /** What a peer waits for. */
-  peer: Duration.seconds(15),
-  client: Duration.seconds(29),
-  gateway: Duration.seconds(30),
-  setup: Duration.seconds(60),
+  alarm: Duration.millis(functions.alarm),
+  peer: Duration.millis(functions.peer),
+  client: Duration.millis(functions.client),
+  gateway: Duration.millis(functions.gateway),
+  setup: Duration.millis(functions.setup),
+  customResource: Duration.millis(DEADLINES.customResource),
 } as const;
 
 /** Members' functions of this account and region as a policy names them; `*` stands for any name. */

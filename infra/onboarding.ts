@@ -113,7 +113,10 @@ export class Onboarding extends Construct {
         resources: [vaultKey.keyArn],
         conditions: {
           StringEqualsIfExists: { 'kms:EncryptionContext:fuqi:consortium': consortium },
-          StringLikeIfExists: { 'kms:EncryptionContext:fuqi:onboarding': '*' },
+          // Nothing that is sealed for a member.
+          'ForAllValues:StringEquals': {
+            'kms:EncryptionContextKeys': ['fuqi:consortium', 'fuqi:onboarding'],
+          },
         },
       },
       {
@@ -138,7 +141,7 @@ export class Onboarding extends Construct {
         conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [memberItem('*')] } },
       },
       {
-        actions: ['kms:Sign', 'kms:GetPublicKey'],
+        actions: ['kms:DescribeKey', 'kms:GetPublicKey', 'kms:Sign'],
         resources: [this.#arn('kms', 'key/*')],
       },
       { actions: ['kms:Encrypt', 'kms:Decrypt'], resources: [vaultKey.keyArn] },
@@ -252,7 +255,10 @@ export class Onboarding extends Construct {
         actions: [
           'logs:CreateLogGroup',
           'logs:DeleteLogGroup',
+          'logs:DeleteMetricFilter',
           'logs:DescribeLogGroups',
+          'logs:DescribeMetricFilters',
+          'logs:PutMetricFilter',
           'logs:PutRetentionPolicy',
           'logs:TagResource',
         ],

@@ -9,7 +9,7 @@ import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 import { onboardingFunction } from '../functions/function-name.ts';
-import { functionArns, productFunction } from './node-function.ts';
+import { functionArns, productFunction, TIMES } from './node-function.ts';
 
 export interface Production {
   /** Tables and keys outlive their stack, and are protected; a test's go with it. */
@@ -22,7 +22,7 @@ export class PlatformStack extends Stack {
   readonly alarmQueue: Queue;
 
   constructor(scope: Construct, id: string, props: StackProps & Production) {
-    super(scope, id, props);
+    super(scope, id, { terminationProtection: props.keeps, ...props });
     this.vaultKey = new Key(this, 'VaultKey', {
       description: 'Fuqi: seals members’ software keys',
       enableKeyRotation: true,
@@ -32,7 +32,7 @@ export class PlatformStack extends Stack {
     const alarm = productFunction(this, 'Alarm', {
       bundle: 'alarm',
       environment: {},
-      timeout: Duration.seconds(10),
+      timeout: TIMES.alarm,
       memoryMiB: 256,
     });
     this.alarmQueue = new Queue(this, 'AlarmQueue', {
@@ -40,7 +40,7 @@ export class PlatformStack extends Stack {
       // The emulator of the tests speaks plain HTTP on loopback.
       enforceSSL: props.keeps,
       // Six times the function's time, as Lambda asks for.
-      visibilityTimeout: Duration.seconds(60),
+      visibilityTimeout: Duration.millis(6 * TIMES.alarm.toMilliseconds()),
       // As long as the functions of an account may be out of reach: alarms ring when they are back.
       retentionPeriod: Duration.days(1),
       // One that could not be rung this often is kept to be looked at; nobody polls it.

@@ -9,6 +9,7 @@ export interface StructuredLog {
   readonly info: Line;
   readonly warn: Line;
   readonly error: Line;
+  readonly fatal: Line;
 }
 
 /** Events that happen all the time where a member is away; an operator looks at them when searching. */

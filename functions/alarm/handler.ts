@@ -7,6 +7,7 @@
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { utf8 } from '../../shared/bytes/text.ts';
 import { isFor, meter, metered } from '../billing/metered-handler.ts';
+import { DEADLINES, givesUpAfter } from '../deadlines.ts';
 import { functionLog } from '../log.ts';
 import type { AlarmMessage, NodeEvent } from '../node/node-alarm.ts';
 import { messageRetries } from '../retries.ts';
@@ -24,7 +25,7 @@ interface FailedInvocation {
 const log = functionLog('alarm');
 const client = meter.client(
   new LambdaClient({
-    requestHandler: { requestTimeout: 3000, throwOnRequestTimeout: true },
+    requestHandler: givesUpAfter(DEADLINES.wake),
     retryStrategy: messageRetries(),
   }),
 );

@@ -10,6 +10,7 @@ import { inRequest } from '../../node/request-context.ts';
 import { gatewayApp } from '../../shared/api/gateway.ts';
 import { requestAbout } from '../../shared/api/request-id.ts';
 import { meter, metered } from '../billing/metered-handler.ts';
+import { DEADLINES, givesUpAfter } from '../deadlines.ts';
 import { fromEnvironment } from '../environment.ts';
 import { functionName } from '../function-name.ts';
 import { BODY_BYTES_MAX, invokeFetch } from '../invoke-fetch.ts';
@@ -17,9 +18,6 @@ import { functionLog } from '../log.ts';
 import { requestRetries } from '../retries.ts';
 import { doors, isDoor } from './doors.ts';
 import { functionOrWeb, laterMembers } from './later-members.ts';
-
-/** The longest wait of a call, and what its node needs besides. */
-const NODE_MS = 29_000;
 
 const consortium = fromEnvironment('FUQI_CONSORTIUM');
 const members = z.array(z.string()).parse(JSON.parse(fromEnvironment('FUQI_MEMBERS')));
@@ -30,7 +28,7 @@ const log = functionLog('gateway');
 const client = meter.client(
   new LambdaClient({
     retryStrategy: requestRetries(),
-    requestHandler: { requestTimeout: NODE_MS },
+    requestHandler: givesUpAfter(DEADLINES.node),
   }),
 );
 
@@ -44,7 +42,7 @@ const api = gatewayApp({
   tokenRoutes,
   log,
   fetch,
-  timeoutMs: NODE_MS,
+  timeoutMs: DEADLINES.node,
   bodyBytesMax: BODY_BYTES_MAX,
 });
 const besides = doors({ consortium, fetch, log, socket: fromEnvironment('FUQI_RELAY') });

@@ -8,6 +8,7 @@ import { GenesisSchema } from '../../shared/ledger/genesis.ts';
 import { DEFAULT_PARAMETERS } from '../../shared/ledger/limits.ts';
 import { contracts } from '../../workloads/catalog.ts';
 import { type CustomResourceEvent, respond } from '../custom-resource.ts';
+import { DEADLINES, givesUpAfter } from '../deadlines.ts';
 import { type GenesisMember, readGenesis, readMember, writeGenesis } from '../directory.ts';
 import { fromEnvironment } from '../environment.ts';
 import { functionLog } from '../log.ts';
@@ -22,7 +23,9 @@ const WantedSchema = z.object({
 /** A cold start of all functions of a round must not look like a dead leader. */
 const HOSTED_PARAMETERS = { ...DEFAULT_PARAMETERS, baseTimeoutMs: 3000, timeoutMsMax: 24_000 };
 
-const directory = { client: new DynamoDBClient({}), name: fromEnvironment('FUQI_DIRECTORY') };
+const requestHandler = givesUpAfter(DEADLINES.service);
+const client = new DynamoDBClient({ requestHandler });
+const directory = { client, name: fromEnvironment('FUQI_DIRECTORY') };
 const log = functionLog('genesis');
 
 export async function handler(event: CustomResourceEvent): Promise<void> {

@@ -20,8 +20,8 @@ import { NODE_IDENTITY } from '../../shared/contract/system-records.ts';
 import { type Genesis, ledgerId } from '../../shared/ledger/genesis.ts';
 import type { Custody } from '../../shared/ports/custody.ts';
 import type { Peers } from '../../shared/ports/peers.ts';
-import type { Signer } from '../../shared/ports/signer.ts';
 import { meter } from '../billing/metered-handler.ts';
+import { DEADLINES, givesUpAfter } from '../deadlines.ts';
 import { readGenesis } from '../directory.ts';
 import { dynamoStores } from '../dynamodb/stores.ts';
 import type { Table } from '../dynamodb/table.ts';
@@ -29,7 +29,8 @@ import { dynamoUsageStore } from '../dynamodb/usage-store.ts';
 import type { NodeEnvironment } from '../environment.ts';
 import { functionName } from '../function-name.ts';
 import { handRequestOver, invokeWithRequest } from '../invoke-fetch.ts';
-import { kmsSigner } from '../kms-signer.ts';
+import { type KmsSigner, kmsSigner } from '../kms-signer.ts';
+import type { Notify } from '../metrics.ts';
 import { messageRetries, serviceRetries } from '../retries.ts';
 import { type UsageMetrics, usageMetrics } from '../usage-metrics.ts';
 import { hostedIssuers } from './issuer-record.ts';
@@ -37,9 +38,6 @@ import { readNodeRecord } from './node-record.ts';
 import { postToEndpoint } from './post-to-endpoint.ts';
 import { openDataKey, unsealKey } from './sealed-keys.ts';
 import { SilentMembers } from './silent-members.ts';
-
-/** Time for one attempt at a call of a service. */
-const SERVICE_MS = 3000;
 
 /** Reads that are counted with one write; so many are not counted when an environment ends. */
 const READS_TOGETHER = 8;
@@ -53,7 +51,8 @@ export interface HostedNode {
   readonly store: string;
   readonly table: Table;
   readonly stores: NodeStores;
-  readonly signer: Signer;
+  readonly signer: KmsSigner;
+  readonly notify: Notify;
   readonly peers: Peers;
   readonly lambda: LambdaClient;
   readonly queue: SQSClient;
@@ -76,9 +75,10 @@ export interface HostedNode {
 export async function coldStart(
   environment: NodeEnvironment,
   log: StructuredLog,
+  notify: Notify,
 ): Promise<HostedNode> {
   const { FUQI_CONSORTIUM: consortium, FUQI_MEMBER: member } = environment;
-  const requestHandler = { requestTimeout: SERVICE_MS, throwOnRequestTimeout: true };
+  const requestHandler = givesUpAfter(DEADLINES.service);
   const retryStrategy = serviceRetries();
   const dynamodb = meter.client(new DynamoDBClient({ requestHandler, retryStrategy }));
   const kms = meter.client(new KMSClient({ requestHandler, retryStrategy }));
@@ -87,7 +87,9 @@ export async function coldStart(
     readNodeRecord(table),
     readGenesis({ client: dynamodb, name: environment.FUQI_DIRECTORY }),
     dynamodb.send(new DescribeTableCommand({ TableName: table.name })),
-    kmsSigner(kms, [environment.FUQI_SIGNING_KEY]),
+    kmsSigner(kms, [environment.FUQI_SIGNING_KEY], {
+      onFault: (sentence) => notify('CannotSign', { sentence }),
+    }),
   ]);
   const metrics = usageMetrics(consortium, member);
   const issuers = hostedIssuers(table, environment.FUQI_ISSUERS);
@@ -139,6 +141,7 @@ export async function coldStart(
     table,
     stores: dynamoStores(table),
     signer,
+    notify,
     peers,
     lambda,
     issuers,

@@ -23,7 +23,9 @@ import { replyWith, tellStanding } from '../../shared/replica/tell.ts';
 import { isFor, metered } from '../billing/metered-handler.ts';
 import { dynamoLedgerUsageStore } from '../dynamodb/ledger-usage-store.ts';
 import { nodeEnvironment } from '../environment.ts';
+import { isKeyUnusable } from '../kms-signer.ts';
 import { functionLog } from '../log.ts';
+import { notifier } from '../metrics.ts';
 import { coldStart, type HostedNode } from './cold-start.ts';
 import { followCommits } from './follow-commits.ts';
 import { type Invocation, invocation } from './invocation.ts';
@@ -36,12 +38,15 @@ const STREAM_MS = 5000;
 const environment = nodeEnvironment();
 const { FUQI_ENTRY: entry, FUQI_MEMBER: member } = environment;
 const log = functionLog(entry, { member });
+const notify = notifier(log, environment.FUQI_CONSORTIUM, Date.now);
 let started: Promise<HostedNode> | undefined;
 
 /** Opens what the environment keeps; a failed attempt is made again by the next input. */
 function start(): Promise<HostedNode> {
-  started ??= coldStart(environment, log).catch((error: unknown) => {
+  started ??= coldStart(environment, log, notify).catch((error: unknown) => {
     started = undefined;
+    if (isKeyUnusable(error)) notify('CannotSign', { sentence: String(error) });
+    log.fatal({ err: error }, 'this node can’t start');
     throw error;
   });
   return started;

@@ -26,13 +26,13 @@ import { reportEvidence } from '../../shared/replica/report.ts';
 import { isResumable, resumeReplica } from '../../shared/replica/resume.ts';
 import { ledgerService } from '../../shared/replica/service.ts';
 import { contracts } from '../../workloads/catalog.ts';
+import { DEADLINES } from '../deadlines.ts';
 import { functionName } from '../function-name.ts';
 import type { HostedNode } from './cold-start.ts';
 import { InvocationTime } from './invocation-time.ts';
 import { about, type NodeEvent, setAlarm } from './node-alarm.ts';
+import { noticeTroubles } from './notices.ts';
 
-/** Time that is kept for the end of an invocation: the alarm, handing on, the reply. */
-const RESERVE_MS = 3000;
 /** A vote is waited for: what else an invocation of that entry began goes on elsewhere. */
 const PEER_WORK_MS = 1000;
 const OPENINGS_MAX = 5;
@@ -118,9 +118,10 @@ export async function invocation<T>(
   };
   const from = left;
   left = undefined;
+  await node.signer.revive();
   let replica = await begin(from);
   const settled = async (): Promise<void> => {
-    const workMs = isPeer ? PEER_WORK_MS : remainingMs() - RESERVE_MS;
+    const workMs = isPeer ? PEER_WORK_MS : remainingMs() - DEADLINES.reserve;
     const stop = new AbortController();
     const isQuiet = await Promise.race([
       quiet(replica).then(() => true),
@@ -137,6 +138,7 @@ export async function invocation<T>(
   try {
     const output = await input({ replica, again, settled, isOver: () => isOver });
     await settled();
+    noticeTroubles(node.notify, replica, remainingMs());
     if (isLeft) {
       if (!replica.stopped) await replica.lock.run(() => saveNews(replica));
       await handOn(node);

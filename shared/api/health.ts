@@ -40,7 +40,7 @@ export async function getHealth(c: Context, { service }: NodeApi): Promise<Respo
   return c.json(health, 200, { 'cache-control': 'no-store' });
 }
 
-/** `GET …/consensus`: committing, idle, waiting and for whom, or recovering from a restore. */
+/** `GET …/consensus`: committing, idle, waiting and for whom, recovering from a restore, or unable to sign. */
 export async function getConsensus(c: ApiContext, { service }: NodeApi): Promise<Response> {
   const { headTime, ...status } = await service.consensus();
   return c.json({ ...status, headTime: timeText(headTime) }, 200, { 'cache-control': 'no-store' });

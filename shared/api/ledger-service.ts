@@ -68,7 +68,7 @@ export interface EventCursor {
 /** Why a ledger waits, as one node sees it. */
 export interface ConsensusStatus {
   readonly member: string;
-  readonly state: 'committing' | 'idle' | 'waiting' | 'recovering';
+  readonly state: 'committing' | 'idle' | 'waiting' | 'recovering' | 'unable-to-sign';
   readonly epoch: number;
   readonly round: number;
   readonly leader: string;

@@ -236,7 +236,7 @@ export const SCHEMAS: Readonly<Record<string, JsonSchema>> = {
   Issuers: object({ issuers: list(issuer) }),
   Consensus: object({
     member: text,
-    state: { enum: ['committing', 'idle', 'waiting', 'recovering'] },
+    state: { enum: ['committing', 'idle', 'waiting', 'recovering', 'unable-to-sign'] },
     epoch: natural,
     round: natural,
     leader: text,

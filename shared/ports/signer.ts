@@ -12,4 +12,6 @@ import type { PublicJwk } from '../bytes/crypto.ts';
 export interface Signer {
   holds(key: PublicJwk): boolean;
   sign(digest: Uint8Array, key: PublicJwk): Promise<Uint8Array>;
+  /** Why this node's keys can't be used at present, where somebody else keeps them; undefined where they can. */
+  fault?(): Promise<string | undefined>;
 }

@@ -231,20 +231,23 @@ function summaryOf({ id, header, transactions }: Block): BlockSummary {
   return { id, header, transactions: ids };
 }
 
-function consensusStatus(replica: Replica): ConsensusStatus {
+async function consensusStatus(replica: Replica): Promise<ConsensusStatus> {
+  const fault = await replica.ports.signer.fault?.();
   const { header, id } = replica.head;
   const round = currentRound(replica.record);
   const waiting = replica.rings > 1;
   const busy = replica.mempool.size > 0 || replica.driving !== null;
   return {
     member: replica.member,
-    state: isRecovering(replica)
-      ? 'recovering'
-      : waiting
-        ? 'waiting'
-        : busy
-          ? 'committing'
-          : 'idle',
+    state: fault
+      ? 'unable-to-sign'
+      : isRecovering(replica)
+        ? 'recovering'
+        : waiting
+          ? 'waiting'
+          : busy
+            ? 'committing'
+            : 'idle',
     epoch: replica.epoch.set.epoch,
     round,
     leader: leaderNow(replica),

@@ -2,7 +2,13 @@
 import assert from 'node:assert/strict';
 import { createHash, generateKeyPairSync, sign } from 'node:crypto';
 import { after, describe, it } from 'node:test';
-import { CreateKeyCommand, DisableKeyCommand, KMSClient } from '@aws-sdk/client-kms';
+import {
+  CreateKeyCommand,
+  DisableKeyCommand,
+  EnableKeyCommand,
+  KMSClient,
+  ScheduleKeyDeletionCommand,
+} from '@aws-sdk/client-kms';
 import fc from 'fast-check';
 import { rawSignature } from '../../functions/der-signature.ts';
 import { kmsSigner, publicJwk } from '../../functions/kms-signer.ts';
@@ -46,6 +52,54 @@ describe('the signer on KMS', () => {
     const key = await publicJwk(client, id);
     await client.send(new DisableKeyCommand({ KeyId: id }));
     await assert.rejects(signer.sign(digest('a'), key), { name: 'DisabledException' });
+  });
+
+  it('holds no disabled key, says so, and holds it again some time after it was enabled', async () => {
+    const [id, other] = [await newKey(), await newKey()];
+    const key = await publicJwk(client, id);
+    const faults: string[] = [];
+    const clock = { now: 1000 };
+    const options = { onFault: (text: string) => faults.push(text), now: () => clock.now };
+    const early = await kmsSigner(client, [id, other], options);
+    assert.equal(await early.fault(), undefined);
+    await client.send(new DisableKeyCommand({ KeyId: id }));
+    // Not known yet: KMS is not asked for each one that wants to know.
+    assert.equal(await early.fault(), undefined);
+    await assert.rejects(early.sign(digest('a'), key), { name: 'DisabledException' });
+    assert.match((await early.fault())!, new RegExp(`${id} can’t be used: DisabledException`));
+    assert.equal(early.holds(key), false);
+    assert.equal(early.holds(await publicJwk(client, other)), true);
+    await assert.rejects(early.sign(digest('a'), key), /holds no such key/);
+
+    // Some time later KMS is asked, and says so itself.
+    clock.now += 30_000;
+    await early.revive();
+    assert.match((await early.fault())!, /can’t be used: it is Disabled\./);
+    assert.equal(faults.length, 2);
+
+    await client.send(new EnableKeyCommand({ KeyId: id }));
+    await early.revive();
+    assert.equal(early.holds(key), false);
+    clock.now += 30_000;
+    await early.revive();
+    assert.ok(verifyEs256(key, digest('b'), await early.sign(digest('b'), key)));
+    assert.equal(await early.fault(), undefined);
+  });
+
+  it('opens where a key is gone, and holds the others', async () => {
+    const [id, gone] = [await newKey(), '11111111-2222-3333-4444-555555555555'];
+    const signer = await kmsSigner(client, [id, gone]);
+    assert.ok(signer.holds(await publicJwk(client, id)));
+    assert.match((await signer.fault())!, new RegExp(`${gone} can’t be used: NotFoundException`));
+  });
+
+  it('says of a key that is to be deleted that it can’t be used', async () => {
+    const id = await newKey();
+    const clock = { now: 1000 };
+    const signer = await kmsSigner(client, [id], { now: () => clock.now });
+    await client.send(new ScheduleKeyDeletionCommand({ KeyId: id, PendingWindowInDays: 7 }));
+    clock.now += 30_000;
+    assert.match((await signer.fault())!, /can’t be used: it is PendingDeletion on 2/);
   });
 });
 

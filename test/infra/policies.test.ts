@@ -7,6 +7,7 @@ import { describe, it } from 'node:test';
 import { GENESIS_ITEM, memberItem } from '../../functions/directory.ts';
 import { functionName } from '../../functions/function-name.ts';
 import { SETUP_ITEMS } from '../../functions/node/node-record.ts';
+import { onboardingItem } from '../../functions/onboarding/record.ts';
 import { isAllowed, type Request } from './policy-evaluator.ts';
 import { arnOf, policyModel } from './policy-model.ts';
 import { consortium, logicalName, templates } from './synthesis.ts';
@@ -84,12 +85,14 @@ const ITEMS = [
   GENESIS_ITEM,
   ...MEMBERS.map(memberItem),
   ...SETUP_ITEMS,
+  onboardingItem('newcomer'),
   'record#safety',
   'state#0',
 ] as const;
-const contextOf = (of: string, member: string) => ({
+const contextOf = (of: string, key: 'member' | 'onboarding', value: string) => ({
   'kms:EncryptionContext:fuqi:consortium': [of],
-  'kms:EncryptionContext:fuqi:member': [member],
+  [`kms:EncryptionContext:fuqi:${key}`]: [value],
+  'kms:EncryptionContextKeys': ['fuqi:consortium', `fuqi:${key}`],
 });
 const sealedFor = (of: string, member: string): string => `sealed for ${of}/${member}`;
 
@@ -102,9 +105,18 @@ function contexts(action: string): [text: string, context: Request['context']][]
     ]);
   }
   if (action === 'kms:Encrypt' || action === 'kms:Decrypt') {
-    return [...MEMBERS.map((id) => [name, id] as const), ['other', MEMBERS[0]!] as const].map(
-      ([of, member]) => [sealedFor(of, member), contextOf(of, member)],
-    );
+    return [
+      ...[...MEMBERS.map((id) => [name, id] as const), ['other', MEMBERS[0]!] as const].map(
+        ([of, member]): [string, Request['context']] => [
+          sealedFor(of, member),
+          contextOf(of, 'member', member),
+        ],
+      ),
+      ...[name, 'other'].map((of): [string, Request['context']] => [
+        sealedFor(of, 'an onboarding'),
+        contextOf(of, 'onboarding', 'newcomer'),
+      ]),
+    ];
   }
   if (/^dynamodb:.*(Item|Query)$/.test(action)) {
     return ITEMS.map((item) => [item, { 'dynamodb:LeadingKeys': [item] }]);
@@ -167,7 +179,7 @@ function node(member: string): string[] {
     ),
     ...may(role, ['dynamodb:DescribeTable'], [table]),
     ...may(role, ['dynamodb:GetItem'], [directory], ITEMS),
-    ...may(role, ['kms:GetPublicKey'], [signingKey]),
+    ...may(role, ['kms:DescribeKey', 'kms:GetPublicKey'], [signingKey]),
     ...may(role, ['kms:Sign'], [signingKey], ['ECDSA_SHA_256']),
     ...may(role, ['kms:Decrypt'], [vaultKey], [sealedFor(name, member)]),
     ...may(role, ['sqs:SendMessage'], [alarmQueue]),
@@ -190,11 +202,7 @@ function setup(member: string): string[] {
 }
 
 const gateway = [
-  ...may(
-    'GatewayRole',
-    ['lambda:InvokeFunction'],
-    MEMBERS.map((member) => functionArn(name, member, 'client')),
-  ),
+  ...may('GatewayRole', ['lambda:InvokeFunction'], doors),
   ...mayLog('GatewayRole', logArn('Gateway')),
 ];
 

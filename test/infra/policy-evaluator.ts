@@ -80,6 +80,7 @@ const OPERATORS: Readonly<
   ArnEquals: { matches: (value, pattern) => fits(pattern, value), negated: false },
   ArnLike: { matches: (value, pattern) => fits(pattern, value), negated: false },
   ArnNotEquals: { matches: (value, pattern) => fits(pattern, value), negated: true },
+  ArnNotLike: { matches: (value, pattern) => fits(pattern, value), negated: true },
   Bool: { matches: equal, negated: false },
 };
 

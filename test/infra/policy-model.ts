@@ -94,8 +94,8 @@ export function policyModel(templates: readonly Template[]): PolicyModel {
     roles.set(nameOf(id), {
       arn,
       identity: [
-        ...documents('AWS::IAM::Policy', 'Roles', arn),
-        ...documents('AWS::IAM::ManagedPolicy', 'Roles', arn),
+        ...documents('AWS::IAM::Policy', 'Roles', nameOf(id)),
+        ...documents('AWS::IAM::ManagedPolicy', 'Roles', nameOf(id)),
         ...inline.flatMap(({ PolicyDocument }) => statements(PolicyDocument)),
       ],
       boundary: boundary && statements(boundary.properties.PolicyDocument),
@@ -127,15 +127,21 @@ function resolver(resources: Json['Resources'], exported: ReadonlyMap<string, st
     const arn = PSEUDO[id] ?? (resource && arnOfResource(id, resource));
     return arn ?? id;
   };
+  // A role is referred to by its name.
+  const refer = (id: string): string =>
+    resources[id]?.Type === 'AWS::IAM::Role' ? nameOf(id) : referTo(id);
   const resolve = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(resolve);
     if (typeof value !== 'object' || value === null) return value;
     const [key = '', argument] = Object.entries(value)[0] ?? [];
-    if (key === 'Ref') return referTo(argument as string);
+    if (key === 'Ref') return refer(argument as string);
     if (key === 'Fn::GetAtt') return referTo((argument as [string, string])[0]);
     if (key === 'Fn::Join') {
       const [by, parts] = argument as [string, unknown[]];
       return parts.map(resolve).join(by);
+    }
+    if (key === 'Fn::Sub' && typeof argument === 'string') {
+      return argument.replaceAll(/\$\{([\w:]+)\}/g, (_, id: string) => refer(id));
     }
     if (key === 'Fn::ImportValue') {
       const found = exported.get(argument as string);

@@ -12,11 +12,12 @@ export const consortium = readConsortiumFile(FILE);
 export const built = await buildFunctions();
 
 /** The stacks as constructs, not synthesised yet; `keeps` is true in production. */
-export function stacks(keeps: boolean) {
+export function stacks(keeps: boolean, file = consortium) {
   const app = new App();
   const platform = new PlatformStack(app, 'platform', { keeps });
   const { vaultKey, alarmQueue } = platform;
-  const stack = new ConsortiumStack(app, 'consortium', { consortium, keeps, vaultKey, alarmQueue });
+  const props = { consortium: file, keeps, vaultKey, alarmQueue };
+  const stack = new ConsortiumStack(app, 'consortium', props);
   return { app, platform, consortium: stack };
 }
 

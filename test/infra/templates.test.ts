@@ -10,6 +10,8 @@ const test = templates(false);
 describe('what members rely on', () => {
   it('outlives its stack in production, and is protected', () => {
     const tables = production.consortium.findResources('AWS::DynamoDB::GlobalTable');
+    // What lies there is sent again where it is lost.
+    delete tables[Object.keys(tables).find((id) => id.startsWith('RelayMailbox'))!];
     assert.equal(Object.keys(tables).length, consortium.members.length + 1);
     for (const { DeletionPolicy, UpdateReplacePolicy, Properties } of Object.values(tables)) {
       assert.deepEqual([DeletionPolicy, UpdateReplacePolicy], ['Retain', 'Retain']);
