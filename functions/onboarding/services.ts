@@ -43,7 +43,7 @@ const SettingsSchema = z.object({
 export type OnboardingSettings = z.infer<typeof SettingsSchema>;
 
 /** Longer than a wait for finality. */
-const NODE_MS = 27_000;
+const NODE_MS = 24_000;
 const SERVICE_MS = 5000;
 
 /** Opens the services that the environment names. */
