@@ -71,7 +71,7 @@ export class Onboarding extends Construct {
         FUQI_DIRECTORY: directory.tableName,
         FUQI_ONBOARDING: Stack.of(this).toJsonString(settings),
       },
-      timeout: TIMES.client,
+      timeout: TIMES.gateway,
       memoryMiB: 512,
     });
   }

@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { type Join, JoinSchema, parseInvitationToken } from '../../shared/api/join.ts';
 import { consortiumPath } from '../../shared/api/node-api.ts';
 import { utf8 } from '../../shared/bytes/text.ts';
+import { DEADLINES, givesUpAfter } from '../deadlines.ts';
 import { readMember } from '../directory.ts';
 import { fromEnvironment } from '../environment.ts';
 import { functionName, onboardingFunction } from '../function-name.ts';
@@ -42,8 +43,6 @@ const SettingsSchema = z.object({
 });
 export type OnboardingSettings = z.infer<typeof SettingsSchema>;
 
-/** Longer than a wait for finality. */
-const NODE_MS = 27_000;
 const SERVICE_MS = 5000;
 
 /** Opens the services that the environment names. */
@@ -51,7 +50,7 @@ export function openServices() {
   const consortium = fromEnvironment('FUQI_CONSORTIUM');
   const settings = SettingsSchema.parse(JSON.parse(fromEnvironment('FUQI_ONBOARDING')));
   const requestHandler = { requestTimeout: SERVICE_MS };
-  const lambda = new LambdaClient({ maxAttempts: 1, requestHandler: { requestTimeout: NODE_MS } });
+  const lambda = new LambdaClient({ maxAttempts: 1, requestHandler: givesUpAfter(DEADLINES.node) });
   const kms = new KMSClient({ requestHandler });
   const queue = new SQSClient({ requestHandler });
   const directory = {
