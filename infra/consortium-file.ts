@@ -22,7 +22,10 @@ const LimitsSchema = TenantLimitsSchema.partial().default({});
 
 const ConsortiumFileSchema = z.strictObject({
   format: z.literal('fuqi-consortium-1'),
-  name: GenesisSchema.shape.consortium,
+  name: GenesisSchema.shape.consortium.refine(
+    (name) => !name.includes('-member-'),
+    'no “-member-”: so begin the names of what later members of another consortium have',
+  ),
   /** Who may read: anyone, the members, or one member. */
   visibility: GenesisSchema.shape.visibility.default('public'),
   /** Consensus parameters of the genesis document; the product's own unless told. */

@@ -60,6 +60,7 @@ export class ConsortiumStack extends Stack {
     this.#genesis(consortium, directory);
     new Onboarding(this, 'Onboarding', {
       consortium: consortium.name,
+      founders: consortium.members.map(({ id }) => id),
       directory,
       vaultKey,
       alarmQueue,

@@ -7,13 +7,19 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Stack } from 'aws-cdk-lib';
 import type { TableV2 } from 'aws-cdk-lib/aws-dynamodb';
-import { ManagedPolicy, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import {
+  Effect,
+  ManagedPolicy,
+  PolicyStatement,
+  Role,
+  ServicePrincipal,
+} from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Asset } from 'aws-cdk-lib/aws-s3-assets';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { memberItem } from '../functions/directory.ts';
-import { onboardingFunction } from '../functions/function-name.ts';
+import { type Entry, onboardingFunction } from '../functions/function-name.ts';
 import { onboardingItem } from '../functions/onboarding/record.ts';
 import type { OnboardingSettings } from '../functions/onboarding/services.ts';
 import { BUNDLES } from './build.ts';
@@ -23,6 +29,8 @@ import type { Production } from './platform-stack.ts';
 
 export interface OnboardingProps extends Production {
   readonly consortium: string;
+  /** The members that the consortium's own stack made: theirs is nothing to be touched here. */
+  readonly founders: readonly string[];
   readonly directory: TableV2;
   readonly vaultKey: IKey;
   readonly alarmQueue: IQueue;
@@ -60,6 +68,7 @@ export class Onboarding extends Construct {
     for (const statement of this.#statements(maker)) {
       role.addToPolicy(new PolicyStatement(statement as never));
     }
+    role.addToPolicy(this.#nothingOfFounders(['setup']));
     candidate.grantRead(role);
     member.grantRead(role);
     productFunction(this, 'Function', {
@@ -267,7 +276,20 @@ export class Onboarding extends Construct {
     ];
     for (const statement of statements) role.addToPolicy(new PolicyStatement(statement as never));
     for (const bundle of bundles) bundle.grantRead(role);
+    role.addToPolicy(this.#nothingOfFounders(['client', 'peer', 'setup']));
     return role;
+  }
+
+  /** What is made here has the founders' form of name, so theirs have to be refused one by one. */
+  #nothingOfFounders(entries: readonly Entry[]): PolicyStatement {
+    const { consortium, founders } = this.#props;
+    return new PolicyStatement({
+      effect: Effect.DENY,
+      actions: ['lambda:*'],
+      resources: founders.flatMap((member) =>
+        entries.map((entry) => functionArns(this, consortium, member, entry)),
+      ),
+    });
   }
 
   /** The names of its stacks, and the beginning of the names of what is in them. */
