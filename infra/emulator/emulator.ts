@@ -55,7 +55,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
       MINISTACK_ACCOUNT_ID: EMULATOR_ACCOUNT,
       LAMBDA_EXECUTOR: 'local',
       // Each invocation holds a thread, and nodes invoke each other: too few, and all wait for one another.
-      MINISTACK_WORKER_THREADS: '256',
+      MINISTACK_WORKER_THREADS: '512',
       IOT_MTLS_ENABLED: '0',
       SFTP_ENABLED: '0',
       ...(options.auth && { AUTH: 'true' }),

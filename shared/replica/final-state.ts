@@ -27,6 +27,13 @@ export class FinalState {
   #known = new GenerationalCache<Digest, boolean>(TRANSACTIONS_MAX);
   #pages = new GenerationalCache<string, Page>(PAGES_MAX);
   height: number;
+  /** The look for transactions that is under way; it does not fail. */
+  #look: Promise<void> | null = null;
+  /** The one after it, to which ids are added until it begins. */
+  #lookNext: {
+    readonly ids: Digest[];
+    readonly places: Promise<(Uint8Array | undefined)[]>;
+  } | null = null;
 
   constructor(store: StateStore, height: number) {
     this.#store = store;
@@ -61,11 +68,34 @@ export class FinalState {
     const known = this.#known.get(id);
     if (known !== undefined) return known;
     const at = this.height;
-    const [place] = await this.#store.items([itemName.transaction(id)]);
+    const place = await this.#place(id);
     const isKnown = isFinal(place, at);
     if (at !== this.height) return isFinal(place, this.height);
     this.#known.set(id, isKnown);
     return isKnown;
+  }
+
+  /** The place of a transaction: those asked for while a look is under way are looked for together. */
+  #place(id: Digest): Promise<Uint8Array | undefined> {
+    const next = this.#lookNext;
+    if (next) {
+      next.ids.push(id);
+      const index = next.ids.length - 1;
+      return next.places.then((places) => places[index]);
+    }
+    const ids = [id];
+    const before = this.#look ?? Promise.resolve();
+    const places = before.then(() => {
+      this.#lookNext = null;
+      const look = this.#store.items(ids.map(itemName.transaction));
+      this.#look = look.then(
+        () => {},
+        () => {},
+      );
+      return look;
+    });
+    this.#lookNext = { ids, places };
+    return places.then(([place]) => place);
   }
 
   /** A value at the head, from the store where it is not at hand. */

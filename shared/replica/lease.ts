@@ -5,6 +5,7 @@
 import { decodeLoosely, encodeCbor } from '../bytes/cbor.ts';
 import { Rejected } from '../ledger/rejection.ts';
 import { decodeTransaction, type Transaction } from '../ledger/transaction.ts';
+import { settleAlarm } from './alarm.ts';
 import type { Replica } from './replica.ts';
 import { putBack } from './take-back.ts';
 
@@ -58,7 +59,6 @@ export function leaveToDriver({ mempool, ports, stored }: Replica): Promise<void
 export async function takeHeld(replica: Replica): Promise<boolean> {
   if (!replica.lease) return false;
   const { mempool } = replica;
-  const before = mempool.size;
   const found: Transaction[] = [];
   for (const { id, bytes } of await replica.ports.mempool.list()) {
     replica.stored.add(id);
@@ -68,5 +68,8 @@ export async function takeHeld(replica: Replica): Promise<boolean> {
     found.push(transaction);
   }
   await putBack(replica, found);
-  return mempool.size > before;
+  // A commit beside it may have taken others away.
+  const isSome = found.some(({ id }) => mempool.get(id) !== undefined);
+  if (isSome) settleAlarm(replica, false);
+  return isSome;
 }

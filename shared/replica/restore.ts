@@ -8,6 +8,7 @@ import { type Block, decodeBlock } from '../ledger/block.ts';
 import { Rejected } from '../ledger/rejection.ts';
 import { decodeTransaction } from '../ledger/transaction.ts';
 import { adoptCertificates, checkQc, commitHighest, insert, Refused } from './chain.ts';
+import { expire } from './expire.ts';
 import { finalityItem } from './history.ts';
 import { itemName } from './items.ts';
 import type { Replica } from './replica.ts';
@@ -72,13 +73,19 @@ export async function restoreMempool(replica: Replica, held: Held): Promise<void
   if (ids.length === 0) return;
   const places = await replica.ports.state.items(ids.map((id) => itemName.transaction(id)));
   const { height, time } = replica.head.header;
-  const over = ids.filter((id, index) => {
-    const place = places[index];
-    if (place) return (decodeLoosely(place) as [number])[0] <= height!;
-    // Committed before a snapshot so long that its place is not known, or not at all.
-    return replica.retained.state > 0 && replica.mempool.get(id)!.body.notAfter < time;
-  });
+  const isPast = (id: Digest): boolean => replica.mempool.get(id)!.body.notAfter < time;
+  const isFinal = (place: Uint8Array | undefined): boolean =>
+    place !== undefined && (decodeLoosely(place) as [number])[0] <= height!;
+  // Committed before a snapshot so long that its place is not known, or not at all.
+  const isOver = (id: Digest, place: Uint8Array | undefined): boolean =>
+    isFinal(place) || (!place && replica.retained.state > 0 && isPast(id));
+  const over = ids.filter((id, index) => isOver(id, places[index]));
   for (const id of over) replica.mempool.remove(id);
   const stored = over.filter((id) => replica.stored.delete(id));
   if (stored.length > 0) await replica.ports.mempool.remove(stored);
+  // No block can take these any more, and no commit of this replica's has said so.
+  expire(
+    replica,
+    replica.mempool.expired(time).map(({ id }) => id),
+  );
 }
