@@ -189,7 +189,7 @@ describe('leases', () => {
         const Key = { p: { S: 'record#lease' }, s: { S: '-' } };
         void dynamodb.send(new DeleteItemCommand({ TableName: tableOf(member), Key }));
       }
-    }, 100);
+    }, 400);
     await clients.payMany('two-leases', 4, 4).finally(() => clearInterval(losing));
     proxy.plan = () => undefined;
     await reckon(consortium, clients);

@@ -4,8 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
-import { QueryCommand } from '@aws-sdk/client-dynamodb';
 import { GetQueueAttributesCommand, ListQueuesCommand } from '@aws-sdk/client-sqs';
+import { dynamoMempoolStore } from '../../../functions/dynamodb/mempool-store.ts';
 import { call } from '../../../node/gateway-call.ts';
 import type { Digest } from '../../../shared/bytes/digest.ts';
 import { verifyReceipt } from '../../../shared/proof/verify.ts';
@@ -107,23 +107,13 @@ async function blocksOf(consortium: FaultyConsortium, member: Member): Promise<B
   return blocks.reverse();
 }
 
-/** How many transactions a node holds in its table, as the table says: the node hears nothing of it. */
+/** How many transactions a node holds, as its table says: the node hears nothing of it. */
 export async function heldBy(
   { dynamodb, tableOf }: FaultyConsortium,
   member: Member,
 ): Promise<number> {
-  const counts = [0, 1, 2, 3].map(async (partition) => {
-    const { Count = 0 } = await dynamodb.send(
-      new QueryCommand({
-        TableName: tableOf(member),
-        KeyConditionExpression: 'p = :p',
-        ExpressionAttributeValues: { ':p': { S: `held#${partition}` } },
-        Select: 'COUNT',
-      }),
-    );
-    return Count;
-  });
-  return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
+  const table = { client: dynamodb, name: tableOf(member) };
+  return (await dynamoMempoolStore(table).list()).length;
 }
 
 /** Messages in the alarm queue, due or not, or at the alarm function. */
