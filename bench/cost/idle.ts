@@ -48,7 +48,8 @@ export async function idleBill(endpoint: string, templates: string): Promise<Idl
 function resourceCounts(folder: string): Map<string, number> {
   const counts = new Map<string, number>();
   for (const file of readdirSync(folder)) {
-    if (!file.endsWith('.template.json')) continue;
+    // What is deployed, and not the template that members are made from at run time.
+    if (!/^fuqi-.*\.template\.json$/.test(file)) continue;
     const { Resources } = JSON.parse(readFileSync(path.join(folder, file), 'utf8')) as {
       Resources: Record<string, { Type: string }>;
     };
