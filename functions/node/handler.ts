@@ -16,12 +16,14 @@ import { kindOf } from '../../shared/consensus/message.ts';
 import { ring } from '../../shared/replica/alarm.ts';
 import { startDrive } from '../../shared/replica/drive.ts';
 import { tallyUsage } from '../../shared/replica/ledger-usage.ts';
+import { openReplica } from '../../shared/replica/open.ts';
 import { receive } from '../../shared/replica/receive.ts';
 import type { Replica } from '../../shared/replica/replica.ts';
 import { ledgerService } from '../../shared/replica/service.ts';
 import { replyWith, tellStanding } from '../../shared/replica/tell.ts';
 import { isFor, metered } from '../billing/metered-handler.ts';
 import { dynamoLedgerUsageStore } from '../dynamodb/ledger-usage-store.ts';
+import { dynamoStores } from '../dynamodb/stores.ts';
 import { nodeEnvironment } from '../environment.ts';
 import { isKeyUnusable } from '../kms-signer.ts';
 import { functionLog } from '../log.ts';
@@ -170,7 +172,7 @@ async function clientsApp(
       return record?.member === given?.member && given ? tenantOf(record!, given) : undefined;
     },
   };
-  void followCommits(replica, isOver).catch((error: unknown) =>
+  void followCommits(replica, () => openNow(node, replica), isOver).catch((error: unknown) =>
     replica.log('follow-failed', { error: String(error) }),
   );
   const service = ledgerService(replica, node.custody);
@@ -182,4 +184,14 @@ async function clientsApp(
   };
   const { tokens, issuers, usageMeter: meter } = node;
   return nodeApp({ service, keys, tokens, issuers, log, meter, usage, streamMsMax: STREAM_MS });
+}
+
+/** The node as its table has it now: to be read, not to be worked with. */
+function openNow(node: HostedNode, { genesis, catalog, store, log: said }: Replica) {
+  const request = async (): Promise<never> => {
+    throw new Error('a replica that is read asks nobody');
+  };
+  const time = { now: Date.now, alarm: () => {}, after: () => () => {} };
+  const ports = { ...dynamoStores(node.table), signer: node.signer, peers: { request }, time };
+  return openReplica({ genesis, member: node.member, catalog, store, ports, log: said });
 }

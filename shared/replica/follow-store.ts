@@ -49,14 +49,20 @@ function fetchBodies(replica: Replica, ids: readonly Digest[]): Bodies {
   return bodies;
 }
 
-/** The same where it is worth a try: what can't be followed is caught up with, or opened anew. Never throws. */
-export async function tryFollowStore(replica: Replica): Promise<void> {
+/**
+ * The same where it is worth a try: what can't be followed is caught up with, or opened anew. Answers
+ * whether it is level with its store. Never throws.
+ */
+export async function tryFollowStore(replica: Replica): Promise<boolean> {
   // Alone with its store, a replica knows all of it.
-  if (!replica.lease || replica.stopped) return;
+  if (!replica.lease) return true;
+  if (replica.stopped) return false;
   try {
     await replica.lock.run(() => followStore(replica));
+    return true;
   } catch (error) {
     replica.log('store-not-followed', { error: String(error) });
+    return false;
   }
 }
 
