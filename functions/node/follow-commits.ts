@@ -28,7 +28,12 @@ export async function followCommits(
     if (replica.waiters.size === 0 || replica.driving) continue;
     // Those who wait are told by what moves the head along.
     if (!replica.stopped && (await tryFollowStore(replica))) continue;
-    await lookForWaited(replica, openNow);
+    try {
+      await lookForWaited(replica, openNow);
+    } catch (error) {
+      // Others commit while it is looked for: it is looked for again.
+      replica.log('not-found-yet', { error: String(error) });
+    }
   }
 }
 

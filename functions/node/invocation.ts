@@ -11,8 +11,10 @@ import { activeMembers, onEpoch } from '../../node/ledger-members.ts';
 import type { NodeStores } from '../../node/node-stores.ts';
 import { replicaLog } from '../../node/replica-log.ts';
 import { utf8 } from '../../shared/bytes/text.ts';
+import type { Waited } from '../../shared/ports/time.ts';
 import { saveNews } from '../../shared/replica/act.ts';
 import { itemName } from '../../shared/replica/items.ts';
+import { leaveToDriver } from '../../shared/replica/lease.ts';
 import { openReplica } from '../../shared/replica/open.ts';
 import {
   inBackground,
@@ -73,9 +75,18 @@ export async function invocation<T>(
       // Tried once more at the end; where that fails too, nothing is answered.
       time.wanted ??= wanted;
     });
+  /** It rings in an invocation of its own, which knows what is durable. */
+  const ringElsewhere = async (waited: Waited): Promise<void> => {
+    try {
+      await leaveToDriver(replica);
+    } catch (error) {
+      node.log.error({ error: String(error) }, 'leave-failed');
+    }
+    await setNow({ at: Date.now(), waited });
+  };
   let early: Promise<void> | undefined;
   const time: InvocationTime = new InvocationTime(
-    (waited) => inBackground(replica, setNow({ at: Date.now(), waited })),
+    (waited) => inBackground(replica, ringElsewhere(waited)),
     // Whoever votes waits for the certificate: the alarm is set while the vote is saved and signed.
     purpose === 'vote' ? (wanted) => (early ??= setNow(wanted)) : undefined,
   );
