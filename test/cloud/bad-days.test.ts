@@ -196,33 +196,6 @@ describe('leases', () => {
   });
 });
 
-describe('a member whose functions nobody reaches', () => {
-  it('holds nobody up once it was passed over, and votes again when it is back', async () => {
-    const { proxy } = consortium;
-    const clients = consortium.clients();
-    const away = ({ invoked, caller }: ServiceCall): boolean =>
-      /_buyer-co_/.test(invoked ?? '') || /_buyer-co_/.test(caller ?? '');
-    proxy.plan = (call) => (away(call) ? { kind: 'hang' } : undefined);
-    const count = 3 * TENURE;
-    await clients.payMany('without', count, 1);
-    // By now its tenure has come and gone, it is passed over, and nobody waits for its answers.
-    const last = clients.acknowledged.slice(-TENURE).map(({ elapsedMs }) => elapsedMs);
-    // An environment that starts anew learns of it by waiting once: the others don't.
-    const median = last.sort((a, b) => a - b)[Math.floor(last.length / 2)]!;
-    assert.ok(median < BASE_MS, `${last.join(', ')} ms`);
-    proxy.plan = () => undefined;
-    await clients.pay('back');
-    await reckon(consortium, clients);
-    // Three of four are a quorum: without another one, its vote is needed.
-    proxy.plan = (call) =>
-      call.invoked?.includes('_corner-shop_') ? { kind: 'error', error: UNREACHABLE } : undefined;
-    await clients.pay('with-its-vote');
-    proxy.plan = () => undefined;
-    await clients.pay('all-again');
-    await reckon(consortium, clients);
-  });
-});
-
 describe('deployments while payments flow', () => {
   it('of a new version, and back to the one before', async () => {
     const clients = consortium.clients();
