@@ -38,7 +38,7 @@ app.use(withRequestId(inRequest));
 app.onError((error) => {
   if (error instanceof JoinRefused) return error.response;
   log.error({ err: error }, 'request failed');
-  return problem('internal', 'The onboarding failed on this request; send the same again.');
+  return problem('unavailable', 'The onboarding failed on this request; send the same again.');
 });
 app.get('/', async (c) => {
   const { token, join } = await holder(c.req.raw);

@@ -119,10 +119,10 @@ function stateOf(status: string, reason = status): StackState {
   return { is: status.endsWith('IN_PROGRESS') ? 'under-way' : 'ready' };
 }
 
-/** CloudFormation says "does not exist" and "no updates" as validation errors. */
+/** CloudFormation says "does not exist", "no updates" and that another step is at it as validation errors. */
 const says = (error: unknown, text: RegExp): boolean =>
   error instanceof CloudFormationServiceException &&
   error.name === 'ValidationError' &&
   text.test(error.message);
 const isAbsent = (error: unknown): boolean => says(error, /does not exist/);
-const isUnchanged = (error: unknown): boolean => says(error, /No updates/i);
+const isUnchanged = (error: unknown): boolean => says(error, /No updates|_IN_PROGRESS/i);
