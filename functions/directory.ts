@@ -24,7 +24,7 @@ export const memberItem = (member: string): string => `member#${member}`;
 
 /** The genesis document; undefined where there is none yet. */
 export async function readGenesis(directory: Directory): Promise<Genesis | undefined> {
-  const json = await read(directory, GENESIS_ITEM);
+  const json = await readItem(directory, GENESIS_ITEM);
   return json === undefined ? undefined : GenesisSchema.parse(json);
 }
 
@@ -53,14 +53,15 @@ export const readMember = async (
   directory: Directory,
   member: string,
 ): Promise<GenesisMember | undefined> =>
-  (await read(directory, memberItem(member))) as GenesisMember | undefined;
+  (await readItem(directory, memberItem(member))) as GenesisMember | undefined;
 
 export async function writeMember({ client, name }: Directory, member: GenesisMember) {
   const Item = { p: { S: memberItem(member.id) }, j: { S: JSON.stringify(member) } };
   await client.send(new PutItemCommand({ TableName: name, Item }));
 }
 
-async function read({ client, name }: Directory, p: string): Promise<unknown> {
+/** The JSON of an item; undefined where there is none. */
+export async function readItem({ client, name }: Directory, p: string): Promise<unknown> {
   const Key = { p: { S: p } };
   const { Item } = await client.send(
     new GetItemCommand({ TableName: name, Key, ConsistentRead: true }),

@@ -4,8 +4,8 @@
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { InvokeCommand, type LambdaClient } from '@aws-sdk/client-lambda';
-import { functionName } from '../functions/function-name.ts';
+import type { LambdaClient } from '@aws-sdk/client-lambda';
+import { firstKeysOf } from '../functions/call-member.ts';
 import { type KeyRing, localLayout } from '../node/local-layout.ts';
 import type { ConsortiumFile } from './consortium-file.ts';
 
@@ -30,26 +30,11 @@ export async function writeKeyRing(
   const known: Partial<KeyRing> = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
   const keys: Record<string, string> = { ...known.keys };
   for (const { id } of consortium.members) {
-    const taken = await takeFirstKeys(client, consortium.name, id);
+    const taken = await firstKeysOf(client, consortium.name, id, 'take-first-keys');
     for (const [identity, key] of Object.entries(taken)) keys[`${id}/${identity}`] = key;
   }
   const ring: KeyRing = { note: NOTE, url, consortium: consortium.name, keys };
   mkdirSync(path.dirname(file), { recursive: true });
   writeFileSync(file, `${JSON.stringify(ring, null, 2)}\n`, { mode: 0o600 });
   return { file, ring };
-}
-
-async function takeFirstKeys(
-  client: LambdaClient,
-  consortium: string,
-  member: string,
-): Promise<Record<string, string>> {
-  const { Payload, FunctionError } = await client.send(
-    new InvokeCommand({
-      FunctionName: functionName(consortium, member, 'setup'),
-      Payload: Buffer.from(JSON.stringify({ kind: 'take-first-keys' })),
-    }),
-  );
-  if (FunctionError) throw new Error(`the setup of ${member} can't hand its first keys out`);
-  return JSON.parse(Buffer.from(Payload!).toString('utf8')) as Record<string, string>;
 }

@@ -1,7 +1,7 @@
 /** The tally of the ledger in a node's table: an item a day, with absolute numbers. */
-import { PutItemCommand, paginateQuery, QueryCommand } from '@aws-sdk/client-dynamodb';
+import { PutItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb';
 import type { LedgerUsageOfDay, LedgerUsageStore } from '../../shared/ports/ledger-usage-store.ts';
-import { type Item, keyItem, type Table } from './table.ts';
+import { type Item, itemsBetween, keyItem, type Table } from './table.ts';
 
 const PARTITION = 'ledger-usage';
 const number = (value: number) => ({ N: String(value) });
@@ -36,21 +36,8 @@ export function dynamoLedgerUsageStore({ client, name: TableName }: Table): Ledg
       }
     },
     async read(from, to) {
-      const query = {
-        TableName,
-        ConsistentRead: true,
-        KeyConditionExpression: 'p = :p AND s BETWEEN :from AND :to',
-        ExpressionAttributeValues: {
-          ':p': { S: PARTITION },
-          ':from': { S: from },
-          ':to': { S: to },
-        },
-      };
-      const days: LedgerUsageOfDay[] = [];
-      for await (const { Items = [] } of paginateQuery({ client }, query)) {
-        days.push(...Items.map(recordOf));
-      }
-      return days;
+      const items = await itemsBetween({ client, name: TableName }, PARTITION, from, to);
+      return items.map(recordOf);
     },
   };
 }

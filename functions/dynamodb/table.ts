@@ -8,6 +8,7 @@ import {
   BatchGetItemCommand,
   BatchWriteItemCommand,
   type DynamoDBClient,
+  paginateQuery,
   type WriteRequest,
 } from '@aws-sdk/client-dynamodb';
 
@@ -55,6 +56,24 @@ export async function getAll(
     ),
   );
   return keys.map(({ p, s }) => found.get(`${p} ${s}`));
+}
+
+/** The items of a partition whose sort keys lie between two, both included, in order. */
+export async function itemsBetween(
+  { client, name: TableName }: Table,
+  p: string,
+  from: string,
+  to: string,
+): Promise<Item[]> {
+  const query = {
+    TableName,
+    ConsistentRead: true,
+    KeyConditionExpression: 'p = :p AND s BETWEEN :from AND :to',
+    ExpressionAttributeValues: { ':p': { S: p }, ':from': { S: from }, ':to': { S: to } },
+  };
+  const found: Item[] = [];
+  for await (const { Items = [] } of paginateQuery({ client }, query)) found.push(...Items);
+  return found;
 }
 
 /** Writes items whatever stood there. */

@@ -4,13 +4,12 @@
  */
 import {
   ConditionalCheckFailedException,
-  paginateQuery,
   QueryCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import { unusedDay } from '../../node/memory/usage-store.ts';
 import type { UsageOfDay, UsageStore } from '../../shared/ports/usage-store.ts';
-import { type Item, keyItem, type Table } from './table.ts';
+import { type Item, itemsBetween, keyItem, type Table } from './table.ts';
 
 const partition = (tenant: string): string => `usage#${tenant}`;
 const number = (value: number) => ({ N: String(value) });
@@ -80,21 +79,8 @@ export function dynamoUsageStore(table: Table): UsageStore {
       }
     },
     async read(tenant, from, to) {
-      const query = {
-        TableName,
-        ConsistentRead: true,
-        KeyConditionExpression: 'p = :p AND s BETWEEN :from AND :to',
-        ExpressionAttributeValues: {
-          ':p': { S: partition(tenant) },
-          ':from': { S: from },
-          ':to': { S: to },
-        },
-      };
-      const days: UsageOfDay[] = [];
-      for await (const { Items = [] } of paginateQuery({ client }, query)) {
-        days.push(...Items.map(usageOf));
-      }
-      return days;
+      const items = await itemsBetween({ client, name: TableName }, partition(tenant), from, to);
+      return items.map(usageOf);
     },
   };
 }

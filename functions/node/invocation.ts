@@ -5,12 +5,10 @@
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { InvokeCommand } from '@aws-sdk/client-lambda';
 import { announceReadiness } from '../../node/announce-readiness.ts';
 import { activeMembers, onEpoch } from '../../node/ledger-members.ts';
 import type { NodeStores } from '../../node/node-stores.ts';
 import { replicaLog } from '../../node/replica-log.ts';
-import { utf8 } from '../../shared/bytes/text.ts';
 import type { Waited } from '../../shared/ports/time.ts';
 import { saveNews } from '../../shared/replica/act.ts';
 import { itemName } from '../../shared/replica/items.ts';
@@ -28,11 +26,11 @@ import { reportEvidence } from '../../shared/replica/report.ts';
 import { isResumable, resumeReplica } from '../../shared/replica/resume.ts';
 import { ledgerService } from '../../shared/replica/service.ts';
 import { contracts } from '../../workloads/catalog.ts';
+import { wakeNode } from '../call-member.ts';
 import { DEADLINES } from '../deadlines.ts';
-import { functionName } from '../function-name.ts';
 import type { HostedNode } from './cold-start.ts';
 import { InvocationTime } from './invocation-time.ts';
-import { about, type NodeEvent, setAlarm } from './node-alarm.ts';
+import { about, setAlarm } from './node-alarm.ts';
 import { noticeTroubles } from './notices.ts';
 
 /** A vote is waited for: what else an invocation of that entry began goes on elsewhere. */
@@ -212,14 +210,7 @@ async function leaveHeld({ mempool }: Replica, stores: NodeStores): Promise<bool
 }
 
 /** Another invocation of this node goes on from what is durable. */
-async function handOn(node: HostedNode): Promise<void> {
-  const { FUQI_CONSORTIUM, FUQI_MEMBER } = node.environment;
-  const event: NodeEvent = { kind: 'wake', ...about() };
-  await node.lambda.send(
-    new InvokeCommand({
-      FunctionName: functionName(FUQI_CONSORTIUM, FUQI_MEMBER, 'client'),
-      InvocationType: 'Event',
-      Payload: utf8(JSON.stringify(event)),
-    }),
-  );
+function handOn({ environment, lambda }: HostedNode): Promise<void> {
+  const { FUQI_CONSORTIUM, FUQI_MEMBER } = environment;
+  return wakeNode(lambda, FUQI_CONSORTIUM, FUQI_MEMBER, { kind: 'wake', ...about() });
 }

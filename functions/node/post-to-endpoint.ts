@@ -1,4 +1,5 @@
 /** A message to the node of a member elsewhere, over HTTPS: in another account, or on its own machine. */
+import { boundedFetch } from '../../node/bounded-fetch.ts';
 
 /** The largest reply: a page of catch-up blocks. */
 const REPLY_BYTES_MAX = 4 * 1024 * 1024;
@@ -10,19 +11,12 @@ export async function postToEndpoint(
   body: Uint8Array,
   timeoutMs: number,
 ): Promise<{ readonly status: number; readonly reply: Uint8Array }> {
-  const response = await fetch(`${endpoint}/peer`, {
+  const init = {
     method: 'POST',
     headers,
     body: body as Uint8Array<ArrayBuffer>,
-    redirect: 'error',
     signal: AbortSignal.timeout(timeoutMs),
-  });
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of response.body ?? []) {
-    length += chunk.length;
-    if (length > REPLY_BYTES_MAX) throw new Error(`a reply of more than ${REPLY_BYTES_MAX} bytes`);
-    chunks.push(chunk);
-  }
-  return { status: response.status, reply: Buffer.concat(chunks) };
+  };
+  const response = await boundedFetch(`${endpoint}/peer`, init, REPLY_BYTES_MAX);
+  return { status: response.status, reply: new Uint8Array(await response.arrayBuffer()) };
 }

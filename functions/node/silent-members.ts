@@ -3,9 +3,10 @@
  * invocation answers when its messages are through; without this a member whose functions hang would
  * slow down every client of the others.
  */
+import { DEADLINES } from '../deadlines.ts';
 
 /** Time for one message: a drive that it waits for is within it. */
-const ANSWER_MS = 12_000;
+const ANSWER_MS = DEADLINES.peer;
 /** Time for a message to who was silent. One that comes back is warm by the second or third. */
 const SILENT_MS = 1000;
 const REMEMBERED_MS = 60_000;

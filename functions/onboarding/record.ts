@@ -1,12 +1,8 @@
 /** How far the making of a member's node has come: an item of the consortium's directory. */
-import {
-  ConditionalCheckFailedException,
-  GetItemCommand,
-  PutItemCommand,
-} from '@aws-sdk/client-dynamodb';
+import { ConditionalCheckFailedException, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { z } from 'zod';
 import { MemberIdSchema } from '../../shared/ledger/genesis.ts';
-import type { Directory } from '../directory.ts';
+import { type Directory, readItem } from '../directory.ts';
 
 export const OnboardingSchema = z.strictObject({
   member: MemberIdSchema,
@@ -36,18 +32,11 @@ export const onboardingItem = (member: string): string => `onboarding#${member}`
 
 /** The record of a member; undefined where none was begun. */
 export async function readOnboarding(
-  { client, name }: Directory,
+  directory: Directory,
   member: string,
 ): Promise<Onboarding | undefined> {
-  const { Item } = await client.send(
-    new GetItemCommand({
-      TableName: name,
-      Key: { p: { S: onboardingItem(member) } },
-      ConsistentRead: true,
-    }),
-  );
-  const json = Item?.j?.S;
-  return json === undefined ? undefined : OnboardingSchema.parse(JSON.parse(json));
+  const json = await readItem(directory, onboardingItem(member));
+  return json === undefined ? undefined : OnboardingSchema.parse(json);
 }
 
 /**

@@ -2,18 +2,18 @@
 import { CloudFormationClient } from '@aws-sdk/client-cloudformation';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DecryptCommand, EncryptCommand, KMSClient } from '@aws-sdk/client-kms';
-import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import { LambdaClient } from '@aws-sdk/client-lambda';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { z } from 'zod';
 import { type Join, JoinSchema, parseInvitationToken } from '../../shared/api/join.ts';
 import { consortiumPath } from '../../shared/api/node-api.ts';
 import { utf8 } from '../../shared/bytes/text.ts';
+import { firstKeysOf, wakeNode } from '../call-member.ts';
 import { DEADLINES, givesUpAfter } from '../deadlines.ts';
 import { readMember } from '../directory.ts';
 import { fromEnvironment } from '../environment.ts';
 import { functionName, onboardingFunction } from '../function-name.ts';
 import { invokeFetch } from '../invoke-fetch.ts';
-import type { NodeEvent } from '../node/node-alarm.ts';
 import { memberStacks } from './member-stack.ts';
 import type { OnboardingServices } from './steps.ts';
 
@@ -103,16 +103,7 @@ export function openServices() {
     }),
     memberOf: (member) => readMember(directory, member),
     join,
-    async wake(member) {
-      const event: NodeEvent = { kind: 'wake' };
-      await lambda.send(
-        new InvokeCommand({
-          FunctionName: functionName(consortium, member, 'client'),
-          InvocationType: 'Event',
-          Payload: utf8(JSON.stringify(event)),
-        }),
-      );
-    },
+    wake: (member) => wakeNode(lambda, consortium, member),
     now: Date.now,
   };
 
@@ -145,16 +136,8 @@ export function openServices() {
     },
 
     /** The first API keys of the member by identity; `forget`: they are handed out no more. */
-    async firstKeys(member: string, forget: boolean): Promise<Record<string, string>> {
-      const { Payload, FunctionError } = await lambda.send(
-        new InvokeCommand({
-          FunctionName: functionName(consortium, member, 'setup'),
-          Payload: utf8(JSON.stringify({ kind: forget ? 'take-first-keys' : 'read-first-keys' })),
-        }),
-      );
-      if (FunctionError) throw new Error(`the setup of ${member} can't hand its first keys out`);
-      return JSON.parse(Buffer.from(Payload!).toString('utf8')) as Record<string, string>;
-    },
+    firstKeys: (member: string, forget: boolean): Promise<Record<string, string>> =>
+      firstKeysOf(lambda, consortium, member, forget ? 'take-first-keys' : 'read-first-keys'),
 
     /** Lets this function look after a member again in so many milliseconds. */
     async remind(member: string, afterMs: number): Promise<void> {

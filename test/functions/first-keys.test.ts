@@ -1,10 +1,10 @@
 /** First keys on the emulator's DynamoDB: several admins ask at once, and replies are lost. */
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
-import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { takeSealedKeys, writeNodeRecord } from '../../functions/node/node-record.ts';
 import { FaultProxy } from '../cloud/support/fault-proxy.ts';
-import { emulatorForTests } from '../support/emulator.ts';
+import { createNodeTable, emulatorForTests } from '../support/emulator.ts';
 
 const options = await emulatorForTests();
 const proxy = await FaultProxy.open(Number(new URL(options.endpoint).port));
@@ -17,20 +17,7 @@ after(() => {
 let tables = 0;
 async function newTable() {
   const name = `first-keys-${++tables}`;
-  await client.send(
-    new CreateTableCommand({
-      TableName: name,
-      BillingMode: 'PAY_PER_REQUEST',
-      AttributeDefinitions: [
-        { AttributeName: 'p', AttributeType: 'S' },
-        { AttributeName: 's', AttributeType: 'S' },
-      ],
-      KeySchema: [
-        { AttributeName: 'p', KeyType: 'HASH' },
-        { AttributeName: 's', KeyType: 'RANGE' },
-      ],
-    }),
-  );
+  await createNodeTable(client, name);
   return { client, name };
 }
 

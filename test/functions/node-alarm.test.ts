@@ -1,7 +1,7 @@
 /** The node's one alarm, on the emulator's table and queue: set once, never lost, and never for ever. */
 import assert from 'node:assert/strict';
 import { after, beforeEach, describe, it } from 'node:test';
-import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import {
   CreateQueueCommand,
   PurgeQueueCommand,
@@ -11,7 +11,7 @@ import {
 import type { NodeEnvironment } from '../../functions/environment.ts';
 import { setAlarm } from '../../functions/node/node-alarm.ts';
 import { FaultProxy } from '../cloud/support/fault-proxy.ts';
-import { emulatorForTests } from '../support/emulator.ts';
+import { createNodeTable, emulatorForTests } from '../support/emulator.ts';
 import { until } from '../support/until.ts';
 
 const options = await emulatorForTests();
@@ -31,20 +31,7 @@ let node: Parameters<typeof setAlarm>[0];
 beforeEach(async () => {
   proxy.plan = () => undefined;
   const name = `alarms-${++tables}`;
-  await dynamodb.send(
-    new CreateTableCommand({
-      TableName: name,
-      BillingMode: 'PAY_PER_REQUEST',
-      AttributeDefinitions: [
-        { AttributeName: 'p', AttributeType: 'S' },
-        { AttributeName: 's', AttributeType: 'S' },
-      ],
-      KeySchema: [
-        { AttributeName: 'p', KeyType: 'HASH' },
-        { AttributeName: 's', KeyType: 'RANGE' },
-      ],
-    }),
-  );
+  await createNodeTable(dynamodb, name);
   const environment = {
     FUQI_CONSORTIUM: 'c',
     FUQI_MEMBER: 'a',

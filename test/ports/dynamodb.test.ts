@@ -1,12 +1,12 @@
 /** The suites of the store ports, run by the adapters on DynamoDB (the emulator's). */
 import { after } from 'node:test';
-import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { dynamoLedgerUsageStore } from '../../functions/dynamodb/ledger-usage-store.ts';
 import { dynamoStores } from '../../functions/dynamodb/stores.ts';
 import { dynamoUsageStore } from '../../functions/dynamodb/usage-store.ts';
 import type { NodeStores } from '../../node/node-stores.ts';
 import type { UsageStore } from '../../shared/ports/usage-store.ts';
-import { emulatorForTests } from '../support/emulator.ts';
+import { createNodeTable, emulatorForTests } from '../support/emulator.ts';
 import { blockStoreSuite } from './block-store.suite.ts';
 import type { Harness } from './harness.ts';
 import { headStoreSuite } from './head-store.suite.ts';
@@ -30,20 +30,7 @@ const harness: Harness = {
   adapter: 'dynamodb',
   open: async () => {
     const name = `node-${tables.size}`;
-    await client.send(
-      new CreateTableCommand({
-        TableName: name,
-        BillingMode: 'PAY_PER_REQUEST',
-        AttributeDefinitions: [
-          { AttributeName: 'p', AttributeType: 'S' },
-          { AttributeName: 's', AttributeType: 'S' },
-        ],
-        KeySchema: [
-          { AttributeName: 'p', KeyType: 'HASH' },
-          { AttributeName: 's', KeyType: 'RANGE' },
-        ],
-      }),
-    );
+    await createNodeTable(client, name);
     return openTable(name);
   },
   reopen: (stores) => openTable(tables.get(stores)!),
