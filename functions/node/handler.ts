@@ -13,7 +13,8 @@ import { type RequestAbout, requestAbout } from '../../shared/api/request-id.ts'
 import { type ApiKeyDirectory, parseApiKey } from '../../shared/api/tenant.ts';
 import type { UsageSource } from '../../shared/api/usage.ts';
 import { kindOf } from '../../shared/consensus/message.ts';
-import { ring } from '../../shared/replica/alarm.ts';
+import { longerWait } from '../../shared/ports/time.ts';
+import { hasWork, ring } from '../../shared/replica/alarm.ts';
 import { startDrive } from '../../shared/replica/drive.ts';
 import { tallyUsage } from '../../shared/replica/ledger-usage.ts';
 import { openReplica } from '../../shared/replica/open.ts';
@@ -31,7 +32,7 @@ import { notifier } from '../metrics.ts';
 import { coldStart, type HostedNode } from './cold-start.ts';
 import { followCommits } from './follow-commits.ts';
 import { type Invocation, invocation } from './invocation.ts';
-import type { NodeEvent } from './node-alarm.ts';
+import { type NodeEvent, storedWait } from './node-alarm.ts';
 import { readApiKeys } from './node-record.ts';
 
 /** A stream of events is an answer of this long at the most; clients resume. */
@@ -97,7 +98,10 @@ async function answer(event: LambdaEvent | NodeEvent, context: LambdaContext) {
     return invocation(node, remainingMs, 'read', ({ replica }) => memberKeys(replica));
   }
   return invocation(node, remainingMs, 'read', async ({ replica }) => {
-    if (event.kind === 'alarm') return ring(replica, event.waited);
+    if (event.kind === 'alarm') {
+      const { waited } = event;
+      return ring(replica, hasWork(replica) ? longerWait(waited, await storedWait(node)) : waited);
+    }
     await tellStanding(replica);
     startDrive(replica);
   });

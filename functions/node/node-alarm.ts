@@ -11,7 +11,7 @@ import { SendMessageCommand } from '@aws-sdk/client-sqs';
 import { currentRequest } from '../../node/request-context.ts';
 import type { RequestAbout } from '../../shared/api/request-id.ts';
 import { decodeLoosely, encodeCbor } from '../../shared/bytes/cbor.ts';
-import type { Waited } from '../../shared/ports/time.ts';
+import { longerWait, type Waited } from '../../shared/ports/time.ts';
 import { dynamoHeadStore } from '../dynamodb/head-store.ts';
 import type { Table } from '../dynamodb/table.ts';
 import { functionName } from '../function-name.ts';
@@ -43,8 +43,20 @@ export interface AlarmMessage {
   readonly event: NodeEvent;
 }
 
-/** When the alarm rings; with `claimedAt` an invocation was about to send it then. */
-type AlarmRecord = { readonly due: number; readonly claimedAt?: number };
+/**
+ * When the alarm rings, and the longest wait of all invocations that set it: whose message is in the queue
+ * is chance. With `claimedAt` an invocation was about to send it then.
+ */
+interface AlarmRecord {
+  readonly due: number;
+  readonly waited: Waited;
+  readonly claimedAt: number | null;
+}
+const NEVER: AlarmRecord = {
+  due: 0,
+  waited: { rings: 0, height: 0, round: 0 },
+  claimedAt: null,
+};
 
 const DELAY_S_MAX = 900;
 /** It rings no sooner than this after it rang: invocations that wait side by side become due one by one. */
@@ -56,48 +68,65 @@ const CLAIM_MS = 1000;
 const LOOK_MS = 100;
 
 /** The alarm of each table as this execution environment knows it, which saves the read. */
-const known = new WeakMap<Table, { readonly due: number; readonly version: number }>();
+const known = new WeakMap<Table, AlarmRecord & { readonly version: number }>();
 
-/** Sets the node's alarm, unless it rings by then already. */
+/** Sets the node's alarm, unless it rings by then already; then it rings for the longer wait. */
 export async function setAlarm(
   node: Pick<HostedNode, 'environment' | 'table' | 'queue'>,
-  { at, waited }: { readonly at: number; readonly waited: Waited },
+  { at, waited: own }: { readonly at: number; readonly waited: Waited },
 ): Promise<void> {
   const heads = dynamoHeadStore(node.table);
+  const write = async (version: number, record: AlarmRecord): Promise<boolean> => {
+    known.delete(node.table);
+    const isWritten = await heads.swap('alarm', version - 1, { version, bytes: encoded(record) });
+    if (isWritten) known.set(node.table, { ...record, version });
+    return isWritten;
+  };
   for (;;) {
-    const remembered = known.get(node.table);
-    const stored = remembered ? undefined : await heads.read('alarm');
+    const { version, ...stored } = known.get(node.table) ?? (await readAlarm(node));
+    const { due, claimedAt } = stored;
     const now = Date.now();
-    const { due, claimedAt }: AlarmRecord =
-      remembered ?? (stored ? recordOf(stored.bytes) : { due: 0 });
     const isInTime = due > now && due <= at + SAME_MS;
-    if (isInTime && claimedAt === undefined) return;
+    const waited = longerWait(stored.waited, own);
+    if (isInTime && claimedAt === null) {
+      if (waited === stored.waited || (await write(version + 1, { ...stored, waited }))) return;
+      continue;
+    }
     if (isInTime && claimedAt! <= now && now < claimedAt! + CLAIM_MS) {
+      known.delete(node.table);
       await delay(LOOK_MS);
       continue;
     }
     const from = due > now ? at : Math.max(at, due + GAP_MS);
     const seconds = Math.min(DELAY_S_MAX, Math.max(0, Math.ceil((from - now) / 1000)));
-    const version = (remembered ?? stored)?.version ?? 0;
     const ownDue = now + seconds * 1000;
-    const claim = { version: version + 1, bytes: encodeCbor([ownDue, now]) };
-    known.delete(node.table);
     // Lost to another invocation, which sends one now.
-    if (!(await heads.swap('alarm', version, claim))) continue;
+    if (!(await write(version + 1, { due: ownDue, waited, claimedAt: now }))) continue;
+    known.delete(node.table);
     await send(node, seconds, waited);
     // Where this is lost, one that rings earlier took its place.
-    const sent = { version: version + 2, bytes: encodeCbor(ownDue) };
-    if (await heads.swap('alarm', version + 1, sent)) {
-      known.set(node.table, { due: ownDue, version: sent.version });
-    }
+    await write(version + 2, { due: ownDue, waited, claimedAt: null });
     return;
   }
 }
 
-function recordOf(bytes: Uint8Array): AlarmRecord {
-  const value = decodeLoosely(bytes) as number | readonly [number, number];
-  return typeof value === 'number' ? { due: value } : { due: value[0], claimedAt: value[1] };
+/** The longest wait of all of the node's invocations that set the alarm. */
+export const storedWait = async (node: Pick<HostedNode, 'table'>): Promise<Waited> =>
+  (await readAlarm(node)).waited;
+
+async function readAlarm({
+  table,
+}: Pick<HostedNode, 'table'>): Promise<AlarmRecord & { readonly version: number }> {
+  const stored = await dynamoHeadStore(table).read('alarm');
+  if (!stored) return { ...NEVER, version: 0 };
+  const [due, claimedAt, [height, round, rings]] = decodeLoosely(stored.bytes) as Encoded;
+  return { due, claimedAt, waited: { height, round, rings }, version: stored.version };
 }
+
+type Encoded = [due: number, claimedAt: number | null, waited: [number, number, number]];
+
+const encoded = ({ due, claimedAt, waited: { height, round, rings } }: AlarmRecord): Uint8Array =>
+  encodeCbor([due, claimedAt, [height, round, rings]] satisfies Encoded);
 
 async function send(
   { environment, queue }: Pick<HostedNode, 'environment' | 'queue'>,

@@ -23,7 +23,8 @@ import {
 import { takeBack } from './take-back.ts';
 import { askAll } from './tell.ts';
 
-const hasWork = (replica: Replica): boolean => {
+/** Whether this node holds something uncommitted, for which it waits. */
+export const hasWork = (replica: Replica): boolean => {
   const { mempool, pending, record } = replica;
   const before = hopelessBefore(replica);
   if (mempool.hasLive(before) || isAsking(replica)) return true;
@@ -94,8 +95,13 @@ export function restartWait(replica: Replica): void {
 
 /** Another node waits too: being told counts as the first ring. */
 export function told(replica: Replica): void {
+  const isLonger = replica.rings < 1 && replica.alarmAt !== null;
   replica.rings = Math.max(replica.rings, 1);
   settleAlarm(replica, false);
+  // The alarm that is set says it too: another memory of this node may hear it ring.
+  if (isLonger && replica.alarmAt !== null) {
+    replica.ports.time.alarm(replica.alarmAt, waitedOf(replica));
+  }
 }
 
 /** The alarm rings; `waited` is what it was set with, where this replica did not set it. Never throws. */

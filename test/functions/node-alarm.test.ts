@@ -9,7 +9,7 @@ import {
   SQSClient,
 } from '@aws-sdk/client-sqs';
 import type { NodeEnvironment } from '../../functions/environment.ts';
-import { setAlarm } from '../../functions/node/node-alarm.ts';
+import { setAlarm, storedWait } from '../../functions/node/node-alarm.ts';
 import { FaultProxy } from '../cloud/support/fault-proxy.ts';
 import { createNodeTable, emulatorForTests } from '../support/emulator.ts';
 import { until } from '../support/until.ts';
@@ -85,6 +85,18 @@ describe('the alarm of a node', () => {
     await until(async () => (await queued()) === 1);
     await until(async () => (await queued()) === 1);
     assert.equal(await queued(), 0);
+  });
+
+  it('rings for the longest wait of all that set it', async () => {
+    watchSends();
+    const at = Date.now() + 30_000;
+    await set(at);
+    for (const rings of [3, 2]) await setAlarm(node, { at, waited: { ...waited, rings } });
+    assert.equal(sends.length, 1);
+    assert.deepEqual(await storedWait(node), { ...waited, rings: 3 });
+    const later = { rings: 0, height: 1, round: 5 };
+    await setAlarm(node, { at, waited: later });
+    assert.deepEqual(await storedWait(node), later);
   });
 
   it('is set by the next invocation where one died between its claim and the queue', async () => {

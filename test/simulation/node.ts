@@ -7,7 +7,7 @@
 import { type MemoryStores, memoryStores } from '../../node/memory/stores.ts';
 import { kindOf } from '../../shared/consensus/message.ts';
 import type { Transaction } from '../../shared/ledger/transaction.ts';
-import type { Time, Waited } from '../../shared/ports/time.ts';
+import { longerWait, type Time, type Waited } from '../../shared/ports/time.ts';
 import { ring } from '../../shared/replica/alarm.ts';
 import { openReplica } from '../../shared/replica/open.ts';
 import { receive } from '../../shared/replica/receive.ts';
@@ -346,7 +346,7 @@ export class SimulatedNode implements Endpoint {
     const known = this.#durableAlarm;
     known?.cancel();
     const both = known
-      ? { at: Math.min(at, known.at), waited: longer(known.waited, waited) }
+      ? { at: Math.min(at, known.at), waited: longerWait(known.waited, waited) }
       : { at, waited };
     const { scheduler } = this.#options.world;
     const cancel = scheduler.after(Math.max(0, both.at - this.#now()), () => {
@@ -359,9 +359,4 @@ export class SimulatedNode implements Endpoint {
     });
     this.#durableAlarm = { ...both, cancel };
   }
-}
-
-function longer(a: Waited, b: Waited): Waited {
-  if (a.height !== b.height) return a.height > b.height ? a : b;
-  return a.rings >= b.rings ? a : b;
 }
