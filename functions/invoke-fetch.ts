@@ -10,6 +10,7 @@ import {
 } from '@aws-sdk/client-lambda';
 import { problem } from '../shared/api/problem.ts';
 import { utf8 } from '../shared/bytes/text.ts';
+import { DEADLINES } from './deadlines.ts';
 
 /** A synchronous invocation's event and answer, at the most (Lambda's quota). */
 export const PAYLOAD_BYTES_MAX = 6 * 1024 * 1024;
@@ -86,6 +87,7 @@ export async function handRequestOver(
   const Payload = utf8(JSON.stringify(eventOf(functionName, request)));
   await client.send(
     new InvokeCommand({ FunctionName: functionName, InvocationType: 'Event', Payload }),
+    { abortSignal: AbortSignal.timeout(DEADLINES.wake) },
   );
 }
 

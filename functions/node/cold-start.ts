@@ -37,7 +37,6 @@ import { hostedIssuers } from './issuer-record.ts';
 import { readNodeRecord } from './node-record.ts';
 import { postToEndpoint } from './post-to-endpoint.ts';
 import { openDataKey, unsealKey } from './sealed-keys.ts';
-import { SilentMembers } from './silent-members.ts';
 
 /** Reads that are counted with one write; so many are not counted when an environment ends. */
 const READS_TOGETHER = 8;
@@ -105,7 +104,6 @@ export async function coldStart(
     ([name, sealed]): [string, KeyObject] => [name, unsealKey(dataKey, name, sealed)],
   );
   const lambda = meter.client(new LambdaClient({ retryStrategy: messageRetries() }));
-  const silent = new SilentMembers();
   const peers = tokenPeers({
     member,
     ledger: ledgerId(genesis),
@@ -116,7 +114,7 @@ export async function coldStart(
       const there = opened.members?.find(to);
       const { endpoint } = there ?? {};
       if (endpoint !== undefined) {
-        return silent.within(to, (ms) => postToEndpoint(endpoint, headers, body, ms));
+        return postToEndpoint(endpoint, headers, body, DEADLINES.peer);
       }
       // Tidings may lead to a drive, which must not take a place that votes need.
       const entry = waits && kindOf(body) === 'tidings' ? 'client' : 'peer';
@@ -126,9 +124,8 @@ export async function coldStart(
         await handRequestOver(lambda, name, request);
         return { status: 200, reply: new Uint8Array() };
       }
-      const response = await silent.within(to, (ms) =>
-        invokeWithRequest(lambda, name, request, AbortSignal.timeout(ms)),
-      );
+      const signal = AbortSignal.timeout(DEADLINES.peer);
+      const response = await invokeWithRequest(lambda, name, request, signal);
       return { status: response.status, reply: new Uint8Array(await response.arrayBuffer()) };
     },
   });

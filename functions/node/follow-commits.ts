@@ -10,9 +10,12 @@ import { itemName } from '../../shared/replica/items.ts';
 import { pause, type Replica } from '../../shared/replica/replica.ts';
 import { finalStatus } from '../../shared/replica/submit.ts';
 
-/** The first look: a lone transaction is final by then, through the invocation that waits for it. */
-const FIRST_MS = 400;
+/** Before the first look: a lone transaction is final by then, through the invocation that waits for it. */
+const FIRST_MS = 250;
+/** The next looks come further and further apart: what takes that long takes longer, and each is billed. */
 const NEXT_MS = 150;
+const NEXT_MS_MAX = 1000;
+const GROWTH = 1.25;
 
 /**
  * Follows the table for as long as somebody waits here and this invocation does not drive. `openNow` opens
@@ -24,7 +27,8 @@ export async function followCommits(
   isOver: () => boolean,
 ): Promise<void> {
   await pause(replica, FIRST_MS);
-  for (; !isOver(); await pause(replica, NEXT_MS)) {
+  for (let ms = NEXT_MS; !isOver(); ms = Math.min(ms * GROWTH, NEXT_MS_MAX)) {
+    await pause(replica, ms);
     if (replica.waiters.size === 0 || replica.driving) continue;
     // Those who wait are told by what moves the head along.
     if (!replica.stopped && (await tryFollowStore(replica))) continue;

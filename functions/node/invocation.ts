@@ -83,6 +83,8 @@ export async function invocation<T>(
     await setNow({ at: Date.now(), waited });
   };
   let early: Promise<void> | undefined;
+  /** Resolves when another invocation has overtaken the replica and what it held is handed on. */
+  let overtaken: Promise<void>;
   const time: InvocationTime = new InvocationTime(
     (waited) => inBackground(replica, ringElsewhere(waited)),
     // Whoever votes waits for the certificate: the alarm is set while the vote is saved and signed.
@@ -106,12 +108,16 @@ export async function invocation<T>(
   const begin = async (from: Replica | undefined): Promise<Replica> => {
     const begun = await open(from);
     // Another invocation of this node went further: what this one holds goes on in a new one.
-    Object.assign(begun, {
-      onSuperseded: () => {
-        const held = leaveHeld(begun, stores).then((isSome) => (isSome ? handOn(node) : undefined));
-        const faulted = (error: unknown) => begun.log('hand-on-failed', { error: String(error) });
-        inBackground(begun, held.catch(faulted));
-      },
+    overtaken = new Promise((resolve) => {
+      Object.assign(begun, {
+        onSuperseded: () => {
+          const held = leaveHeld(begun, stores).then((some) => (some ? handOn(node) : undefined));
+          const faulted = (error: unknown) => begun.log('hand-on-failed', { error: String(error) });
+          const handed = held.catch(faulted);
+          inBackground(begun, handed);
+          void Promise.all([handed, begun.driving]).then(() => resolve());
+        },
+      });
     });
     await learnMembers(node, begun);
     onEpoch(begun, () => {
@@ -129,18 +135,20 @@ export async function invocation<T>(
   left = undefined;
   await node.signer.revive();
   let replica = await begin(from);
+  /** What an overtaken replica still asks others for is nobody's concern. */
+  const ended = (): Promise<void> => Promise.race([quiet(replica), overtaken]);
   const settled = async (): Promise<void> => {
     const workMs = isPeer ? PEER_WORK_MS : remainingMs() - DEADLINES.reserve;
     const stop = new AbortController();
     const isQuiet = await Promise.race([
-      quiet(replica).then(() => true),
+      ended().then(() => true),
       delay(Math.max(0, workMs), false, { signal: stop.signal }).catch(() => false),
     ]);
     stop.abort();
     if (!isQuiet) isLeft = true;
   };
   const again = async (): Promise<Replica> => {
-    await quiet(replica);
+    await ended();
     replica = await begin(undefined);
     return replica;
   };

@@ -26,9 +26,10 @@ function forward(replica: Replica): void {
 
 async function forwardAll(replica: Replica, leader: string): Promise<void> {
   while (replica.outbox.size > 0 && leaderNow(replica) === leader && !replica.stopped) {
-    const transactions = takeBatch(replica);
+    const { ids, transactions } = takeBatch(replica);
     // What does not arrive stays in the mempool: the alarm tells everybody.
-    await ask(replica, leader, { kind: 'tidings', transactions, waiting: false });
+    const answered = ask(replica, leader, { kind: 'tidings', transactions, waiting: false });
+    await untilOver(replica, ids, answered);
   }
   // A hung leader's batch may return when another one has long been served.
   if (replica.forwardingTo !== leader) return;
@@ -36,17 +37,41 @@ async function forwardAll(replica: Replica, leader: string): Promise<void> {
   if (leaderNow(replica) !== leader && leaderNow(replica) !== replica.member) forward(replica);
 }
 
-function takeBatch(replica: Replica): Uint8Array[] {
-  const taken: Digest[] = [];
-  const batch: Uint8Array[] = [];
+/**
+ * Until the leader has answered, or all of a batch has ended without it, or it would be timed out by now:
+ * it may hang, and whoever waits for this has its alarm.
+ */
+async function untilOver(
+  replica: Replica,
+  ids: readonly Digest[],
+  answered: Promise<unknown>,
+): Promise<void> {
+  const { ports, epoch, commitListeners } = replica;
+  let end = (): void => {};
+  const over = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  const look = (): void => {
+    if (ids.every((id) => replica.mempool.get(id) === undefined)) end();
+  };
+  commitListeners.add(look);
+  const cancel = ports.time.after(epoch.parameters.baseTimeoutMs, end);
+  await Promise.race([answered, over]);
+  cancel();
+  commitListeners.delete(look);
+}
+
+function takeBatch(replica: Replica) {
+  const ids: Digest[] = [];
+  const transactions: Uint8Array[] = [];
   let bytes = 0;
   for (const [id, encoded] of replica.outbox) {
     bytes += encoded.length;
-    if (batch.length > 0 && bytes > LIMITS.blockBytesMax / 2) break;
-    if (batch.length >= LIMITS.batchTransactionsMax) break;
-    batch.push(encoded);
-    taken.push(id);
+    if (transactions.length > 0 && bytes > LIMITS.blockBytesMax / 2) break;
+    if (transactions.length >= LIMITS.batchTransactionsMax) break;
+    transactions.push(encoded);
+    ids.push(id);
   }
-  for (const id of taken) replica.outbox.delete(id);
-  return batch;
+  for (const id of ids) replica.outbox.delete(id);
+  return { ids, transactions };
 }

@@ -180,7 +180,10 @@ export class Superseded extends Error {
     super('another invocation of this node moved its store on');
     const { stopped } = replica;
     replica.stopped = true;
-    if (!stopped) replica.onSuperseded?.();
+    if (stopped) return;
+    // Whoever collects votes gives up.
+    for (const listener of replica.advanceListeners) listener();
+    replica.onSuperseded?.();
   }
 }
 

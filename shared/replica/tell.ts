@@ -10,6 +10,7 @@ import {
 } from '../consensus/message.ts';
 import { catchUp } from './catch-up.ts';
 import { adoptCertificates, checkQc, checkTc } from './chain.ts';
+import { enough } from './enough.ts';
 import { tryFollowStore } from './follow-store.ts';
 import { otherMembers, pointOf, type Replica } from './replica.ts';
 import { overhear } from './witness.ts';
@@ -52,18 +53,19 @@ export async function ask(
   }
 }
 
-/** Says the same to several members and waits for all the answers. */
+/** Says the same to several members and waits for enough answers; later ones are learnt from, too. */
 export async function askAll(
   replica: Replica,
   members: readonly string[],
   saying: Saying,
   each: (reply: Reply) => Promise<unknown> = async () => {},
 ): Promise<void> {
-  const asked = members.map(async (member) => {
+  const calls = members.map(async (member): Promise<boolean> => {
     const reply = await ask(replica, member, saying);
     if (reply) await each(reply);
+    return reply !== undefined;
   });
-  await Promise.all(asked);
+  await enough(replica, new Map(members.map((member, index) => [member, calls[index]!])));
 }
 
 /** Brings this node's standing to all other members and learns theirs: after a burst, and on start. */
@@ -78,16 +80,21 @@ export async function spreadStanding(replica: Replica): Promise<void> {
   const { peers } = replica.ports;
   const saying = { kind: 'tidings', transactions: [], waiting: false } as const;
   const message = encodeRequest({ ...saying, standing: standingOf(replica) });
-  const told = otherMembers(replica)
-    .filter((member) => !replica.answering.has(member))
-    .map(async (member) => {
-      try {
-        await peers.tell?.(member, message);
-      } catch (error) {
-        replica.log('peer-failed', { member, kind: saying.kind, error: String(error) });
-      }
-    });
-  await Promise.all(told);
+  const tell = async (member: string): Promise<boolean> => {
+    try {
+      await peers.tell?.(member, message);
+      return true;
+    } catch (error) {
+      replica.log('peer-failed', { member, kind: saying.kind, error: String(error) });
+      return false;
+    }
+  };
+  // Whose answer brings it has been heard.
+  const calls = otherMembers(replica).map((member) => {
+    const call = replica.answering.has(member) ? Promise.resolve(true) : tell(member);
+    return [member, call] as const;
+  });
+  await enough(replica, new Map(calls));
 }
 
 /** Encodes a reply with this node's standing. */

@@ -196,6 +196,33 @@ describe('leases', () => {
   });
 });
 
+describe('a member whose functions nobody reaches', () => {
+  it('holds nobody up once it was passed over, and votes again when it is back', async () => {
+    const { proxy } = consortium;
+    const clients = consortium.clients();
+    const away = ({ invoked, caller }: ServiceCall): boolean =>
+      /_buyer-co_/.test(invoked ?? '') || /_buyer-co_/.test(caller ?? '');
+    proxy.plan = (call) => (away(call) ? { kind: 'hang' } : undefined);
+    const count = 3 * TENURE;
+    await clients.payMany('without', count, 1);
+    // By now its tenure has come and gone, it is passed over, and nobody waits for its answers.
+    const last = clients.acknowledged.slice(-TENURE).map(({ elapsedMs }) => elapsedMs);
+    // An environment that starts anew learns of it by waiting once: the others don't.
+    const median = last.sort((a, b) => a - b)[Math.floor(last.length / 2)]!;
+    assert.ok(median < BASE_MS, `${last.join(', ')} ms`);
+    proxy.plan = () => undefined;
+    await clients.pay('back');
+    await reckon(consortium, clients);
+    // Three of four are a quorum: without another one, its vote is needed.
+    proxy.plan = (call) =>
+      call.invoked?.includes('_corner-shop_') ? { kind: 'error', error: UNREACHABLE } : undefined;
+    await clients.pay('with-its-vote');
+    proxy.plan = () => undefined;
+    await clients.pay('all-again');
+    await reckon(consortium, clients);
+  });
+});
+
 describe('deployments while payments flow', () => {
   it('of a new version, and back to the one before', async () => {
     const clients = consortium.clients();
@@ -221,6 +248,37 @@ describe('deployments while payments flow', () => {
   });
 });
 
+describe('two admins at once', () => {
+  it('decide on conflicting proposals: all nodes know one outcome', async () => {
+    const proposers: Member[] = ['tax-bureau', 'corner-shop'];
+    const made = await Promise.allSettled(
+      proposers.map((member, index) => {
+        const action = {
+          kind: 'set-validator',
+          member: proposers[1 - index],
+          validator: false,
+        };
+        return post(member, '/proposals', { action });
+      }),
+    );
+    const proposals = made.flatMap((end) => (end.status === 'fulfilled' ? [end.value] : []));
+    assert.ok(proposals.length > 0);
+    // All vote for both, one after the other: the two proposals race.
+    await Promise.all(
+      proposals.map(async ({ output: { id, digest } }) => {
+        for (const member of MEMBERS) {
+          await post(member, `/proposals/${id}/vote`, { digest, approve: true }).catch(String);
+        }
+      }),
+    );
+    const clients = consortium.clients();
+    await clients.pay('after-votes');
+    await reckon(consortium, clients);
+    const seen = await Promise.all(MEMBERS.map((member) => get(member, '/proposals')));
+    for (const other of seen) assert.deepEqual(other, seen[0]);
+  });
+});
+
 const UNREACHABLE = {
   status: 404,
   type: 'ResourceNotFoundException',
@@ -238,6 +296,10 @@ const as = (member: Member) => ({
   key: consortium.cloud.ring.keys[`${member}/admin`],
 });
 const get = (member: Member, route: string) => call(as(member), route);
+const post = (member: Member, route: string, body: object) =>
+  call(as(member), route, { body: JSON.stringify(body) }) as Promise<{
+    output: { id: string; digest: string };
+  }>;
 const headOf = async (member: Member) => (await get(member, '/blocks/head')) as { id: string };
 
 /** Deploys as `cdk deploy` does, with other bundles. */
