@@ -131,7 +131,7 @@ async function begin(
 /** Takes a step, writes it down, and sees to it that the next one is taken. */
 async function step(record: Onboarding, token: string, isReminder = false): Promise<Onboarding> {
   const now = Date.now();
-  const advanced = await advance(services, record, token);
+  const advanced = await advance(services, record, token, isReminder);
   const pause = pauseMs(advanced, now);
   // Another reminder is on its way; this one may only come early by another clock.
   const isReminded = record.nextAt > now + (isReminder ? CLOCKS_MS : 0) || isOver(advanced);

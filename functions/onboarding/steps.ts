@@ -18,11 +18,15 @@ export interface OnboardingServices {
   now(): number;
 }
 
-/** Takes the next step, if it is time for one; answers the record as it is then, to be written. */
+/**
+ * Takes the next step, if it is time for one; answers the record as it is then, to be written. A reminder
+ * comes by itself, again and again; other steps are taken because somebody looks.
+ */
 export async function advance(
   services: OnboardingServices,
   record: Onboarding,
   token: string,
+  isReminder: boolean,
 ): Promise<Onboarding> {
   const { member, phase } = record;
   if (phase === 'done' || phase === 'undone') return record;
@@ -50,7 +54,8 @@ export async function advance(
   if (!invitation.enrolled) await services.join(token, {});
   if (phase !== 'following') await services.stacks.keep(member);
   if (invitation.votesItself || !invitation.validator) return { ...record, phase: 'done' };
-  await services.wake(member);
+  // Whoever looks how far it is must not keep it busy.
+  if (isReminder || phase !== 'following') await services.wake(member);
   return { ...record, phase: 'following' };
 }
 

@@ -13,7 +13,6 @@ import { deploy } from '../../infra/emulator/deploy.ts';
 import { call } from '../../node/gateway-call.ts';
 import { encodeCbor } from '../../shared/bytes/cbor.ts';
 import { Random } from '../support/random.ts';
-import { until } from '../support/until.ts';
 import {
   CONSORTIUM,
   type FaultyConsortium,
@@ -21,6 +20,7 @@ import {
   MEMBERS,
   type Member,
 } from './support/consortium.ts';
+import { eventually } from './support/eventually.ts';
 import type { Fault, ServiceCall } from './support/fault-proxy.ts';
 import { heldBy, reckon, settled } from './support/reckoning.ts';
 import { failed, throttled } from './support/service-errors.ts';
@@ -143,10 +143,10 @@ describe('alarms', () => {
     const clients = consortium.clients();
     assert.equal(await clients.leave('alarm-lost'), undefined);
     assert.ok(isKilled);
-    await until(async () => (await clients.leave('alarm-set')) !== undefined, 30_000);
+    await eventually(async () => (await clients.leave('alarm-set')) !== undefined, 30_000);
     proxy.plan = () => undefined;
     // Nobody asks the node from here on: only its alarm can move it.
-    await until(async () => (await heldBy(consortium, 'payment-platform')) === 0, 40_000);
+    await eventually(async () => (await heldBy(consortium, 'payment-platform')) === 0, 40_000);
     await reckon(consortium, clients);
   });
 
@@ -163,9 +163,9 @@ describe('alarms', () => {
       return isOwn ? { kind: 'error', error: FORBIDDEN } : undefined;
     };
     // In vain, and again when Lambda has given up.
-    await until(() => rings >= 2, 40_000);
+    await eventually(() => rings >= 2, 40_000);
     proxy.plan = () => undefined;
-    await until(async () => (await heldBy(consortium, 'payment-platform')) === 0, 40_000);
+    await eventually(async () => (await heldBy(consortium, 'payment-platform')) === 0, 40_000);
     await reckon(consortium, clients);
   });
 });

@@ -14,7 +14,7 @@ import { EMULATOR_CREDENTIALS, EMULATOR_REGION } from '../../infra/emulator/emul
 import { call } from '../../node/gateway-call.ts';
 import { fuqi, fuqiJson } from '../support/fuqi.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { until } from '../support/until.ts';
+import { eventually } from './support/eventually.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const FILE = path.join(ROOT, 'examples/consortia/shenzhen-invoice.yaml');
@@ -60,7 +60,7 @@ describe('a consortium of hosted members', () => {
   });
 
   it('has all members on one block, and sets nobody an alarm when it is idle', async () => {
-    await until(async () => new Set((await heads()).map(({ id }) => id)).size === 1);
+    await eventually(async () => new Set((await heads()).map(({ id }) => id)).size === 1);
     const [head] = await heads();
     assert.ok(head!.height > 0);
     const health = (await call(as('corner-shop/admin'), '/healthz', { root: true })) as {

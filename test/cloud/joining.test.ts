@@ -23,7 +23,7 @@ import type { KeyRing } from '../../node/local-layout.ts';
 import { setUpInvoicing } from '../../node/local-setup.ts';
 import { CLI, fuqi, fuqiJson } from '../support/fuqi.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { until } from '../support/until.ts';
+import { eventually } from './support/eventually.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const CONSORTIUM = 'shenzhen-invoice';
@@ -111,7 +111,7 @@ describe('a hosted consortium', () => {
     await approve(invitation.id, HOSTED.slice(1));
     const { config } = await fuqiJson(...join);
     shop = spawn(process.execPath, [CLI, 'node', 'start', '--config', config], { stdio: 'ignore' });
-    await until(async () => (await progress(invitation.id)).votesItself, 60_000);
+    await eventually(async () => (await progress(invitation.id)).votesItself, 60_000);
   });
 
   it('runs the invoice flow with it, through one gateway', async () => {
@@ -131,13 +131,13 @@ describe('a hosted consortium', () => {
     assert.deepEqual([report.invoices, report.refused], [2, 0]);
     const admins = Object.entries(keys).filter(([name]) => name.endsWith('/admin'));
     assert.equal(admins.length, 4);
-    await until(async () => (await heads(Object.fromEntries(admins))).size === 1, 60_000);
+    await eventually(async () => (await heads(Object.fromEntries(admins))).size === 1, 60_000);
   });
 
   it('makes the node of a fifth member at run time, and it votes', async () => {
     const { link, invitation } = await invite('fifth-co', '--role', 'invoice.seller');
     await joinHosted(link, 'fifth-co', '--identity', 'seller=invoice.seller', '--no-wait');
-    await until(async () => (await progress(invitation.id)).status === 'accepted', 60_000);
+    await eventually(async () => (await progress(invitation.id)).status === 'accepted', 60_000);
     await approve(invitation.id, HOSTED.slice(1));
     // Three of four have approved. It goes on by itself; asking shows how far it is.
     const { onboarding } = await joinHosted(link, 'fifth-co');
@@ -162,7 +162,7 @@ describe('a hosted consortium', () => {
   it('leaves nothing of a candidate that the members refuse', async () => {
     const { link, invitation } = await invite('sixth-co');
     await joinHosted(link, 'sixth-co', '--no-wait');
-    await until(async () => (await progress(invitation.id)).status === 'accepted', 60_000);
+    await eventually(async () => (await progress(invitation.id)).status === 'accepted', 60_000);
     const resources = await stackOf('sixth-co');
     const key = resources.find(({ ResourceType }) => ResourceType === 'AWS::KMS::Key');
     const { proposal } = await progress(invitation.id);
@@ -174,7 +174,7 @@ describe('a hosted consortium', () => {
     );
     assert.equal(ended.code, 1);
     assert.match(ended.stdout, /refused/);
-    await until(async () => (await stackOf('sixth-co')).length === 0, 60_000);
+    await eventually(async () => (await stackOf('sixth-co')).length === 0, 60_000);
     const { TableNames = [] } = await client(DynamoDBClient).send(new ListTablesCommand({}));
     assert.ok(!TableNames.some((name) => name.includes('sixth-co')));
     const { KeyMetadata } = await client(KMSClient).send(

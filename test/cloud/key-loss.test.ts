@@ -17,7 +17,7 @@ import { type Cloud, cloudUp } from '../../infra/emulator/consortium.ts';
 import { EMULATOR_CREDENTIALS, EMULATOR_REGION } from '../../infra/emulator/emulator.ts';
 import { call } from '../../node/gateway-call.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { until } from '../support/until.ts';
+import { eventually } from './support/eventually.ts';
 
 const FILE = path.resolve(import.meta.dirname, '../../examples/consortia/shenzhen-invoice.yaml');
 const CONSORTIUM = 'shenzhen-invoice';
@@ -64,7 +64,7 @@ async function pay(reference: string): Promise<void> {
   const body = JSON.stringify({ reference, payee: 'corner-shop', currency: 'CNY', amount: 100 });
   const headers = { 'idempotency-key': reference };
   const answer = () => call(as('payment-platform/platform'), '/payments', { body, headers });
-  await until(async () => {
+  await eventually(async () => {
     const outcome = (await answer().catch((error: Error) => {
       if (/^50[34] /.test(error.message)) return {};
       throw error;
@@ -79,14 +79,14 @@ describe('a disabled signing key', () => {
     await kms.send(new DisableKeyCommand({ KeyId: lost }));
     await pay('one-without-buyer-co');
     await pay('two-without-buyer-co');
-    await until(async () => (await stateOf('buyer-co')) === 'unable-to-sign', 90_000);
+    await eventually(async () => (await stateOf('buyer-co')) === 'unable-to-sign', 90_000);
     assert.notEqual(await stateOf('corner-shop'), 'unable-to-sign');
     const log = readFileSync(path.join(folder, 'cloud/emulator.log'), 'utf8');
     assert.ok(log.includes(`${lost} can’t be used`), 'the log names the key');
     assert.ok(log.includes('"CannotSign":1'), 'the alarm’s metric is sent');
 
     await kms.send(new EnableKeyCommand({ KeyId: lost }));
-    await until(async () => (await stateOf('buyer-co')) !== 'unable-to-sign', 90_000);
+    await eventually(async () => (await stateOf('buyer-co')) !== 'unable-to-sign', 90_000);
     // Three of four have to vote: without another one, its vote is needed.
     await kms.send(new DisableKeyCommand({ KeyId: await signingKeyOf('corner-shop') }));
     await pay('with-buyer-co-again');

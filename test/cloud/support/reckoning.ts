@@ -9,9 +9,9 @@ import { dynamoMempoolStore } from '../../../functions/dynamodb/mempool-store.ts
 import { call } from '../../../node/gateway-call.ts';
 import type { Digest } from '../../../shared/bytes/digest.ts';
 import { verifyReceipt } from '../../../shared/proof/verify.ts';
-import { until } from '../../support/until.ts';
 import type { Clients } from './clients.ts';
 import { CONSORTIUM, type FaultyConsortium, MEMBERS, type Member } from './consortium.ts';
+import { eventually } from './eventually.ts';
 
 interface Block {
   readonly id: Digest;
@@ -69,7 +69,7 @@ async function checkReceipts(
 export async function settled(consortium: FaultyConsortium): Promise<void> {
   let last: unknown;
   try {
-    await until(async () => {
+    await eventually(async () => {
       const [heads, held, queued] = await Promise.all([
         Promise.all(MEMBERS.map((member) => ask(consortium, member, '/blocks/head'))),
         Promise.all(MEMBERS.map((member) => heldBy(consortium, member))),
