@@ -20,8 +20,10 @@ const MembersSchema = z.object({
 });
 type Member = z.infer<typeof MembersSchema>['output']['members'][number];
 
-/** Members join seldom, and a key of nobody must not cost a call each time. */
+/** Members join seldom. */
 const FRESH_MS = 30_000;
+/** Who is not among them may have joined since; a key of nobody must not cost a call each time. */
+const MISSING_MS = 2000;
 const ASK_MS = 5000;
 
 export interface LaterMembersOptions {
@@ -38,10 +40,13 @@ export interface LaterMembersOptions {
 export function laterMembers(options: LaterMembersOptions) {
   let known: { readonly at: number; readonly members: readonly Member[] } | undefined;
   return async (id: string): Promise<string | undefined> => {
-    if (!known || Date.now() - known.at > FRESH_MS) {
+    const find = (): Member | undefined =>
+      known?.members.find((one) => one.id === id && one.active);
+    const freshMs = find() ? FRESH_MS : MISSING_MS;
+    if (!known || Date.now() - known.at > freshMs) {
       known = { at: Date.now(), members: (await ask(options)) ?? known?.members ?? [] };
     }
-    const member = known.members.find((one) => one.id === id && one.active);
+    const member = find();
     if (!member) return undefined;
     return member.hosting === 'hosted' ? options.nodeAt(id) : member.endpoint;
   };

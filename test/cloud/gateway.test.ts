@@ -153,7 +153,7 @@ describe('what a member used', () => {
     // An environment counts several reads at once, and may end before.
     assert.ok(reads! > 0 && bytes! > 0);
     assert.equal(body.ledger.complete, true);
-    const other = await fetch(url('/usage'), { headers: bearer('platform/till') });
+    const other = await fetch(url('/usage'), { headers: bearer('shop/till') });
     assert.equal(other.status, 403);
   });
 
