@@ -248,37 +248,6 @@ describe('deployments while payments flow', () => {
   });
 });
 
-describe('two admins at once', () => {
-  it('decide on conflicting proposals: all nodes know one outcome', async () => {
-    const proposers: Member[] = ['tax-bureau', 'corner-shop'];
-    const made = await Promise.allSettled(
-      proposers.map((member, index) => {
-        const action = {
-          kind: 'set-validator',
-          member: proposers[1 - index],
-          validator: false,
-        };
-        return post(member, '/proposals', { action });
-      }),
-    );
-    const proposals = made.flatMap((end) => (end.status === 'fulfilled' ? [end.value] : []));
-    assert.ok(proposals.length > 0);
-    // All vote for both, one after the other: the two proposals race.
-    await Promise.all(
-      proposals.map(async ({ output: { id, digest } }) => {
-        for (const member of MEMBERS) {
-          await post(member, `/proposals/${id}/vote`, { digest, approve: true }).catch(String);
-        }
-      }),
-    );
-    const clients = consortium.clients();
-    await clients.pay('after-votes');
-    await reckon(consortium, clients);
-    const seen = await Promise.all(MEMBERS.map((member) => get(member, '/proposals')));
-    for (const other of seen) assert.deepEqual(other, seen[0]);
-  });
-});
-
 const UNREACHABLE = {
   status: 404,
   type: 'ResourceNotFoundException',
@@ -296,10 +265,6 @@ const as = (member: Member) => ({
   key: consortium.cloud.ring.keys[`${member}/admin`],
 });
 const get = (member: Member, route: string) => call(as(member), route);
-const post = (member: Member, route: string, body: object) =>
-  call(as(member), route, { body: JSON.stringify(body) }) as Promise<{
-    output: { id: string; digest: string };
-  }>;
 const headOf = async (member: Member) => (await get(member, '/blocks/head')) as { id: string };
 
 /** Deploys as `cdk deploy` does, with other bundles. */
