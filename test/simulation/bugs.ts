@@ -409,7 +409,11 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'the alarm is not set again after it rang',
     rule: 'a node that holds something uncommitted has an alarm',
-    patches: [patch(ALARM, '  else replica.rings++;\n  arm(replica);', '  else replica.rings++;')],
+    // Neither by the ring itself, nor when the others tell of what they wait for.
+    patches: [
+      patch(ALARM, '  else replica.rings++;\n  arm(replica);', '  else replica.rings++;'),
+      patch(ALARM, 'if (replica.alarmAt === null || committedFull)', 'if (replica.rings === 0)'),
+    ],
   },
   {
     name: 'the alarm of an idle node goes on',
