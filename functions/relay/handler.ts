@@ -54,7 +54,7 @@ const sockets = new ApiGatewayManagementApiClient({
     ? `${elsewhere}/_aws/execute-api/${callback.apiId}/${callback.stage}`
     : callback.url,
 });
-const verifierFor = relayMembers({
+const issuerOf = relayMembers({
   consortium,
   directory: { client: dynamodb, name: fromEnvironment('FUQI_DIRECTORY') },
   lambda: new LambdaClient({ maxAttempts: 1, requestHandler: { requestTimeout: 10_000 } }),
@@ -148,7 +148,7 @@ export async function handler(event: LambdaEvent | SocketEvent, context: LambdaC
 async function issuer(request: Request, audience: string): Promise<string | undefined> {
   const token = bearerToken(request);
   if (token === undefined || token instanceof Response) return undefined;
-  return (await verifierFor(audience))(token);
+  return issuerOf(token, audience);
 }
 
 const refused = (): Response =>

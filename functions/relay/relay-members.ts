@@ -15,8 +15,10 @@ import type { NodeEvent } from '../node/node-alarm.ts';
 export const MemberKeysSchema = z.array(z.object({ id: MemberIdSchema, peerKey: PublicJwkSchema }));
 
 const FRESH_MS = 30_000;
+/** Whose token is no good may have joined since, or have another key. */
+const STALE_MS = 2000;
 
-/** Gives a checker of tokens for an audience, by the members as of a moment ago. */
+/** Finds the member whose node made a token for an audience, by the members as of a moment ago. */
 export function relayMembers({
   consortium,
   directory,
@@ -46,15 +48,22 @@ export function relayMembers({
     }
     throw new Error('no node says who the members are');
   };
-  return async (audience: string): Promise<(token: string) => string | undefined> => {
-    if (!known || Date.now() - known.at > FRESH_MS) {
+  const membersNow = (freshMs: number): Promise<Known> => {
+    if (!known || Date.now() - known.at > freshMs) {
       known = { at: Date.now(), members: load() };
       known.members.catch(() => {
         known = undefined;
       });
     }
-    const { ledger, keyOf } = await known.members;
-    return peerTokenVerifier({ ledger, audience, now: Date.now, keyOf });
+    return known.members;
+  };
+  return async (token: string, audience: string): Promise<string | undefined> => {
+    for (const freshMs of [FRESH_MS, STALE_MS]) {
+      const { ledger, keyOf } = await membersNow(freshMs);
+      const member = peerTokenVerifier({ ledger, audience, now: Date.now, keyOf })(token);
+      if (member !== undefined) return member;
+    }
+    return undefined;
   };
 }
 

@@ -30,6 +30,8 @@ export interface Cloud {
   readonly endpoint: string;
   /** Where the consortium's gateway answers. */
   readonly url: string;
+  /** Where nodes that nobody can reach connect. */
+  readonly relay: string;
   readonly keyRing: string;
   readonly ring: KeyRing;
   stop(): Promise<void>;
@@ -56,7 +58,9 @@ export async function cloudUp(options: CloudOptions): Promise<Cloud> {
     await deploy({ url: endpoint, folder, consortium: path.resolve(file) });
     const outputs = JSON.parse(readFileSync(path.join(folder, 'outputs.json'), 'utf8'));
     // Its host names don't resolve everywhere, its paths do.
-    const url = `${endpoint}/_aws/execute-api/${outputs[`fuqi-${consortium.name}`].ApiId}`;
+    const { ApiId, RelayApiId } = outputs[`fuqi-${consortium.name}`];
+    const url = `${endpoint}/_aws/execute-api/${ApiId}`;
+    const relay = `${endpoint.replace('http', 'ws')}/_aws/execute-api/${RelayApiId}/live`;
     const client = new LambdaClient({
       endpoint,
       region: EMULATOR_REGION,
@@ -68,7 +72,7 @@ export async function cloudUp(options: CloudOptions): Promise<Cloud> {
     onStep('setting up invoicing');
     const target = { url, consortium: consortium.name, key: undefined };
     await setUpInvoicing(target, consortium, ring.keys);
-    return { endpoint, url, keyRing, ring, stop: emulator.stop };
+    return { endpoint, url, relay, keyRing, ring, stop: emulator.stop };
   } catch (error) {
     await emulator.stop();
     throw error;

@@ -24,18 +24,9 @@ import { setUpInvoicing } from '../../node/local-setup.ts';
 import { CLI, fuqi, fuqiJson } from '../support/fuqi.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { eventually } from './support/eventually.ts';
+import { administrators, CONSORTIUM, CONSORTIUM_FILE } from './support/joining.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
-const CONSORTIUM = 'shenzhen-invoice';
-const HOSTED = ['tax-bureau', 'payment-platform', 'buyer-co'];
-const FILE = `
-format: fuqi-consortium-1
-name: ${CONSORTIUM}
-members:
-  - { id: tax-bureau, name: Tax bureau, identities: { officer: [invoice.tax-bureau] } }
-  - { id: payment-platform, name: Platform, identities: { platform: [invoice.payment-platform] } }
-  - { id: buyer-co, name: Buyer Co., identities: { employee: [invoice.employee], finance: [invoice.finance] } }
-`;
 const SHOP_PORT = 18_790;
 
 const folder = temporaryFolder();
@@ -43,43 +34,21 @@ const root = path.join(folder, 'home');
 const at = (name: string): string => path.join(folder, name);
 const own = ['--consortium', CONSORTIUM, '--home', root];
 let cloud: Cloud;
+let team: ReturnType<typeof administrators>;
 let shop: ChildProcess | undefined;
 
 before(async () => {
-  writeFileSync(at('consortium.yaml'), FILE);
+  writeFileSync(at('consortium.yaml'), CONSORTIUM_FILE);
   writeFileSync(at('passphrase'), 'a passphrase of the corner shop\n', { mode: 0o600 });
   cloud = await cloudUp({ file: at('consortium.yaml'), folder: at('cloud'), root, auth: true });
+  team = administrators(cloud, root);
 });
 after(async () => {
   shop?.kill('SIGTERM');
   await cloud?.stop();
 });
 
-const as = (name: string) => ({
-  url: cloud.url,
-  consortium: CONSORTIUM,
-  key: cloud.ring.keys[name],
-});
-const admin = () => as('tax-bureau/admin');
-
-interface Progress {
-  readonly status: string;
-  readonly proposal: string;
-  readonly votesItself: boolean;
-  readonly votes: { readonly status: string } | null;
-}
-const progress = async (id: string): Promise<Progress> =>
-  ((await call(admin(), `/invitations/${id}`)) as { output: Progress }).output;
-const invite = (member: string, ...more: string[]) =>
-  fuqiJson('invite', member, '--as', 'tax-bureau/admin', ...more, ...own) as Promise<{
-    link: string;
-    invitation: { id: string };
-  }>;
-const approve = async (id: string, voters: readonly string[]): Promise<void> => {
-  const { proposal } = await progress(id);
-  for (const member of voters) await fuqiJson('vote', proposal, '--as', `${member}/admin`, ...own);
-};
-
+const admin = () => team.as('tax-bureau/admin');
 const joinHosted = (link: string, member: string, ...more: string[]) =>
   fuqiJson('join', link, '--hosting', 'hosted', '--folder', at(member), ...more);
 const keysOf = (member: string): Record<string, string> =>
@@ -101,17 +70,17 @@ async function heads(keys: Readonly<Record<string, string>>): Promise<Set<string
 
 describe('a hosted consortium', () => {
   it('takes a member on its own machine, which makes its own keys and votes', async () => {
-    const { link, invitation } = await invite('corner-shop', '--role', 'invoice.seller');
+    const { link, invitation } = await team.invite('corner-shop', '--role', 'invoice.seller');
     const join = [
       ...['join', link, '--hosting', 'private', '--folder', at('corner-shop')],
       ...['--passphrase-file', at('passphrase'), '--listen', `127.0.0.1:${SHOP_PORT}`],
       ...['--identity', 'seller=invoice.seller'],
     ];
     await fuqiJson(...join, '--no-wait');
-    await approve(invitation.id, HOSTED.slice(1));
+    await team.vote(invitation.id);
     const { config } = await fuqiJson(...join);
     shop = spawn(process.execPath, [CLI, 'node', 'start', '--config', config], { stdio: 'ignore' });
-    await eventually(async () => (await progress(invitation.id)).votesItself, 60_000);
+    await eventually(async () => (await team.progress(invitation.id)).votesItself, 60_000);
   });
 
   it('runs the invoice flow with it, through one gateway', async () => {
@@ -135,10 +104,13 @@ describe('a hosted consortium', () => {
   });
 
   it('makes the node of a fifth member at run time, and it votes', async () => {
-    const { link, invitation } = await invite('fifth-co', '--role', 'invoice.seller');
+    const { link, invitation } = await team.invite('fifth-co', '--role', 'invoice.seller');
     await joinHosted(link, 'fifth-co', '--identity', 'seller=invoice.seller', '--no-wait');
-    await eventually(async () => (await progress(invitation.id)).status === 'accepted', 60_000);
-    await approve(invitation.id, HOSTED.slice(1));
+    await eventually(
+      async () => (await team.progress(invitation.id)).status === 'accepted',
+      60_000,
+    );
+    await team.vote(invitation.id);
     // Three of four have approved. It goes on by itself; asking shows how far it is.
     const { onboarding } = await joinHosted(link, 'fifth-co');
     assert.equal(onboarding.phase, 'done');
@@ -160,15 +132,15 @@ describe('a hosted consortium', () => {
   });
 
   it('leaves nothing of a candidate that the members refuse', async () => {
-    const { link, invitation } = await invite('sixth-co');
+    const { link, invitation } = await team.invite('sixth-co');
     await joinHosted(link, 'sixth-co', '--no-wait');
-    await eventually(async () => (await progress(invitation.id)).status === 'accepted', 60_000);
+    await eventually(
+      async () => (await team.progress(invitation.id)).status === 'accepted',
+      60_000,
+    );
     const resources = await stackOf('sixth-co');
     const key = resources.find(({ ResourceType }) => ResourceType === 'AWS::KMS::Key');
-    const { proposal } = await progress(invitation.id);
-    for (const member of HOSTED.slice(1)) {
-      await fuqiJson('vote', proposal, '--refuse', '--as', `${member}/admin`, ...own);
-    }
+    await team.vote(invitation.id, '--refuse');
     const ended = await fuqi(
       ...['join', link, '--hosting', 'hosted', '--folder', at('sixth-co'), '--json'],
     );
@@ -184,7 +156,7 @@ describe('a hosted consortium', () => {
   });
 
   it('refuses whoever has no invitation, and a second use of one', async () => {
-    const { link } = await invite('seventh-co');
+    const { link } = await team.invite('seventh-co');
     const wrong = `${link.slice(0, -43)}${'A'.repeat(43)}`;
     const { stdout } = await fuqi('join', wrong, '--hosting', 'hosted', '--json');
     assert.match(stdout, /401/);

@@ -6,53 +6,28 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import {
-  DescribeKeyCommand,
-  DisableKeyCommand,
-  EnableKeyCommand,
-  KMSClient,
-  ListKeysCommand,
-} from '@aws-sdk/client-kms';
 import { type Cloud, cloudUp } from '../../infra/emulator/consortium.ts';
-import { EMULATOR_CREDENTIALS, EMULATOR_REGION } from '../../infra/emulator/emulator.ts';
 import { call } from '../../node/gateway-call.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { eventually } from './support/eventually.ts';
+import { disableSigningKey, enableSigningKey } from './support/signing-keys.ts';
 
 const FILE = path.resolve(import.meta.dirname, '../../examples/consortia/shenzhen-invoice.yaml');
 const CONSORTIUM = 'shenzhen-invoice';
 
 const folder = temporaryFolder();
 let cloud: Cloud;
-let kms: KMSClient;
 before(async () => {
   const root = path.join(folder, 'home');
   cloud = await cloudUp({ file: FILE, folder: path.join(folder, 'cloud'), root, auth: true });
-  kms = new KMSClient({
-    endpoint: cloud.endpoint,
-    region: EMULATOR_REGION,
-    credentials: EMULATOR_CREDENTIALS,
-  });
 });
-after(async () => {
-  kms?.destroy();
-  await cloud?.stop();
-});
+after(() => cloud?.stop());
 
 const as = (name: string) => ({
   url: cloud.url,
   consortium: CONSORTIUM,
   key: cloud.ring.keys[name],
 });
-
-async function signingKeyOf(member: string): Promise<string> {
-  const { Keys = [] } = await kms.send(new ListKeysCommand({}));
-  for (const { KeyId } of Keys) {
-    const { KeyMetadata } = await kms.send(new DescribeKeyCommand({ KeyId }));
-    if (KeyMetadata?.Description?.includes(`votes of ${member} `)) return KeyId!;
-  }
-  throw new Error(`no signing key of ${member}`);
-}
 
 const stateOf = async (member: string): Promise<string> => {
   const consensus = await call(as(`${member}/admin`), '/consensus');
@@ -75,8 +50,7 @@ async function pay(reference: string): Promise<void> {
 
 describe('a disabled signing key', () => {
   it('stops its member’s votes, not the consortium; enabled again, the member votes again', async () => {
-    const lost = await signingKeyOf('buyer-co');
-    await kms.send(new DisableKeyCommand({ KeyId: lost }));
+    const lost = await disableSigningKey(cloud, 'buyer-co');
     await pay('one-without-buyer-co');
     await pay('two-without-buyer-co');
     await eventually(async () => (await stateOf('buyer-co')) === 'unable-to-sign', 90_000);
@@ -85,10 +59,10 @@ describe('a disabled signing key', () => {
     assert.ok(log.includes(`${lost} can’t be used`), 'the log names the key');
     assert.ok(log.includes('"CannotSign":1'), 'the alarm’s metric is sent');
 
-    await kms.send(new EnableKeyCommand({ KeyId: lost }));
+    await enableSigningKey(cloud, 'buyer-co');
     await eventually(async () => (await stateOf('buyer-co')) !== 'unable-to-sign', 90_000);
     // Three of four have to vote: without another one, its vote is needed.
-    await kms.send(new DisableKeyCommand({ KeyId: await signingKeyOf('corner-shop') }));
+    await disableSigningKey(cloud, 'corner-shop');
     await pay('with-buyer-co-again');
   });
 });

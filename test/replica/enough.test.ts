@@ -44,12 +44,14 @@ function waiting({ passedOver }: { readonly passedOver?: string } = {}) {
     return [member, call] as const;
   });
   let isEnough = false;
-  const ended = enough(asks, new Map(calls)).then(() => {
+  void enough(asks, new Map(calls)).then(() => {
     isEnough = true;
   });
   return {
-    ended,
-    isEnough: async () => (await turn(), isEnough),
+    async isEnough() {
+      await turn();
+      return isEnough;
+    },
     answer: (member: string, isAnswer = true) => answers.get(member)!(isAnswer),
     momentPasses: () => {
       for (const call of timers) call();
