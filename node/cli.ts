@@ -2,6 +2,7 @@
 /** The command line. Every command has `--json`: one JSON document on standard output, nothing else. */
 import { Command } from 'commander';
 import { registerBackup } from './cli/backup.ts';
+import { registerExport } from './cli/export.ts';
 import { registerGovern } from './cli/govern.ts';
 import { registerImport } from './cli/import.ts';
 import { registerJoin } from './cli/join.ts';
@@ -34,6 +35,7 @@ registerRecover(program);
 registerKeys(program);
 registerGovern(program);
 registerJoin(program);
+registerExport(program);
 registerBackup(program);
 // Global options may stand anywhere on the line.
 for (const command of program.commands) addGlobals(command);

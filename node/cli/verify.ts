@@ -84,7 +84,7 @@ export function registerVerify(program: Command): void {
   program
     .command('verify')
     .description(
-      'check a receipt, a state proof or evidence offline; exit code 0 VALID, 1 INVALID, 2 ERROR',
+      'check receipts, state proofs or evidence offline, a file each or a line each in .jsonl; exit code 0 VALID, 1 INVALID, 2 ERROR',
     )
     .argument('<files...>')
     .option('--ledger <id>', 'the ledger id that you trust')
@@ -95,13 +95,36 @@ export function registerVerify(program: Command): void {
       const checked = files.map((file) => ({
         file,
         ledger,
-        ...verifyProof(readProof(file), ledger),
+        ...(file.endsWith('.jsonl') ? verifyLines(file, ledger) : verifyFile(file, ledger)),
       }));
       process.exitCode = Math.max(...checked.map(({ verdict }) => EXIT[verdict]));
       const notice = given.ledger || given.genesis ? [] : [`ledger ${ledger} (this machine’s own)`];
       const texts = [...checked.map(verdictText), ...notice];
       show(options, checked.length === 1 ? checked[0] : checked, texts.join('\n'));
     });
+}
+
+const verifyFile = (file: string, ledger: string) => verifyProof(readProof(file), ledger);
+
+/** A file with a proof in each line, as an export writes it: as good as its worst line. */
+function verifyLines(file: string, ledger: string) {
+  const verdicts = readLines(file).map((text, index) => {
+    const { verdict, ...rest } = verifyProof(parsed(text), ledger);
+    return { line: index + 1, verdict, ...('reason' in rest && { reason: rest.reason }) };
+  });
+  const wrong = verdicts.filter(({ verdict }) => verdict !== 'VALID');
+  const isError = verdicts.length === 0 || wrong.some(({ verdict }) => verdict === 'ERROR');
+  const worst = wrong.length > 0 ? 'INVALID' : 'VALID';
+  const verdict: keyof typeof EXIT = isError ? 'ERROR' : worst;
+  return { verdict, proofs: verdicts.length, ...(wrong.length > 0 && { wrong }) };
+}
+
+/** The lines of a file; none where it can't be read. */
+function readLines(file: string): string[] {
+  if (!existsSync(file)) return [];
+  return readFileSync(file, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '');
 }
 
 function verdictText({
@@ -123,9 +146,17 @@ function verdictText({
 
 function readProof(file: string): unknown {
   try {
-    return JSON.parse(readFileSync(file, 'utf8'));
+    return parsed(readFileSync(file, 'utf8'));
   } catch (error) {
-    // What can't be read proves nothing, either way.
+    return { unreadable: (error as Error).message };
+  }
+}
+
+/** What can't be read proves nothing, either way. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
     return { unreadable: (error as Error).message };
   }
 }

@@ -11,6 +11,7 @@ import { contractHandler } from './contracts.ts';
 import { getDocs, getOpenapi } from './docs.ts';
 import { getEvents } from './events.ts';
 import { getEvidenceProof } from './evidence.ts';
+import { getExport } from './export.ts';
 import { getConsensus, getConsortium, getGenesis, getHealth } from './health.ts';
 import { getIssuers, putIssuers } from './issuers.ts';
 import { deleteJoin, getJoin, postJoin } from './join.ts';
@@ -40,6 +41,7 @@ const FIXED: readonly (readonly [verb: 'GET' | 'POST' | 'PUT', path: string, ans
   ['GET', '/events', getEvents],
   ['GET', '/evidence/:id/proof', getEvidenceProof],
   ['GET', '/usage', getUsage],
+  ['GET', '/export', getExport],
   ['GET', '/issuers', getIssuers],
   ['PUT', '/issuers', putIssuers],
 ];

@@ -2,7 +2,7 @@
  * Cursors of pages and streams. One names a place in the final history, so it pins the height: what
  * is committed later never shifts a page. Callers treat them as opaque.
  */
-import type { EventCursor, LedgerEvent } from './ledger-service.ts';
+import type { EventCursor, LedgerEvent, TransactionPlace } from './ledger-service.ts';
 
 /** Events from the start of a block onwards. */
 export const fromHeight = (height: number): EventCursor => ({
@@ -43,4 +43,16 @@ export const encodeBlockCursor = (before: number): string => `b${before}`;
 export function decodeBlockCursor(text: string): number | undefined {
   const match = /^b(0|[1-9][0-9]{0,14})$/.exec(text);
   return match ? Number(match[1]) : undefined;
+}
+
+/** This transaction and what comes after it. */
+export const encodeTransactionCursor = ({ height, index }: TransactionPlace): string =>
+  `t${height}.${index}`;
+
+const TRANSACTION_CURSOR = new RegExp(`^t${NATURAL}\\.${NATURAL}$`);
+
+/** Reverses `encodeTransactionCursor`; undefined for any other text. */
+export function decodeTransactionCursor(text: string): TransactionPlace | undefined {
+  const match = TRANSACTION_CURSOR.exec(text);
+  return match ? { height: Number(match[1]), index: Number(match[2]) } : undefined;
 }

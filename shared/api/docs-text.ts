@@ -56,6 +56,7 @@ export const ZH_SUMMARIES: Readonly<Record<string, string>> = {
   events: '按顺序发生的事件',
   account: '某个成员自己的事：令牌签发者与用量',
   usage: '本成员每日的用量',
+  export: '本成员自己的交易及其收据',
   issuers: '本成员接受哪些签发者的令牌',
   setIssuers: '只接受这些签发者的令牌',
   governance: '治理',

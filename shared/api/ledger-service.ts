@@ -100,6 +100,12 @@ export interface MemberInfo {
   readonly offences: number;
 }
 
+/** A place in the ledger. */
+export interface TransactionPlace {
+  readonly height: number;
+  readonly index: number;
+}
+
 /** The answers that need more than a sentence say what is missing by undefined. */
 export interface LedgerService {
   readonly genesis: Genesis;
@@ -125,6 +131,19 @@ export interface LedgerService {
 
   transaction(id: Digest): Promise<TransactionStatus | undefined>;
   receipt(id: Digest): Promise<Receipt | undefined>;
+  /**
+   * Receipts of the transactions that the node's own member signed, from a place of the ledger on, in their
+   * order; `next` is where to go on, also once there is more. A bounded piece of the ledger is looked at, so
+   * none may be answered before the head.
+   */
+  ownReceipts(
+    from: TransactionPlace,
+    limit: number,
+  ): Promise<{
+    readonly receipts: readonly Receipt[];
+    readonly next: TransactionPlace;
+    readonly isAtHead: boolean;
+  }>;
   /** Recorded evidence of double signing, as a file that proves it; undefined where there is none. */
   evidenceProof(id: string): Promise<EvidenceProof | undefined>;
   head(): Promise<BlockSummary>;

@@ -301,6 +301,32 @@ export const FIXED_PATHS: Readonly<Record<string, PathItem>> = {
       },
     },
   },
+  '/export': {
+    get: {
+      operationId: 'export',
+      tags: ['account'],
+      summary: 'The member’s own transactions with their receipts',
+      description:
+        'For administrators of the member whose node answers; from the ledger’s start, in order. A page may be empty before the head is reached; `complete` says that it is. A later call goes on from `next`.',
+      parameters: [
+        query('limit', 'how many, 50 unless told', { type: 'integer', minimum: 1, maximum: 100 }),
+        query('cursor', 'the `next` of an earlier page', { type: 'string' }),
+      ],
+      security: KEY_NEEDED,
+      responses: {
+        200: ok(
+          'A page.',
+          object({
+            member: { type: 'string' },
+            receipts: list(reference('Receipt')),
+            next: { type: 'string' },
+            complete: { type: 'boolean' },
+          }),
+        ),
+        ...problemResponses(400, 401, 403, 410, 429),
+      },
+    },
+  },
   '/issuers': {
     get: {
       operationId: 'issuers',

@@ -2,14 +2,11 @@
  * Counts a member's transactions on the ledger by the days of block time. Goes on from where the tally
  * is, so it costs nothing until somebody asks, and each block is read once.
  */
-import { decodeLoosely } from '../bytes/cbor.ts';
-import { type KeyRecord, SYSTEM_KEYS } from '../contract/system-records.ts';
 import type { Block } from '../ledger/block.ts';
-import { Rejected } from '../ledger/rejection.ts';
 import { decodeResult } from '../ledger/result.ts';
-import { decodeTransaction } from '../ledger/transaction.ts';
 import type { LedgerUsageOfDay, LedgerUsageStore } from '../ports/ledger-usage-store.ts';
 import { finalBlock, finalResults } from './history.ts';
+import { type KeyOwners, ownIn } from './own-transactions.ts';
 import type { Replica } from './replica.ts';
 
 /** How far the tally is, and how far it could be. */
@@ -29,7 +26,7 @@ export async function tallyUsage(
   isOver: () => boolean,
 ): Promise<LedgerTally> {
   const head = replica.head.header.height!;
-  const members = new Map<string, string | undefined>();
+  const owners: KeyOwners = new Map();
   let newest = await store.newest();
   // What came before a snapshot that the node began with is not counted.
   let next = Math.max(1, replica.retained.bodies, (newest?.height ?? 0) + 1);
@@ -41,7 +38,7 @@ export async function tallyUsage(
       const heights = Array.from({ length: count }, (_, index) => next + index);
       const blocks = await Promise.all(heights.map((height) => finalBlock(replica, height)));
       for (const block of blocks) {
-        newest = plus(newest, block, await ownOf(replica, block, members));
+        newest = plus(newest, block, await ownOf(replica, block, owners));
         if (days.at(-1)?.day === newest.day) days.pop();
         days.push(newest);
       }
@@ -58,32 +55,15 @@ interface Own {
   readonly bytes: number;
 }
 
-/** A block's transactions that the node's own member signed. */
-async function ownOf(
-  replica: Replica,
-  { header, transactions }: Block,
-  members: Map<string, string | undefined>,
-): Promise<Own> {
-  const own: number[] = [];
-  for (const [index, bytes] of transactions.entries()) {
-    const transaction = decodeTransaction(bytes);
-    if (transaction instanceof Rejected) throw new Error(`block ${header.height} is damaged`);
-    // The caller's; the others are endorsements.
-    const keyId = transaction.keyIds[0]!;
-    if (!members.has(keyId)) members.set(keyId, await memberOf(replica, keyId));
-    if (members.get(keyId) === replica.member) own.push(index);
-  }
+/** What a block's transactions come to that the node's own member signed. */
+async function ownOf(replica: Replica, block: Block, owners: KeyOwners): Promise<Own> {
+  const own = await ownIn(replica, block, owners);
   if (own.length === 0) return { committed: 0, refused: 0, bytes: 0 };
-  const [results] = await finalResults(replica, [header.height!]);
-  const committed = own.filter((at) => decodeResult(results![at]!).status === 'committed').length;
-  const bytes = own.reduce((sum, at) => sum + transactions[at]!.length, 0);
+  const [results] = await finalResults(replica, [block.header.height!]);
+  const isCommitted = (at: number): boolean => decodeResult(results![at]!).status === 'committed';
+  const committed = own.filter(({ index }) => isCommitted(index)).length;
+  const bytes = own.reduce((sum, { index }) => sum + block.transactions[index]!.length, 0);
   return { committed, refused: own.length - committed, bytes };
-}
-
-/** Whose a key is: it never becomes another member's. */
-async function memberOf(replica: Replica, keyId: string): Promise<string | undefined> {
-  const stored = await replica.final.read(SYSTEM_KEYS.key(keyId));
-  return stored ? (decodeLoosely(stored) as unknown as KeyRecord).member : undefined;
 }
 
 function plus(

@@ -22,12 +22,14 @@ import { prefixRange } from '../execution/view.ts';
 import { type Block, blockId } from '../ledger/block.ts';
 import type { Evidence } from '../ledger/evidence.ts';
 import { LIMITS } from '../ledger/limits.ts';
+import type { Receipt } from '../ledger/receipt.ts';
 import { Rejected, rejected } from '../ledger/rejection.ts';
 import { decodeTransaction } from '../ledger/transaction.ts';
 import type { Custody } from '../ports/custody.ts';
 import { submitCustodial } from './custodial.ts';
 import { eventsAfter } from './events.ts';
 import { finalBlock, finalHeader } from './history.ts';
+import { ownTransactions } from './own-transactions.ts';
 import { evidenceProofOf, receiptOf, stateProofOf } from './prove.ts';
 import { answerQuery } from './query.ts';
 import { isRecovering } from './recover.ts';
@@ -113,6 +115,12 @@ export function ledgerService(replica: Replica, custody: Custody): LedgerService
       return (await finalStatus(replica, id)) ?? pendingStatus(replica, id);
     },
     receipt: (id) => receiptOf(replica, id),
+    async ownReceipts(from, limit) {
+      const { ids, ...rest } = await ownTransactions(replica, from, limit);
+      const receipts = await Promise.all(ids.map((id) => receiptOf(replica, id)));
+      if (receipts.includes(undefined)) throw new Error('a final transaction has no receipt');
+      return { receipts: receipts as Receipt[], ...rest };
+    },
     evidenceProof: (id) => evidenceProofOf(replica, id),
     async head() {
       return headHeight() === 0 ? genesis : summaryAt(replica, headHeight());

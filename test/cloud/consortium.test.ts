@@ -86,6 +86,22 @@ describe('a consortium of hosted members', () => {
     assert.notEqual((await fuqi('verify', file, '--ledger', other)).code, 0);
   });
 
+  it('gives a member what is its own, which verifies offline', async () => {
+    const out = path.join(folder, 'export');
+    const { receipts } = await fuqiJson(
+      'export',
+      '--out',
+      out,
+      '--as',
+      'corner-shop/admin',
+      ...own,
+    );
+    assert.ok(receipts > 0);
+    const files = [path.join(out, 'receipts.jsonl'), '--genesis', path.join(out, 'genesis.json')];
+    const { verdict, proofs } = await fuqiJson('verify', ...files);
+    assert.deepEqual([verdict, proofs], ['VALID', receipts]);
+  });
+
   it('answers a wrong key 401, and the same call twice with the first result', async () => {
     const key = cloud.ring.keys['payment-platform/platform']!;
     const wrong = { ...as('payment-platform/platform'), key: `${key.slice(0, -3)}AAA` };

@@ -1,6 +1,6 @@
 /** The command line on a consortium of one: each command, its `--json` and its refusals. */
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
@@ -234,6 +234,31 @@ describe('fuqi verify', () => {
       }),
       { numRuns: 1000 },
     );
+  });
+
+  it('checks an export line by line, and says which line proves nothing', async () => {
+    const out = at('export');
+    const exporting = ['export', '--as', 'all/admin', '--out', out, ...own];
+    const first = await fuqiJson(...exporting);
+    assert.ok(first.receipts > 0);
+    const lines = path.join(out, 'receipts.jsonl');
+    const exported = [lines, '--genesis', path.join(out, 'genesis.json')];
+    const { verdict, proofs } = await fuqiJson('verify', ...exported);
+    assert.deepEqual([verdict, proofs], ['VALID', first.receipts]);
+    assert.match(readFileSync(lines, 'utf8'), new RegExp(transaction));
+    // Cut off while it wrote, and begun again: nothing is there twice, what is new is added.
+    appendFileSync(lines, '{"half');
+    await fuqiJson(...submission(payment('exported')));
+    assert.equal((await fuqiJson(...exporting)).receipts, first.receipts + 1);
+    assert.equal((await fuqiJson('verify', ...exported)).proofs, first.receipts + 1);
+    const [one, ...others] = readFileSync(lines, 'utf8').split('\n');
+    const forged = JSON.parse(one!);
+    forged.transaction.id = 'ab'.repeat(32);
+    writeFileSync(lines, [JSON.stringify(forged), ...others].join('\n'));
+    const wrong = await fuqi('verify', ...exported, '--json');
+    assert.equal(wrong.code, 1);
+    const said = JSON.parse(wrong.stdout);
+    assert.deepEqual([said.wrong.length, said.wrong[0].line], [1, 1]);
   });
 
   it('ends with an error for a file with one flipped bit', async () => {
