@@ -19,6 +19,7 @@ import {
   Superseded,
 } from '../../shared/replica/replica.ts';
 import { isResumable, resumeReplica } from '../../shared/replica/resume.ts';
+import { isStoreIdle } from '../../shared/replica/store-idle.ts';
 import { submit } from '../../shared/replica/submit.ts';
 import { tellStanding } from '../../shared/replica/tell.ts';
 import { governedCatalog } from '../support/governed.ts';
@@ -351,7 +352,10 @@ export class SimulatedNode implements Endpoint {
     const { scheduler } = this.#options.world;
     const cancel = scheduler.after(Math.max(0, both.at - this.#now()), () => {
       this.#durableAlarm = undefined;
-      this.#run((replica) => ring(replica, both.waited)).catch(() => {
+      this.#run(async (replica) => {
+        // As functions do: an alarm that finds nothing is over.
+        if (!(await isStoreIdle(replica.ports))) await ring(replica, both.waited);
+      }).catch(() => {
         // The queue delivers it once more.
         const retryMs = scheduler.between(50, 500);
         this.#setDurableAlarm(this.#now() + retryMs, both.waited);
