@@ -56,6 +56,8 @@ const ISSUERS_CHARACTERS_MAX = 2000;
 
 type Parsed = z.infer<typeof ConsortiumFileSchema>;
 export type ConsortiumFile = Omit<Parsed, 'limits' | 'members'> & {
+  /** Of members that join later. */
+  readonly limits: TenantLimits;
   readonly members: readonly (Parsed['members'][number] & { readonly limits: TenantLimits })[];
 };
 
@@ -87,7 +89,11 @@ export function readConsortiumFile(file: string): ConsortiumFile {
     );
   }
   const { limits, ...rest } = parsed.data;
-  return { ...rest, members: members.map((member) => withLimits(member, limits)) };
+  return {
+    ...rest,
+    limits: limitsOf(limits),
+    members: members.map((member) => ({ ...member, limits: limitsOf(limits, member.limits) })),
+  };
 }
 
 /** To which member the gateway takes tokens. */
@@ -98,10 +104,5 @@ export const tokenRoutes = ({
     issuers.map(({ issuer, audience }) => ({ issuer, audience, member })),
   );
 
-const withLimits = (
-  member: Parsed['members'][number],
-  limits: Parsed['limits'],
-): ConsortiumFile['members'][number] => ({
-  ...member,
-  limits: { ...DEFAULT_TENANT_LIMITS, ...limits, ...member.limits } as TenantLimits,
-});
+const limitsOf = (...given: Parsed['limits'][]): TenantLimits =>
+  Object.assign({}, DEFAULT_TENANT_LIMITS, ...given);

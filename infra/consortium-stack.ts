@@ -61,6 +61,7 @@ export class ConsortiumStack extends Stack {
     new Onboarding(this, 'Onboarding', {
       consortium: consortium.name,
       founders: consortium.members.map(({ id }) => id),
+      limits: consortium.limits,
       directory,
       vaultKey,
       alarmQueue,

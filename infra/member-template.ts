@@ -18,6 +18,7 @@ import { Code } from 'aws-cdk-lib/aws-lambda';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { Queue } from 'aws-cdk-lib/aws-sqs';
 import type { MemberStackParameters } from '../functions/onboarding/member-stack.ts';
+import type { TenantLimits } from '../shared/api/tenant-limits.ts';
 import { MemberNode } from './member-node.ts';
 
 /** What a stack of the template has to be told, and what each parameter is. */
@@ -35,8 +36,8 @@ const PARAMETERS: Record<keyof MemberStackParameters, string> = {
   SetupCode: 'the bundle of its setup',
 };
 
-/** The template as a JSON object. */
-export function memberTemplate(keeps: boolean): object {
+/** The template as a JSON object; `limits` are those of a consortium's later members. */
+export function memberTemplate(keeps: boolean, limits: TenantLimits): object {
   const app = new App({ analyticsReporting: false });
   const stack = new Stack(app, 'member', {
     // Its code is not among the assets of this app: a parameter says where.
@@ -53,7 +54,7 @@ export function memberTemplate(keeps: boolean): object {
   PermissionsBoundary.of(stack).apply(boundary);
   const node = new MemberNode(stack, 'Node', {
     consortium: parameters.Consortium,
-    member: { id: parameters.Member, description: parameters.Description },
+    member: { id: parameters.Member, description: parameters.Description, limits },
     directory: TableV2.fromTableArn(stack, 'Directory', parameters.DirectoryArn),
     vaultKey: Key.fromKeyArn(stack, 'VaultKey', parameters.VaultKeyArn),
     alarmQueue: Queue.fromQueueAttributes(stack, 'AlarmQueue', {

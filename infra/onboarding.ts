@@ -22,6 +22,7 @@ import { memberItem } from '../functions/directory.ts';
 import { type Entry, onboardingFunction } from '../functions/function-name.ts';
 import { onboardingItem } from '../functions/onboarding/record.ts';
 import type { OnboardingSettings } from '../functions/onboarding/services.ts';
+import type { TenantLimits } from '../shared/api/tenant-limits.ts';
 import { BUNDLES } from './build.ts';
 import { memberTemplate } from './member-template.ts';
 import { functionArns, functionRole, productFunction, TIMES } from './node-function.ts';
@@ -31,6 +32,8 @@ export interface OnboardingProps extends Production {
   readonly consortium: string;
   /** The members that the consortium's own stack made: theirs is nothing to be touched here. */
   readonly founders: readonly string[];
+  /** What each later member may use of its node. */
+  readonly limits: TenantLimits;
   readonly directory: TableV2;
   readonly vaultKey: IKey;
   readonly alarmQueue: IQueue;
@@ -91,7 +94,7 @@ export class Onboarding extends Construct {
 
   #template(name: string, keeps: boolean): Asset {
     const file = path.join(BUNDLES, `${name}.template.json`);
-    writeFileSync(file, JSON.stringify(memberTemplate(keeps)));
+    writeFileSync(file, JSON.stringify(memberTemplate(keeps, this.#props.limits)));
     return new Asset(this, `${name}Template`, { path: file });
   }
 

@@ -1,7 +1,13 @@
 /** What the synthesised templates promise: what outlives its stack, which functions have room, which times nest. */
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { describe, it } from 'node:test';
+import { Template } from 'aws-cdk-lib/assertions';
 import { FUNCTIONS } from '../../infra/build.ts';
+import { readConsortiumFile } from '../../infra/consortium-file.ts';
+import { memberTemplate } from '../../infra/member-template.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { built, consortium, templates } from './synthesis.ts';
 
 const production = templates(true);
@@ -52,6 +58,33 @@ describe('what members rely on', () => {
       assert.equal(Properties.Runtime, 'nodejs24.x');
       assert.ok(Properties.FunctionName === undefined || Properties.FunctionName.length <= 64);
     }
+  });
+
+  it('has the file’s limits, also for members that join later', () => {
+    const folder = temporaryFolder();
+    const file = path.join(folder, 'consortium.yaml');
+    writeFileSync(
+      file,
+      `format: fuqi-consortium-1
+name: limited
+limits: { transactionsPerDay: 7 }
+members:
+  - { id: first, name: First }
+  - { id: second, name: Second, limits: { transactionsPerDay: 9 } }
+`,
+    );
+    const { limits, members } = readConsortiumFile(file);
+    const perDay = [limits, ...members.map((member) => member.limits)];
+    assert.deepEqual(
+      perDay.map(({ transactionsPerDay }) => transactionsPerDay),
+      [7, 7, 9],
+    );
+    const template = Template.fromJSON(memberTemplate(true, limits));
+    const functions = Object.values(template.findResources('AWS::Lambda::Function'));
+    const given = functions.flatMap(
+      ({ Properties }) => Properties.Environment.Variables.FUQI_LIMITS ?? [],
+    );
+    assert.deepEqual(given, [JSON.stringify(limits), JSON.stringify(limits)]);
   });
 
   it('waits longer than what it waits for', () => {
