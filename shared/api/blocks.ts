@@ -1,8 +1,7 @@
 /**
  * Final blocks: pages of them, newest first, and one by height.
  */
-import { z } from 'zod';
-import { naturalText, readQuery } from './body.ts';
+import { naturalText, pageQuery, readQuery } from './body.ts';
 import { decodeBlockCursor, encodeBlockCursor } from './cursor.ts';
 import type { BlockSummary } from './ledger-service.ts';
 import { type ApiContext, consortiumPath, type NodeApi, timeText } from './node-api.ts';
@@ -11,16 +10,7 @@ import { problem } from './problem.ts';
 const PAGE_DEFAULT = 20;
 const PAGE_MAX = 100;
 
-const PageQuery = z.strictObject({
-  limit: naturalText(PAGE_MAX, 1).optional(),
-  cursor: z
-    .string()
-    .refine(
-      (text) => decodeBlockCursor(text) !== undefined,
-      'expected the "next" of an earlier page',
-    )
-    .optional(),
-});
+const PageQuery = pageQuery(PAGE_MAX, decodeBlockCursor);
 
 /** A block as the API shows it: the header as it is hashed, and beside it what people read first. */
 export function blockJson({ id, header, transactions }: BlockSummary): Record<string, unknown> {

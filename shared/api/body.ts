@@ -139,3 +139,13 @@ export const naturalText = (max = Number.MAX_SAFE_INTEGER, min = 0) =>
         ? 'expected a height'
         : `expected ${min} to ${max}`,
     );
+
+/** The query of a call that answers pages of so many at the most; `decode` knows its cursors. */
+export const pageQuery = (limitMax: number, decode: (cursor: string) => unknown) =>
+  z.strictObject({
+    limit: naturalText(limitMax, 1).optional(),
+    cursor: z
+      .string()
+      .refine((text) => decode(text) !== undefined, 'expected the "next" of an earlier page')
+      .optional(),
+  });

@@ -2,8 +2,7 @@
  * `GET …/export`: a member's own transactions with their receipts, page by page from the ledger's start,
  * for its own administrators: what a member takes along when it leaves, or keeps elsewhere.
  */
-import { z } from 'zod';
-import { naturalText, readQuery } from './body.ts';
+import { pageQuery, readQuery } from './body.ts';
 import { decodeTransactionCursor, encodeTransactionCursor } from './cursor.ts';
 import { refuseOthers } from './member-admin.ts';
 import type { ApiContext, NodeApi } from './node-api.ts';
@@ -13,16 +12,7 @@ import { problem } from './problem.ts';
 const PAGE_DEFAULT = 50;
 const PAGE_MAX = 100;
 
-const PageQuery = z.strictObject({
-  limit: naturalText(PAGE_MAX, 1).optional(),
-  cursor: z
-    .string()
-    .refine(
-      (text) => decodeTransactionCursor(text) !== undefined,
-      'expected the "next" of an earlier page',
-    )
-    .optional(),
-});
+const PageQuery = pageQuery(PAGE_MAX, decodeTransactionCursor);
 
 /** `GET …/export?limit=&cursor=`; a later call goes on from `next`, also where this one was `complete`. */
 export async function getExport(c: ApiContext, node: NodeApi): Promise<Response> {

@@ -21,6 +21,22 @@ export async function finalBlockBytes(replica: Replica, height: number): Promise
   return bytes;
 }
 
+/** Blocks that are read side by side. */
+const TOGETHER = 16;
+
+/** The final blocks from one height to another, both included, in order and in handfuls. */
+export async function* finalBlocks(
+  replica: Replica,
+  from: number,
+  to: number,
+): AsyncGenerator<readonly Block[]> {
+  for (let height = from; height <= to; height += TOGETHER) {
+    const count = Math.min(TOGETHER, to - height + 1);
+    const heights = Array.from({ length: count }, (_, index) => height + index);
+    yield await Promise.all(heights.map((at) => finalBlock(replica, at)));
+  }
+}
+
 /** The header of a final block from `retained.state` on, also where its body is not kept. */
 export async function finalHeader(replica: Replica, height: number): Promise<Header> {
   const names = [itemName.header(height), itemName.blockAt(height)];

@@ -5,7 +5,7 @@
 import type { Block } from '../ledger/block.ts';
 import { decodeResult } from '../ledger/result.ts';
 import type { LedgerUsageOfDay, LedgerUsageStore } from '../ports/ledger-usage-store.ts';
-import { finalBlock, finalResults } from './history.ts';
+import { finalBlocks, finalResults } from './history.ts';
 import { type KeyOwners, ownIn } from './own-transactions.ts';
 import type { Replica } from './replica.ts';
 
@@ -15,8 +15,7 @@ export interface LedgerTally {
   readonly head: number;
 }
 
-/** Blocks that are read side by side, and counted before the tally is written. */
-const TOGETHER = 16;
+/** Blocks that are counted before the tally is written. */
 const BLOCKS_A_WRITE = 256;
 
 /** Counts on until the head, or until `isOver`. */
@@ -33,18 +32,16 @@ export async function tallyUsage(
   while (next <= head && !isOver()) {
     const end = Math.min(head, next + BLOCKS_A_WRITE - 1);
     const days: LedgerUsageOfDay[] = [];
-    for (; next <= end && !isOver(); next += TOGETHER) {
-      const count = Math.min(TOGETHER, end - next + 1);
-      const heights = Array.from({ length: count }, (_, index) => next + index);
-      const blocks = await Promise.all(heights.map((height) => finalBlock(replica, height)));
+    for await (const blocks of finalBlocks(replica, next, end)) {
       for (const block of blocks) {
         newest = plus(newest, block, await ownOf(replica, block, owners));
         if (days.at(-1)?.day === newest.day) days.pop();
         days.push(newest);
       }
+      next += blocks.length;
+      if (isOver()) break;
     }
     await store.put(days);
-    next = Math.min(next, end + 1);
   }
   return { to: newest?.height ?? 0, head };
 }

@@ -6,15 +6,14 @@ import { type KeyRecord, SYSTEM_KEYS } from '../contract/system-records.ts';
 import type { Block } from '../ledger/block.ts';
 import { Rejected } from '../ledger/rejection.ts';
 import { decodeTransaction } from '../ledger/transaction.ts';
-import { finalBlock } from './history.ts';
+import { finalBlocks } from './history.ts';
 import type { Replica } from './replica.ts';
 
 /** The member of each key, as found so far: it never becomes another member's. */
 export type KeyOwners = Map<string, string | undefined>;
 
-/** Blocks that are read for one answer, at the most, and side by side. */
+/** Blocks that are read for one answer, at the most. */
 const BLOCKS_MAX = 512;
-const TOGETHER = 16;
 
 /** The indices and ids of a block's transactions that the node's own member signed. */
 export async function ownIn(
@@ -55,12 +54,9 @@ export async function ownTransactions(
   const head = replica.head.header.height!;
   const owners: KeyOwners = new Map();
   const ids: Digest[] = [];
-  let height = Math.max(1, from.height);
-  const end = Math.min(head, height + BLOCKS_MAX - 1);
-  for (; height <= end; height += TOGETHER) {
-    const count = Math.min(TOGETHER, end - height + 1);
-    const heights = Array.from({ length: count }, (_, index) => height + index);
-    const blocks = await Promise.all(heights.map((at) => finalBlock(replica, at)));
+  const begin = Math.max(1, from.height);
+  const end = Math.min(head, begin + BLOCKS_MAX - 1);
+  for await (const blocks of finalBlocks(replica, begin, end)) {
     for (const block of blocks) {
       const at = block.header.height!;
       for (const { index, id } of await ownIn(replica, block, owners)) {
