@@ -35,6 +35,8 @@ const NodeEnvironmentSchema = z.object({
   FUQI_SIGNING_KEY: z.string().min(1),
   /** URL of the queue that alarms wait in. */
   FUQI_ALARM_QUEUE: z.url(),
+  /** The consortium's gateway, where the node has an account of its own: members without an endpoint are behind it. */
+  FUQI_GATEWAY: z.url().optional(),
   /** Issuers whose tokens the member accepts, JSON. */
   FUQI_ISSUERS: json(TokenIssuersSchema).default([]),
   /** What the member may use, JSON. */

@@ -2,7 +2,7 @@
  * How a hosted member's functions are called: by this convention the others find them, and policies allow
  * them, members that join later included.
  */
-export type Entry = 'peer' | 'client' | 'setup';
+export type Entry = 'peer' | 'client' | 'setup' | 'joining';
 
 /**
  * The name of a member's function; at most 64 characters, as Lambda has it. Consortia and members have no

@@ -34,6 +34,8 @@ export interface MemberNodeProps extends Production {
   readonly directory: Pick<ITableV2, 'tableArn' | 'tableName'>;
   readonly vaultKey: IKey;
   readonly alarmQueue: IQueue;
+  /** The consortium's gateway, for a node that has an account of its own: hosted members are behind it. */
+  readonly gateway?: string;
   /** Where the bundles are, if not among the assets of this app. */
   readonly code?: (bundle: FunctionBundle) => Code;
 }
@@ -45,6 +47,7 @@ export class MemberNode extends Construct {
   readonly table: TableV2;
   readonly signingKey: Key;
   readonly client: LambdaFunction;
+  readonly peer: LambdaFunction;
   /** Done when the member's keys exist and the directory knows their public halves. */
   readonly isSetUp: CustomResource;
   readonly #props: MemberNodeProps;
@@ -71,7 +74,7 @@ export class MemberNode extends Construct {
     this.isSetUp = this.#setup();
     const role = this.#nodeRole();
     this.signingKey.addToResourcePolicy(nobodyButSigns(this, role));
-    this.#node('peer', role);
+    this.peer = this.#node('peer', role);
     this.client = this.#node('client', role);
     // An alarm that the node failed to answer in all attempts rings again; its role may send to the queue.
     const onFailure = { bind: () => ({ destination: props.alarmQueue.queueArn }) };
@@ -79,7 +82,7 @@ export class MemberNode extends Construct {
   }
 
   #node(entry: 'peer' | 'client', role: Role): LambdaFunction {
-    const { alarmQueue, keeps, member } = this.#props;
+    const { alarmQueue, keeps, member, gateway } = this.#props;
     const node = productFunction(this, entry === 'peer' ? 'Peer' : 'Client', {
       ...this.#bundle('node'),
       functionName: this.#name(entry),
@@ -88,6 +91,7 @@ export class MemberNode extends Construct {
         ...this.#environment(),
         FUQI_ENTRY: entry,
         FUQI_ALARM_QUEUE: alarmQueue.queueUrl,
+        ...(gateway !== undefined && { FUQI_GATEWAY: gateway }),
         ...(member.limits && { FUQI_LIMITS: JSON.stringify(member.limits) }),
         ...(member.issuers && { FUQI_ISSUERS: JSON.stringify(member.issuers) }),
       },

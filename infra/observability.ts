@@ -2,7 +2,7 @@
  * How an operator hears of a consortium's bad days: a topic, a few alarms, a rule for its keys, and one
  * dashboard. Alarms are billed by metric, so each looks at one that all members' functions send together.
  */
-import { Duration, Stack } from 'aws-cdk-lib';
+import { CfnCondition, type CfnResource, Duration, Fn, Stack, Token } from 'aws-cdk-lib';
 import {
   Alarm,
   AlarmStatusWidget,
@@ -39,6 +39,8 @@ export interface ObservabilityProps {
   readonly alarmQueue: IQueue;
   /** Keys that somebody must hear of when they are disabled or scheduled for deletion. */
   readonly keys: readonly IKey[];
+  /** There is one unless told: the first three of an account are free. */
+  readonly hasDashboard?: boolean;
 }
 
 /** When a metric is bad: so many of so many minutes with at least one count. */
@@ -105,10 +107,10 @@ export class Observability extends Construct {
 
   constructor(scope: Construct, id: string, props: ObservabilityProps) {
     super(scope, id);
-    const { consortium, email, alarmQueue, keys } = props;
+    const { consortium, email, alarmQueue, keys, hasDashboard = true } = props;
     this.topic = new Topic(this, 'Notices', { enforceSSL: true });
     this.#letPublish();
-    if (email) this.topic.addSubscription(new EmailSubscription(email));
+    if (email) this.#tell(email);
     const alarms = (Object.keys(WATCHES) as (keyof typeof WATCHES)[]).map((name) =>
       this.#alarm(name, WATCHES[name], countOf(consortium, name)),
     );
@@ -116,7 +118,17 @@ export class Observability extends Construct {
     const waits = this.#alarm('AlarmsWait', QUEUE_WATCH, age, QUEUE_AGE.toSeconds());
     const throttles = this.#alarm('LambdaThrottles', LAMBDA_WATCH, lambdaThrottles);
     this.#keyLoss(consortium, keys);
-    dashboard(this, consortium, [...alarms, waits, throttles], age);
+    if (hasDashboard) dashboard(this, consortium, [...alarms, waits, throttles], age);
+  }
+
+  /** An address that is a parameter of the stack may be left empty. */
+  #tell(email: string): void {
+    const subscription = this.topic.addSubscription(new EmailSubscription(email));
+    if (!Token.isUnresolved(email)) return;
+    const isTold = new CfnCondition(this, 'IsTold', {
+      expression: Fn.conditionNot(Fn.conditionEquals(email, '')),
+    });
+    (subscription.node.defaultChild as CfnResource).cfnOptions.condition = isTold;
   }
 
   #alarm(name: string, watch: Watch, metric: Metric, threshold = 1): Alarm {

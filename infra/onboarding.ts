@@ -3,6 +3,7 @@
  * the template of a member's node. CloudFormation acts by a role of its own, which makes roles only
  * within a boundary: what a member's node may do at the most.
  */
+import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Stack } from 'aws-cdk-lib';
@@ -26,6 +27,7 @@ import type { TenantLimits } from '../shared/api/tenant-limits.ts';
 import { BUNDLES } from './build.ts';
 import { memberTemplate } from './member-template.ts';
 import { functionArns, functionRole, productFunction, TIMES } from './node-function.ts';
+import { type OwnBundle, ownAccountTemplate, ownFiles } from './own-account.ts';
 import type { Production } from './platform-stack.ts';
 
 export interface OnboardingProps extends Production {
@@ -47,11 +49,18 @@ export class Onboarding extends Construct {
   constructor(scope: Construct, id: string, props: OnboardingProps) {
     super(scope, id);
     this.#props = props;
-    const { consortium, directory, vaultKey, alarmQueue, keeps } = props;
-    const nodeCode = this.#bundle('node');
-    const setupCode = this.#bundle('setup');
-    const candidate = this.#template('candidate', false);
-    const member = this.#template('member', keeps);
+    const { consortium, limits, directory, vaultKey, alarmQueue, keeps } = props;
+    const files = ownFiles();
+    const code = Object.fromEntries(
+      files.map((file) => [
+        file.bundle,
+        new Asset(this, `${file.bundle}Code`, { path: file.path }),
+      ]),
+    ) as Record<OwnBundle, Asset>;
+    const { node: nodeCode, setup: setupCode } = code;
+    const own = this.#file('own-account', ownAccountTemplate({ keeps, limits, files }));
+    const candidate = this.#file('candidate', memberTemplate(false, limits)).asset;
+    const member = this.#file('member', memberTemplate(keeps, limits)).asset;
     const boundary = this.#boundary();
     const maker = this.#maker(boundary, [nodeCode, setupCode]);
     const settings: OnboardingSettings = {
@@ -63,6 +72,12 @@ export class Onboarding extends Construct {
         node: nodeCode.s3ObjectKey,
         setup: setupCode.s3ObjectKey,
       },
+      own: {
+        template: { key: own.asset.s3ObjectKey, sha256: own.sha256 },
+        files: Object.fromEntries(
+          files.map(({ bundle, name }) => [name, code[bundle].s3ObjectKey]),
+        ),
+      },
       directoryArn: directory.tableArn,
       vaultKeyArn: vaultKey.keyArn,
       alarmQueue: { arn: alarmQueue.queueArn, url: alarmQueue.queueUrl },
@@ -72,8 +87,9 @@ export class Onboarding extends Construct {
       role.addToPolicy(new PolicyStatement(statement as never));
     }
     role.addToPolicy(this.#nothingOfFounders(['setup']));
-    candidate.grantRead(role);
-    member.grantRead(role);
+    for (const asset of [candidate, member, own.asset, ...Object.values(code)]) {
+      asset.grantRead(role);
+    }
     productFunction(this, 'Function', {
       bundle: 'onboarding',
       functionName: onboardingFunction(consortium),
@@ -88,14 +104,13 @@ export class Onboarding extends Construct {
     });
   }
 
-  #bundle(name: 'node' | 'setup'): Asset {
-    return new Asset(this, `${name}Code`, { path: path.join(BUNDLES, name) });
-  }
-
-  #template(name: string, keeps: boolean): Asset {
+  /** A template among the assets of the deployment. */
+  #file(name: string, template: object): { readonly asset: Asset; readonly sha256: string } {
+    const text = JSON.stringify(template);
     const file = path.join(BUNDLES, `${name}.template.json`);
-    writeFileSync(file, JSON.stringify(memberTemplate(keeps, this.#props.limits)));
-    return new Asset(this, `${name}Template`, { path: file });
+    writeFileSync(file, text);
+    const sha256 = createHash('sha256').update(text).digest('hex');
+    return { asset: new Asset(this, `${name}Template`, { path: file }), sha256 };
   }
 
   /** What the function itself may do. */

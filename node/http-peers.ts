@@ -1,10 +1,11 @@
 /**
- * The `Peers` port over HTTP: `POST <endpoint>/peer` with a message's bytes and a short-lived token.
+ * The `Peers` port over HTTP: `POST <endpoint>/peer` (or `/peer/tidings`) with a message's bytes and a short-lived token.
  * The client never follows a redirect and bounds time and size; the handler lets nobody in without
  * a good token. Neither looks into a message.
  */
 import { Agent, request } from 'undici';
 import { readUpTo, refuseMediaType } from '../shared/api/body.ts';
+import { peerPath } from '../shared/api/node-api.ts';
 import { problem } from '../shared/api/problem.ts';
 import { decodeRequest } from '../shared/consensus/message.ts';
 import type { Peers } from '../shared/ports/peers.ts';
@@ -28,13 +29,16 @@ export function httpPeers(options: HttpPeersOptions): Peers & { close(): Promise
   const post: PostToPeer = async (member, headers, message) => {
     const endpoint = endpointOf(member);
     if (endpoint === undefined) throw new Error('its endpoint is not known');
-    const { statusCode, body } = await request(`${endpoint.replace(/\/$/, '')}/peer`, {
-      method: 'POST',
-      dispatcher: agent,
-      signal: AbortSignal.timeout(timeoutMs),
-      headers,
-      body: message,
-    });
+    const { statusCode, body } = await request(
+      `${endpoint.replace(/\/$/, '')}${peerPath(message)}`,
+      {
+        method: 'POST',
+        dispatcher: agent,
+        signal: AbortSignal.timeout(timeoutMs),
+        headers,
+        body: message,
+      },
+    );
     return { status: statusCode, reply: await body.bytes() };
   };
   return { ...tokenPeers({ ...options, post }), close: () => agent.destroy() };

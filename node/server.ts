@@ -6,6 +6,7 @@ import type { KeyObject } from 'node:crypto';
 import type { Logger } from 'pino';
 import { nodeApp } from '../shared/api/app.ts';
 import { meter } from '../shared/api/meter.ts';
+import { PEER_PATHS } from '../shared/api/node-api.ts';
 import { NO_TENANT_LIMITS, type TenantLimits } from '../shared/api/tenant-limits.ts';
 import { decodeCbor } from '../shared/bytes/cbor.ts';
 import type { Catalog } from '../shared/contract/catalog.ts';
@@ -171,7 +172,7 @@ export async function startNode(
     receive: (from, message) => receive(opened, from, message),
     onFault: (from, error) => log.error({ member: from, err: error }, 'peer-request-failed'),
   });
-  app.post('/peer', (c) => handler(c.req.raw));
+  app.on('POST', [...PEER_PATHS], (c) => handler(c.req.raw));
   let relay: ReturnType<typeof connectToRelay> | undefined;
 
   const stop = async (): Promise<void> => {

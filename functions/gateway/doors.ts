@@ -1,11 +1,13 @@
 /**
  * Doors of the gateway besides the API: `…/nodes/<member>/peer` for nodes elsewhere, whose messages the
- * member's node itself checks, and `…/join/hosted` for members to be that want their node made here.
+ * member's node itself checks, `…/join/hosted` for members to be that want their node made here, and
+ * `…/join/own-account` with `…/code/` for those that make it in an account of their own.
  */
-import { Hono } from 'hono';
+import { type Context, Hono } from 'hono';
 import { requestHeaders } from '../../node/request-context.ts';
 import { readUpTo } from '../../shared/api/body.ts';
-import { type ApiLog, consortiumPath, peerDoor } from '../../shared/api/node-api.ts';
+import { type ApiLog, consortiumPath, PEER_PATHS, peerDoor } from '../../shared/api/node-api.ts';
+import { codePath } from '../../shared/api/own-account.ts';
 import { problem } from '../../shared/api/problem.ts';
 import { relayDoor } from '../../shared/api/relay.ts';
 import { kindOf } from '../../shared/consensus/message.ts';
@@ -29,11 +31,9 @@ export interface DoorsOptions {
 
 /** Tidings may lead to a drive, which must not take a place that votes need. Undefined: no message. */
 function entryFor(message: Uint8Array): 'client' | 'peer' | undefined {
-  try {
-    return kindOf(message) === 'tidings' ? 'client' : 'peer';
-  } catch {
-    return undefined;
-  }
+  const kind = kindOf(message);
+  if (kind === undefined) return undefined;
+  return kind === 'tidings' ? 'client' : 'peer';
 }
 
 const tooLarge = (): Response =>
@@ -43,7 +43,9 @@ const tooLarge = (): Response =>
 
 /** Whether a path is one of the doors. */
 export const isDoor = (path: string): boolean =>
-  /^\/v1\/consortia\/[^/]+\/(nodes\/[^/]+\/peer|join\/hosted|relay(\/.*)?)$/.test(path);
+  /^\/v1\/consortia\/[^/]+\/(nodes\/[^/]+\/peer(\/tidings)?|join\/(hosted|own-account)|code\/[^/]+|relay(\/.*)?)$/.test(
+    path,
+  );
 
 /** Builds the app of the doors; other paths are not its own. */
 export function doors({ consortium, fetch, log, socket }: DoorsOptions): Hono {
@@ -52,7 +54,8 @@ export function doors({ consortium, fetch, log, socket }: DoorsOptions): Hono {
     log.error({ err: error }, 'a door failed');
     return problem('bad-gateway', 'What is behind this door did not answer; send the same again.');
   });
-  app.post(`${peerDoor(consortium, ':member')}/peer`, async (c) => {
+  const peers = PEER_PATHS.map((path) => `${peerDoor(consortium, ':member')}${path}`);
+  app.on('POST', peers, async (c) => {
     const member = c.req.param('member') ?? '';
     if (!MemberIdSchema.safeParse(member).success) {
       return problem('not-found', 'No member has such an id.');
@@ -88,7 +91,7 @@ export function doors({ consortium, fetch, log, socket }: DoorsOptions): Hono {
       ...(body && { body: body as Uint8Array<ArrayBuffer> }),
     });
   });
-  app.on(['GET', 'POST', 'DELETE'], `${consortiumPath(consortium)}/join/hosted`, async (c) => {
+  const onboarding = async (c: Context, path: string): Promise<Response> => {
     const { method, headers } = c.req.raw;
     const body = method === 'GET' ? undefined : await readUpTo(c.req.raw, JOIN_BYTES_MAX);
     if (method !== 'GET' && !body) {
@@ -96,7 +99,7 @@ export function doors({ consortium, fetch, log, socket }: DoorsOptions): Hono {
         expected: JOIN_BYTES_MAX,
       });
     }
-    return fetch(`https://${onboardingFunction(consortium)}/`, {
+    return fetch(`https://${onboardingFunction(consortium)}${path}`, {
       method,
       headers: {
         ...requestHeaders(),
@@ -105,6 +108,13 @@ export function doors({ consortium, fetch, log, socket }: DoorsOptions): Hono {
       },
       ...(body && { body }),
     });
+  };
+  const join = `${consortiumPath(consortium)}/join`;
+  app.on(['GET', 'POST', 'DELETE'], `${join}/hosted`, (c) => onboarding(c, '/'));
+  app.get(`${join}/own-account`, (c) => onboarding(c, '/own-account'));
+  app.get(`${codePath(consortium)}/:name`, (c) => {
+    const name = encodeURIComponent(c.req.param('name') ?? '');
+    return onboarding(c, `/code/${name}`);
   });
   return app;
 }

@@ -14,6 +14,7 @@ import { tokenVerifier } from '../../node/oidc-tokens.ts';
 import type { StructuredLog } from '../../node/replica-log.ts';
 import { tokenPeers } from '../../node/token-peers.ts';
 import { type Meter, meter as usageMeter } from '../../shared/api/meter.ts';
+import { peerDoor } from '../../shared/api/node-api.ts';
 import type { TokenIssuers, TokenVerifier } from '../../shared/api/token-issuer.ts';
 import { kindOf } from '../../shared/consensus/message.ts';
 import { NODE_IDENTITY } from '../../shared/contract/system-records.ts';
@@ -76,7 +77,7 @@ export async function coldStart(
   log: StructuredLog,
   notify: Notify,
 ): Promise<HostedNode> {
-  const { FUQI_CONSORTIUM: consortium, FUQI_MEMBER: member } = environment;
+  const { FUQI_CONSORTIUM: consortium, FUQI_MEMBER: member, FUQI_GATEWAY: gateway } = environment;
   const requestHandler = givesUpAfter(DEADLINES.service);
   const retryStrategy = serviceRetries();
   const dynamodb = meter.client(new DynamoDBClient({ requestHandler, retryStrategy }));
@@ -111,8 +112,8 @@ export async function coldStart(
     now: Date.now,
     tells: true,
     async post(to, headers, body, waits) {
-      const there = opened.members?.find(to);
-      const { endpoint } = there ?? {};
+      const endpoint =
+        opened.members?.find(to)?.endpoint ?? (gateway && `${gateway}${peerDoor(consortium, to)}`);
       if (endpoint !== undefined) {
         return postToEndpoint(endpoint, headers, body, DEADLINES.peer);
       }

@@ -9,6 +9,7 @@ import { memberRecords } from '../../node/ledger-members.ts';
 import { peerTokenVerifier } from '../../node/peer-token.ts';
 import { inRequest } from '../../node/request-context.ts';
 import { nodeApp } from '../../shared/api/app.ts';
+import { PEER_PATHS } from '../../shared/api/node-api.ts';
 import { type RequestAbout, requestAbout } from '../../shared/api/request-id.ts';
 import { type ApiKeyDirectory, parseApiKey } from '../../shared/api/tenant.ts';
 import type { UsageSource } from '../../shared/api/usage.ts';
@@ -77,7 +78,7 @@ async function answer(event: LambdaEvent | NodeEvent, context: LambdaContext) {
   const node = await start();
   const remainingMs = () => context.getRemainingTimeInMillis();
   if (!('kind' in event)) {
-    const isPeers = 'rawPath' in event && event.rawPath === '/peer';
+    const isPeers = 'rawPath' in event && PEER_PATHS.some((door) => door === event.rawPath);
     isFor(isPeers ? 'peer' : 'api');
     log.info({ invocation: context.awsRequestId, path: isPeers ? '/peer' : 'api' }, 'request');
     const purpose = isPeers && isProposal(event) ? 'vote' : 'read';
@@ -146,18 +147,14 @@ async function peersApp(node: HostedNode, { replica, again, settled }: Invocatio
     }
     return receive(await again(), from, message);
   }
-  app.post('/peer', (c) => serve(c.req.raw));
+  app.on('POST', [...PEER_PATHS], (c) => serve(c.req.raw));
   return app;
 }
 
 /** Whether a peer's request asks for a vote. */
 function isProposal({ body, isBase64Encoded }: { body?: unknown; isBase64Encoded?: boolean }) {
   if (typeof body !== 'string' || !isBase64Encoded) return false;
-  try {
-    return kindOf(Buffer.from(body.slice(0, KIND_CHARACTERS), 'base64')) === 'proposal';
-  } catch {
-    return false;
-  }
+  return kindOf(Buffer.from(body.slice(0, KIND_CHARACTERS), 'base64')) === 'proposal';
 }
 
 /** As much of a message in base64 as says its kind. */

@@ -9,18 +9,20 @@ import { z } from 'zod';
 import { inRequest } from '../../node/request-context.ts';
 import { readJsonObject } from '../../shared/api/body.ts';
 import { type Join, parseInvitationToken } from '../../shared/api/join.ts';
+import type { OwnAccount } from '../../shared/api/own-account.ts';
 import { problem } from '../../shared/api/problem.ts';
 import { withRequestId } from '../../shared/api/request-id.ts';
 import { bearerToken } from '../../shared/api/tenant.ts';
 import { IdentityNameSchema, RoleSchema } from '../../shared/ledger/genesis.ts';
+import { fromEnvironment } from '../environment.ts';
 import { functionLog } from '../log.ts';
+import { JoinRefused } from './ask-to-join.ts';
 import { type Onboarding, readOnboarding, writeOnboarding } from './record.ts';
-import { type AdvanceEvent, JoinRefused, openServices } from './services.ts';
-import { advance, pauseMs, undo } from './steps.ts';
+import { openServices } from './services.ts';
+import { undo } from './steps.ts';
+import { type AdvanceEvent, stepByReminder, takeStep } from './take-step.ts';
 
 const BODY_BYTES_MAX = 64 * 1024;
-/** How far the clocks of two functions may be apart. */
-const CLOCKS_MS = 2000;
 const BodySchema = z.strictObject({
   name: z.string().min(1).max(100).optional(),
   /** Identities besides `admin`, with their roles. */
@@ -31,7 +33,8 @@ const BodySchema = z.strictObject({
 
 const log = functionLog('onboarding');
 const opened = openServices();
-const { directory, services } = opened;
+const { directory, services, remind } = opened;
+const stepping = { services, directory, remind, log };
 
 const app = new Hono<{ Variables: { requestId: string } }>();
 app.use(withRequestId(inRequest));
@@ -65,7 +68,7 @@ app.post('/', async (c) => {
     const kept = await writeOnboarding(directory, { ...record, keysTaken: true });
     return answer(kept ?? record, token);
   }
-  return answer(await step(record, token), token);
+  return answer(await takeStep(stepping, record, token), token);
 });
 app.delete('/', async (c) => {
   const { token, join } = await holder(c.req.raw);
@@ -78,6 +81,19 @@ app.delete('/', async (c) => {
   const undone = await undo(services, record, 'It was withdrawn.');
   return answer((await writeOnboarding(directory, undone)) ?? record, token);
 });
+/** For a node in the member's own account: nothing is made here. */
+app.get('/own-account', async (c) => {
+  const { join } = await holder(c.req.raw);
+  const region = fromEnvironment('AWS_REGION');
+  const own: OwnAccount = { join, template: await opened.ownTemplate(), region };
+  return c.json(own, 200, { 'cache-control': 'no-store' });
+});
+app.get('/code/:name', async (c) => {
+  const url = await opened.ownFile(c.req.param('name'));
+  return url === undefined
+    ? problem('not-found', 'There is no code of this name; the template names what there is.')
+    : c.redirect(url);
+});
 const answerRequest = handle(app);
 
 export async function handler(event: LambdaEvent | AdvanceEvent, context: LambdaContext) {
@@ -86,14 +102,7 @@ export async function handler(event: LambdaEvent | AdvanceEvent, context: Lambda
     return answerRequest(event, context);
   }
   log.info({ invocation: context.awsRequestId, member: event.member }, 'advance');
-  const record = await readOnboarding(directory, event.member);
-  if (!record || isOver(record)) return;
-  try {
-    await step(record, await opened.unseal(event.member, record.token), true);
-  } catch (error) {
-    log.error({ member: event.member, err: error }, 'a step failed: it is taken again');
-    await opened.remind(event.member, pauseMs(record, Date.now()));
-  }
+  await stepByReminder(stepping, event.member, opened.unseal);
 }
 
 /** Whoever holds an invitation, and how far it has come; throws the refusal of the inviting member's node. */
@@ -128,27 +137,6 @@ async function begin(
   };
 }
 
-/** Takes a step, writes it down, and sees to it that the next one is taken. */
-async function step(record: Onboarding, token: string, isReminder = false): Promise<Onboarding> {
-  const now = Date.now();
-  const advanced = await advance(services, record, token, isReminder);
-  const pause = pauseMs(advanced, now);
-  // Another reminder is on its way; this one may only come early by another clock.
-  const isReminded = record.nextAt > now + (isReminder ? CLOCKS_MS : 0) || isOver(advanced);
-  const written = await writeOnboarding(directory, {
-    ...advanced,
-    nextAt: isReminded ? record.nextAt : now + pause,
-  });
-  // Another invocation went on in the meantime.
-  if (!written) return (await readOnboarding(directory, record.member)) ?? advanced;
-  if (written.phase !== record.phase) {
-    const { member, phase, reason } = written;
-    log.info({ member, phase, reason }, 'onboarding');
-  }
-  if (!isReminded) await opened.remind(record.member, pause);
-  return written;
-}
-
 async function answer(record: Onboarding, token: string): Promise<Response> {
   const { member, phase, reason, keysTaken } = record;
   const hasKeys = isMember(record) && !keysTaken;
@@ -162,7 +150,6 @@ async function answer(record: Onboarding, token: string): Promise<Response> {
 
 const isOf = (record: Onboarding | undefined, { invitation }: Join): record is Onboarding =>
   record?.invitation === invitation.id;
-const isOver = ({ phase }: Onboarding): boolean => phase === 'done' || phase === 'undone';
 const isMember = ({ phase }: Onboarding): boolean => phase === 'following' || phase === 'done';
 
 /** A node of this name is made already, by another invitation. */

@@ -102,9 +102,13 @@ export function memberStacks({ client, templates, roleArn, parameters }: MemberS
       }
     },
 
-    /** Begins to take the node away; keys wait out the shortest time that KMS has. */
-    async remove(member: string): Promise<void> {
+    /**
+     * Begins to take the node away; keys wait out the shortest time that KMS has. Answers whether something
+     * is being taken away.
+     */
+    async remove(member: string): Promise<boolean> {
       await client.send(new DeleteStackCommand({ StackName: nameOf(member), RoleARN: roleArn }));
+      return true;
     },
   };
 }

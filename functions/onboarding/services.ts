@@ -1,42 +1,36 @@
 /** What the onboarding function works with: the account's services, and the members' functions. */
 import { CloudFormationClient } from '@aws-sdk/client-cloudformation';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { DecryptCommand, EncryptCommand, KMSClient } from '@aws-sdk/client-kms';
+import { KMSClient } from '@aws-sdk/client-kms';
 import { LambdaClient } from '@aws-sdk/client-lambda';
-import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { SQSClient } from '@aws-sdk/client-sqs';
 import { z } from 'zod';
-import { type Join, JoinSchema, parseInvitationToken } from '../../shared/api/join.ts';
+import { parseInvitationToken } from '../../shared/api/join.ts';
 import { consortiumPath } from '../../shared/api/node-api.ts';
-import { utf8 } from '../../shared/bytes/text.ts';
 import { firstKeysOf, wakeNode } from '../call-member.ts';
 import { DEADLINES, givesUpAfter } from '../deadlines.ts';
 import { readMember } from '../directory.ts';
 import { fromEnvironment } from '../environment.ts';
 import { functionName, onboardingFunction } from '../function-name.ts';
 import { invokeFetch } from '../invoke-fetch.ts';
+import { s3Objects } from '../s3-object.ts';
+import { askToJoin } from './ask-to-join.ts';
 import { memberStacks } from './member-stack.ts';
+import { tokenSeal } from './sealed-token.ts';
 import type { OnboardingServices } from './steps.ts';
-
-/** What the function is sent besides requests. */
-export interface AdvanceEvent {
-  readonly kind: 'advance';
-  readonly member: string;
-}
-
-/** The node of the member that invited refuses; its answer says why. */
-export class JoinRefused extends Error {
-  readonly response: Response;
-  constructor(response: Response) {
-    super(`the node of the member that invited answered ${response.status}`);
-    this.response = response;
-  }
-}
+import { reminders } from './take-step.ts';
 
 const SettingsSchema = z.object({
   templates: z.object({ candidate: z.string(), member: z.string() }),
   roleArn: z.string(),
   boundaryArn: z.string(),
   code: z.object({ bucket: z.string(), node: z.string(), setup: z.string() }),
+  /** What members with an account of their own take: keys in the same bucket. */
+  own: z.object({
+    template: z.object({ key: z.string(), sha256: z.string() }),
+    /** By name, `<bundle>.zip`. */
+    files: z.record(z.string(), z.string()),
+  }),
   directoryArn: z.string(),
   vaultKeyArn: z.string(),
   alarmQueue: z.object({ arn: z.string(), url: z.string() }),
@@ -44,6 +38,9 @@ const SettingsSchema = z.object({
 export type OnboardingSettings = z.infer<typeof SettingsSchema>;
 
 const SERVICE_MS = 5000;
+/** Somebody reads the template before launching it; a file is fetched at once. */
+const TEMPLATE_S = 3600;
+const FILE_S = 300;
 
 /** Opens the services that the environment names. */
 export function openServices() {
@@ -57,32 +54,15 @@ export function openServices() {
     client: new DynamoDBClient({ requestHandler }),
     name: fromEnvironment('FUQI_DIRECTORY'),
   };
-  const contextOf = (member: string) => ({
-    'fuqi:consortium': consortium,
-    'fuqi:onboarding': member,
-  });
+  const vaultKey = settings.vaultKeyArn;
   const fetch = invokeFetch(lambda);
 
-  async function join(
-    token: string,
-    step?: object,
-    method: 'GET' | 'POST' | 'DELETE' = step ? 'POST' : 'GET',
-  ): Promise<Join> {
+  const join = (token: string, step?: object, method?: 'DELETE') => {
     const inviter = parseInvitationToken(token)?.inviter ?? '';
     const node = `https://${functionName(consortium, inviter, 'client')}`;
-    const response = await fetch(`${node}${consortiumPath(consortium)}/join`, {
-      method,
-      headers: {
-        authorization: `Bearer ${token}`,
-        'content-type': 'application/json',
-        // Whoever asked is not kept waiting: what is not final then is so at the next look.
-        prefer: 'wait=8',
-      },
-      ...(step && { body: JSON.stringify(step) }),
-    });
-    if (!response.ok) throw new JoinRefused(response);
-    return JoinSchema.parse(await response.json());
-  }
+    const url = `${node}${consortiumPath(consortium)}/join`;
+    return askToJoin({ fetch, url, token, step, ...(method && { method }) });
+  };
 
   const services: OnboardingServices = {
     stacks: memberStacks({
@@ -112,44 +92,26 @@ export function openServices() {
     directory,
     services,
     withdraw: (token: string) => join(token, undefined, 'DELETE'),
-
-    async seal(member: string, token: string): Promise<string> {
-      const { CiphertextBlob } = await kms.send(
-        new EncryptCommand({
-          KeyId: settings.vaultKeyArn,
-          Plaintext: utf8(token),
-          EncryptionContext: contextOf(member),
-        }),
-      );
-      return Buffer.from(CiphertextBlob!).toString('base64url');
-    },
-
-    async unseal(member: string, sealed: string): Promise<string> {
-      const { Plaintext } = await kms.send(
-        new DecryptCommand({
-          KeyId: settings.vaultKeyArn,
-          CiphertextBlob: Buffer.from(sealed, 'base64url'),
-          EncryptionContext: contextOf(member),
-        }),
-      );
-      return Buffer.from(Plaintext!).toString('utf8');
-    },
+    ...tokenSeal({ client: kms, vaultKey, consortium }),
 
     /** The first API keys of the member by identity; `forget`: they are handed out no more. */
     firstKeys: (member: string, forget: boolean): Promise<Record<string, string>> =>
       firstKeysOf(lambda, consortium, member, forget ? 'take-first-keys' : 'read-first-keys'),
-
-    /** Lets this function look after a member again in so many milliseconds. */
-    async remind(member: string, afterMs: number): Promise<void> {
-      const event: AdvanceEvent = { kind: 'advance', member };
-      await queue.send(
-        new SendMessageCommand({
-          QueueUrl: settings.alarmQueue.url,
-          MessageBody: JSON.stringify({ function: onboardingFunction(consortium), event }),
-          DelaySeconds: Math.ceil(afterMs / 1000),
-        }),
-      );
+    /** Where the template for a member's own account is read, and its digest. */
+    async ownTemplate() {
+      const { key, sha256 } = settings.own.template;
+      const url = await s3Objects().readableAt({ bucket: settings.code.bucket, key }, TEMPLATE_S);
+      return { url, sha256 };
     },
+
+    /** Where one of the files is read that the template takes; undefined where there is none of this name. */
+    async ownFile(name: string): Promise<string | undefined> {
+      const { files } = settings.own;
+      if (!Object.hasOwn(files, name)) return undefined;
+      return s3Objects().readableAt({ bucket: settings.code.bucket, key: files[name]! }, FILE_S);
+    },
+
+    remind: reminders(queue, settings.alarmQueue.url, onboardingFunction(consortium)),
   };
 }
 export type Services = ReturnType<typeof openServices>;

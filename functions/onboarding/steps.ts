@@ -65,8 +65,8 @@ export async function undo(
   record: Onboarding,
   reason: string,
 ): Promise<Onboarding> {
-  await stacks.remove(record.member);
-  return { ...record, phase: 'undoing', reason };
+  const isGoing = await stacks.remove(record.member);
+  return { ...record, phase: isGoing ? 'undoing' : 'undone', reason };
 }
 
 /** Why there is no way on, as a sentence; undefined where there is. */

@@ -66,7 +66,7 @@ app.onError((error) => {
   return problem('unavailable', 'The relay failed on this message.');
 });
 /** A message for a member's node, as to any endpoint. */
-app.post('/:member/peer', async (c) => {
+app.on('POST', ['/:member/peer', '/:member/peer/tidings'], async (c) => {
   const member = c.req.param('member');
   const authorization = c.req.header('authorization') ?? '';
   if (!(await issuer(c.req.raw, member))) return refused();

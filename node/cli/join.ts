@@ -2,20 +2,22 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
-import type { Join } from '../../shared/api/join.ts';
 import { relayDoor } from '../../shared/api/relay.ts';
 import { jwkThumbprint } from '../../shared/bytes/crypto.ts';
 import { EndpointSchema } from '../../shared/ledger/genesis.ts';
-import { CallRefused, call } from '../gateway-call.ts';
+import { call } from '../gateway-call.ts';
 import { type InvitationLink, parseInvitationLink } from '../invitation-link.ts';
 import { genesisOf, join, joinHosted } from '../join-call.ts';
 import { readPassphrase } from '../key-file.ts';
 import { firstKeysFile, makePrivateMember, writeKeyRing } from '../private-member.ts';
 import { UserError } from '../user-error.ts';
 import { type GlobalOptions, globalOptions, say, show } from './command-context.ts';
+import { joinFromOwnAccount } from './join-own-account.ts';
+import { POLL_MS, patiently, stateOf } from './join-progress.ts';
 
 interface JoinOptions {
-  readonly hosting: 'private' | 'hosted';
+  readonly hosting: 'private' | 'hosted' | 'own-account';
+  readonly region?: string;
   readonly name?: string;
   readonly folder?: string;
   readonly listen: string;
@@ -27,9 +29,6 @@ interface JoinOptions {
   readonly withdraw?: boolean;
 }
 
-const POLL_MS = 1000;
-const ATTEMPTS_MAX = 8;
-
 export function registerJoin(program: Command): void {
   program
     .command('join')
@@ -38,9 +37,9 @@ export function registerJoin(program: Command): void {
     .addOption(
       new Option(
         '--hosting <kind>',
-        'private: a process on your own machine; hosted: functions in the account of whoever runs the gateway',
+        'private: a process on your own machine; hosted: functions in the account of whoever runs the gateway; own-account: functions in your own AWS account',
       )
-        .choices(['private', 'hosted'])
+        .choices(['private', 'hosted', 'own-account'])
         .default('private'),
     )
     .option('--name <name>', 'the member’s name; its id unless told')
@@ -48,6 +47,7 @@ export function registerJoin(program: Command): void {
       '--folder <folder>',
       'where keys, configuration and data go; the member’s id unless told',
     )
+    .option('--region <region>', 'of a node in your own account; the operator’s unless told')
     .option('--listen <host:port>', 'where the node listens', '127.0.0.1:7100')
     .option('--endpoint <url>', 'where the others reach it; where it listens unless told')
     .option('--relay [url]', 'it can’t be reached: it connects out to the gateway’s relay')
@@ -69,6 +69,7 @@ export function registerJoin(program: Command): void {
         return show(options, { invitation }, `${invitation.member} does not join.`);
       }
       if (given.hosting === 'hosted') await joinAsHosted(link, given, options);
+      else if (given.hosting === 'own-account') await joinFromOwnAccount(link, given, options);
       else await joinPrivately(link, given, options);
     });
 }
@@ -156,40 +157,6 @@ async function joinAsHosted(
     }
     await delay(POLL_MS);
   }
-}
-
-/** Steps may be taken again: a gateway or node that is slow or away is asked again for a while. */
-async function patiently<T>(ask: () => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await ask();
-    } catch (error) {
-      const passes = error instanceof CallRefused && [502, 503, 504].includes(error.status);
-      if (!passes || attempt === ATTEMPTS_MAX) throw error;
-      await delay(POLL_MS * attempt);
-    }
-  }
-}
-
-/** How far it has come, in a sentence; throws where there is no way on. */
-function stateOf(
-  { status, votes, joined, enrolled, member, nodeKeyId }: Join['invitation'],
-  own: string,
-): { readonly text: string; readonly isOver: boolean } {
-  if (status === 'revoked') throw new UserError('The invitation was taken back.');
-  if (nodeKeyId === null) return { text: 'The invitation is being accepted.', isOver: false };
-  if (nodeKeyId !== own) {
-    throw new UserError(
-      'Somebody else has accepted this invitation, with other keys: tell the member that invited you at once.',
-    );
-  }
-  if (joined) {
-    return { text: `${member} is a member; its identities may act.`, isOver: enrolled };
-  }
-  const { approvals = [], needed, status: outcome } = votes ?? {};
-  if (outcome !== 'open') throw new UserError(`The proposal to add ${member} is ${outcome}.`);
-  const text = `The members vote: ${approvals.length} of ${needed} have approved (${approvals.join(', ')}).`;
-  return { text, isOver: false };
 }
 
 /** The relay's WebSocket: as told, or as the gateway says. */

@@ -2,6 +2,7 @@
  * What every handler of a node's API gets: the service behind it, the key directory and a log.
  */
 import type { Context as HonoContext } from 'hono';
+import { kindOf } from '../consensus/message.ts';
 import type { LedgerService } from './ledger-service.ts';
 import type { Meter } from './meter.ts';
 import type { InRequest } from './request-id.ts';
@@ -47,6 +48,16 @@ export const consortiumPath = (consortium: string): string => `/v1/consortia/${c
 /** The path at a gateway under which the `/peer` of a member's node is, for nodes elsewhere. */
 export const peerDoor = (consortium: string, member: string): string =>
   `${consortiumPath(consortium)}/nodes/${member}`;
+
+/** Where the messages of other nodes go, under a node's endpoint. */
+export const PEER_PATHS = ['/peer', '/peer/tidings'] as const;
+
+/**
+ * Where a message goes. Tidings may lead to a drive: a node that is several functions takes them by a door
+ * of their own, so that they take no place that votes need.
+ */
+export const peerPath = (message: Uint8Array): (typeof PEER_PATHS)[number] =>
+  PEER_PATHS[kindOf(message) === 'tidings' ? 1 : 0];
 
 /** RFC 3339 in UTC with milliseconds. */
 export const timeText = (milliseconds: number): string => new Date(milliseconds).toISOString();

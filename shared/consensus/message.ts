@@ -176,15 +176,15 @@ export function encodeRequest(request: Request): Uint8Array {
   }
 }
 
-/** What an encoded request is, without reading the rest of it. Throws an Error where that is not said. */
-export function kindOf(bytes: Uint8Array): string {
+/** What an encoded request is, without reading the rest of it; undefined where that is not said. */
+export function kindOf(bytes: Uint8Array): string | undefined {
   const [list = 0, text = 0] = bytes;
   const length = text & 0x1f;
   // CBOR (RFC 8949 §3.1): a short array whose first item is a short text string.
   if (list >> 5 !== 4 || (list & 0x1f) > 23 || text >> 5 !== 3 || length > 23) {
-    throw new Error('not a request');
+    return undefined;
   }
-  return fromUtf8(bytes.subarray(2, 2 + length)) ?? '';
+  return fromUtf8(bytes.subarray(2, 2 + length));
 }
 
 /** Decodes a request; throws an Error on anything else. */

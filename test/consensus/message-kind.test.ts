@@ -27,8 +27,8 @@ it('tells the kind of every request', () => {
   for (const request of requests) assert.equal(kindOf(encodeRequest(request)), request.kind);
 });
 
-it('refuses bytes that are no request', () => {
+it('knows no kind of bytes that are no request', () => {
   for (const text of ['', 'hello', '{"kind":"tidings"}']) {
-    assert.throws(() => kindOf(Buffer.from(text)), /not a request/);
+    assert.equal(kindOf(Buffer.from(text)), undefined);
   }
 });

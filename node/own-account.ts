@@ -1,0 +1,103 @@
+/**
+ * What a member to be launches in its own AWS account: the template, its parameters, and the console's link that
+ * brings both together. Files of its folder; nothing here calls AWS.
+ */
+import { createHash } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { invitationToken } from '../shared/api/join.ts';
+import {
+  type OwnAccount,
+  type OwnAccountParameters,
+  OwnAccountSchema,
+} from '../shared/api/own-account.ts';
+import { call } from './gateway-call.ts';
+import type { InvitationLink } from './invitation-link.ts';
+import { genesisOf } from './join-call.ts';
+import { UserError } from './user-error.ts';
+
+export interface OwnAccountOptions {
+  readonly folder: string;
+  /** The operator's unless told. */
+  readonly region?: string | undefined;
+  readonly name?: string | undefined;
+  /** Identities besides `admin`, with their roles. */
+  readonly identities: Readonly<Record<string, readonly string[]>>;
+}
+
+export interface Launch {
+  readonly member: string;
+  readonly stackName: string;
+  readonly region: string;
+  /** Opens the console with the template and all parameters but the invitation, which it keeps secret. */
+  readonly link: string;
+  readonly template: { readonly file: string; readonly url: string };
+  /** Parameters as the AWS command line takes them; the invitation is among them. */
+  readonly parameters: string;
+}
+
+const TEMPLATE_MS = 30_000;
+
+/** Asks for what is launched and writes it down; throws a `UserError` where it is not what it says. */
+export async function prepareLaunch(
+  link: InvitationLink,
+  { folder, region: wanted, name, identities }: OwnAccountOptions,
+): Promise<Launch> {
+  const { gateway, consortium, ledger } = link;
+  const token = invitationToken(link);
+  const target = { url: gateway, consortium, key: token };
+  const own = OwnAccountSchema.parse(await call(target, '/join/own-account'));
+  genesisOf(own.join, link);
+  const { member, validator, roles } = own.join.invitation;
+  const text = await templateOf(own);
+  const values: OwnAccountParameters = {
+    Consortium: consortium,
+    Member: member,
+    Description: JSON.stringify({ id: member, name: name ?? member, identities, validator, roles }),
+    Gateway: gateway,
+    Ledger: ledger,
+    Invitation: token,
+  };
+  const stackName = `fuqi-${consortium}-${member}`;
+  const region = wanted ?? own.region;
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const file = path.join(folder, 'own-account.template.json');
+  const parameters = path.join(folder, 'parameters.json');
+  writeFileSync(file, text);
+  const list = Object.entries(values).map(([ParameterKey, ParameterValue]) => ({
+    ParameterKey,
+    ParameterValue,
+  }));
+  writeFileSync(parameters, `${JSON.stringify(list, null, 2)}\n`, { mode: 0o600 });
+  const { Invitation: _, ...open } = values;
+  return {
+    ...{ member, stackName, region, parameters },
+    template: { file, url: own.template.url },
+    link: launchLink(region, own.template.url, stackName, open),
+  };
+}
+
+async function templateOf({ template }: OwnAccount): Promise<string> {
+  const response = await fetch(template.url, { signal: AbortSignal.timeout(TEMPLATE_MS) });
+  const text = await response.text();
+  const found = createHash('sha256').update(text).digest('hex');
+  if (response.ok && found === template.sha256) return text;
+  throw new UserError('The template could not be fetched as the gateway describes it; try again.');
+}
+
+/** A quick-create link (CloudFormation User Guide, "Creating quick-create links for stacks"). */
+function launchLink(
+  region: string,
+  templateURL: string,
+  stackName: string,
+  parameters: Readonly<Record<string, string>>,
+): string {
+  const console = region.startsWith('cn-') ? 'console.amazonaws.cn' : 'console.aws.amazon.com';
+  const given = Object.entries(parameters).map(([key, value]) => [`param_${key}`, value]);
+  const query = new URLSearchParams([
+    ['templateURL', templateURL],
+    ['stackName', stackName],
+    ...(given as [string, string][]),
+  ]);
+  return `https://${console}/cloudformation/home?region=${region}#/stacks/quickcreate?${query.toString().replaceAll('+', '%20')}`;
+}

@@ -1,0 +1,176 @@
+/**
+ * One consortium of all three kinds on the AWS emulator, IAM enforced: hosted functions, functions in a second
+ * AWS account, and a process on a machine of its member's. They commit together, and each is needed.
+ */
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import {
+  CloudFormationClient,
+  CreateStackCommand,
+  DeleteStackCommand,
+  DescribeStacksCommand,
+  type Parameter,
+} from '@aws-sdk/client-cloudformation';
+import { LambdaClient } from '@aws-sdk/client-lambda';
+import { firstKeysOf } from '../../functions/call-member.ts';
+import { type Cloud, cloudUp } from '../../infra/emulator/consortium.ts';
+import { EMULATOR_REGION } from '../../infra/emulator/emulator.ts';
+import { call } from '../../node/gateway-call.ts';
+import { publicJwkOf } from '../../node/key-file.ts';
+import { setUpInvoicing } from '../../node/local-setup.ts';
+import { CLI, fuqiJson } from '../support/fuqi.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+import { eventually } from './support/eventually.ts';
+import { administrators, CONSORTIUM, CONSORTIUM_FILE, HOSTED } from './support/joining.ts';
+import { disableSigningKey, enableSigningKey } from './support/signing-keys.ts';
+
+const ROOT = path.resolve(import.meta.dirname, '../..');
+const SHOP_PORT = 18_796;
+/** Another account than that of the consortium's operator. */
+const ACCOUNT = '222222222222';
+const STACK = `fuqi-${CONSORTIUM}-corner-shop`;
+
+const folder = temporaryFolder();
+const root = path.join(folder, 'home');
+const at = (name: string): string => path.join(folder, name);
+let cloud: Cloud;
+let team: ReturnType<typeof administrators>;
+let cloudformation: CloudFormationClient;
+let lambda: LambdaClient;
+let keys: Record<string, string>;
+let bank: ChildProcess | undefined;
+
+before(async () => {
+  writeFileSync(at('consortium.yaml'), CONSORTIUM_FILE);
+  writeFileSync(at('passphrase'), 'a passphrase of the bank\n', { mode: 0o600 });
+  cloud = await cloudUp({ file: at('consortium.yaml'), folder: at('cloud'), root, auth: true });
+  team = administrators(cloud, root);
+  const options = {
+    endpoint: cloud.endpoint,
+    region: EMULATOR_REGION,
+    credentials: { accessKeyId: ACCOUNT, secretAccessKey: 'emulator' },
+  };
+  cloudformation = new CloudFormationClient(options);
+  lambda = new LambdaClient(options);
+});
+after(async () => {
+  bank?.kill('SIGTERM');
+  cloudformation?.destroy();
+  lambda?.destroy();
+  await cloud?.stop();
+});
+
+/** Launches what the command line prepared, as the member's administrator does. */
+async function launch(prepared: {
+  readonly stackName: string;
+  readonly parameters: string;
+  readonly template: { readonly file: string };
+}): Promise<void> {
+  await cloudformation.send(
+    new CreateStackCommand({
+      StackName: prepared.stackName,
+      TemplateBody: readFileSync(prepared.template.file, 'utf8'),
+      Parameters: JSON.parse(readFileSync(prepared.parameters, 'utf8')) as Parameter[],
+      Capabilities: ['CAPABILITY_IAM'],
+    }),
+  );
+  await eventually(async () => !(await stackStatus()).endsWith('IN_PROGRESS'), 90_000);
+}
+
+async function stackStatus(): Promise<string> {
+  const { Stacks } = await cloudformation.send(new DescribeStacksCommand({ StackName: STACK }));
+  return `${Stacks![0]!.StackStatus} ${Stacks![0]!.StackStatusReason ?? ''}`.trim();
+}
+
+async function addIdentity(key: string, name: string): Promise<string | undefined> {
+  const jwk = publicJwkOf(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey);
+  const body = JSON.stringify({ name, roles: [], jwk });
+  const headers = { prefer: 'wait=20', 'idempotency-key': name };
+  const outcome = (await call({ ...team.as('buyer-co/admin'), key }, '/identities', {
+    body,
+    headers,
+  })) as { readonly status?: string };
+  return outcome.status;
+}
+
+describe('a consortium of all three kinds', () => {
+  it('takes a member in whose node runs in an AWS account of its own', async () => {
+    const { link, invitation } = await team.invite('corner-shop', '--role', 'invoice.seller');
+    const join = [
+      ...['join', link, '--hosting', 'own-account', '--folder', at('corner-shop')],
+      ...['--region', EMULATOR_REGION, '--identity', 'seller=invoice.seller'],
+    ];
+    const { launch: prepared } = await fuqiJson(...join, '--no-wait');
+    assert.equal(prepared.stackName, STACK);
+    assert.match(prepared.link, /^https:\/\/console\.aws\.amazon\.com\/.*#\/stacks\/quickcreate\?/);
+    assert.ok(!prepared.link.includes('fuqi-invitation_'), 'the invitation is in no link');
+    await launch(prepared);
+    assert.equal(await stackStatus(), 'CREATE_COMPLETE');
+    assert.equal((await team.progress(invitation.id)).status, 'accepted');
+    await team.vote(invitation.id);
+    // It goes on by itself; asking shows how far it is.
+    const { invitation: joined } = await fuqiJson(...join);
+    assert.equal(joined.votesItself, true);
+    keys = await firstKeysOf(lambda, CONSORTIUM, 'corner-shop', 'take-first-keys');
+    assert.deepEqual(Object.keys(keys).sort(), ['admin', 'seller']);
+  });
+
+  it('protects its stack, which would take table and keys away, from deletion', async () => {
+    await assert.rejects(
+      cloudformation.send(new DeleteStackCommand({ StackName: STACK })),
+      /TerminationProtection|termination protection/i,
+    );
+  });
+
+  it('takes another one in whose node is a process', async () => {
+    const { link, invitation } = await team.invite('bank');
+    const join = [
+      ...['join', link, '--hosting', 'private', '--folder', at('bank')],
+      ...['--passphrase-file', at('passphrase'), '--listen', `127.0.0.1:${SHOP_PORT}`],
+    ];
+    await fuqiJson(...join, '--no-wait');
+    await team.vote(invitation.id);
+    const { proposal } = await team.progress(invitation.id);
+    const { digest } = (
+      (await call(team.as('buyer-co/admin'), `/proposals/${proposal}`)) as {
+        output: { digest: string };
+      }
+    ).output;
+    await call({ ...team.as('buyer-co/admin'), key: keys.admin! }, `/proposals/${proposal}/vote`, {
+      body: JSON.stringify({ id: proposal, digest, approve: true }),
+    }).catch(() => {});
+    const { config } = await fuqiJson(...join);
+    bank = spawn(process.execPath, [CLI, 'node', 'start', '--config', config], { stdio: 'ignore' });
+    await eventually(async () => (await team.progress(invitation.id)).votesItself, 60_000);
+  });
+
+  it('runs the invoice flow, through one gateway', async () => {
+    const admin = { ...team.as('tax-bureau/admin'), key: undefined };
+    const invoicing = {
+      bureau: 'tax-bureau/officer',
+      merchant: 'corner-shop',
+      currencies: ['CNY', 'EUR', 'GBP', 'USD'],
+    };
+    await setUpInvoicing(admin, { invoicing }, cloud.ring.keys);
+    const named = Object.entries(keys).map(([name, key]) => [`corner-shop/${name}`, key]);
+    const ring = { ...cloud.ring, keys: { ...cloud.ring.keys, ...Object.fromEntries(named) } };
+    writeFileSync(cloud.keyRing, JSON.stringify(ring));
+    const week = readFileSync(path.join(ROOT, 'examples/corner-shop-week.jsonl'), 'utf8');
+    writeFileSync(at('invoices.jsonl'), week.split('\n').slice(0, 2).join('\n'));
+    const report = await fuqiJson(
+      ...['import', 'invoices', at('invoices.jsonl'), '--concurrency', '2'],
+      ...['--consortium', CONSORTIUM, '--home', root],
+    );
+    assert.deepEqual([report.invoices, report.refused], [2, 0]);
+  });
+
+  it('needs each kind: of five four have to vote', async () => {
+    await disableSigningKey(cloud, HOSTED[2]);
+    assert.equal(await addIdentity(keys.admin!, 'of-two-hosted-and-the-others'), 'committed');
+    await enableSigningKey(cloud, HOSTED[2]);
+  });
+});
