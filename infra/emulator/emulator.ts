@@ -14,6 +14,8 @@ export interface EmulatorOptions {
   readonly folder: string;
   /** A free one unless told. */
   readonly port?: number;
+  /** The account that it is; the usual one unless told. */
+  readonly account?: string;
   /** IAM policies and signatures are checked. */
   readonly auth?: boolean;
   /** What every function's environment says besides. */
@@ -52,7 +54,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
       GATEWAY_PORT: String(port),
       BIND_HOST: '127.0.0.1',
       MINISTACK_REGION: EMULATOR_REGION,
-      MINISTACK_ACCOUNT_ID: EMULATOR_ACCOUNT,
+      MINISTACK_ACCOUNT_ID: options.account ?? EMULATOR_ACCOUNT,
       LAMBDA_EXECUTOR: 'local',
       // Each invocation holds a thread, and nodes invoke each other: too few, and all wait for one another.
       MINISTACK_WORKER_THREADS: '512',

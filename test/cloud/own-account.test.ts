@@ -12,17 +12,20 @@ import {
   CloudFormationClient,
   CreateStackCommand,
   DeleteStackCommand,
+  DescribeStackResourcesCommand,
   DescribeStacksCommand,
   type Parameter,
 } from '@aws-sdk/client-cloudformation';
+import { DynamoDBClient, ListTablesCommand } from '@aws-sdk/client-dynamodb';
+import { DescribeKeyCommand, KMSClient } from '@aws-sdk/client-kms';
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { firstKeysOf } from '../../functions/call-member.ts';
 import { type Cloud, cloudUp } from '../../infra/emulator/consortium.ts';
-import { EMULATOR_REGION } from '../../infra/emulator/emulator.ts';
+import { EMULATOR_REGION, type Emulator, startEmulator } from '../../infra/emulator/emulator.ts';
 import { call } from '../../node/gateway-call.ts';
 import { publicJwkOf } from '../../node/key-file.ts';
 import { setUpInvoicing } from '../../node/local-setup.ts';
-import { CLI, fuqiJson } from '../support/fuqi.ts';
+import { CLI, fuqi, fuqiJson } from '../support/fuqi.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { eventually } from './support/eventually.ts';
 import { administrators, CONSORTIUM, CONSORTIUM_FILE, HOSTED } from './support/joining.ts';
@@ -30,7 +33,7 @@ import { disableSigningKey, enableSigningKey } from './support/signing-keys.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const SHOP_PORT = 18_796;
-/** Another account than that of the consortium's operator. */
+/** Another account than that of the consortium's operator: an emulator of its own, reached over HTTP only. */
 const ACCOUNT = '222222222222';
 const STACK = `fuqi-${CONSORTIUM}-corner-shop`;
 
@@ -38,6 +41,7 @@ const folder = temporaryFolder();
 const root = path.join(folder, 'home');
 const at = (name: string): string => path.join(folder, name);
 let cloud: Cloud;
+let account: Emulator;
 let team: ReturnType<typeof administrators>;
 let cloudformation: CloudFormationClient;
 let lambda: LambdaClient;
@@ -49,19 +53,22 @@ before(async () => {
   writeFileSync(at('passphrase'), 'a passphrase of the bank\n', { mode: 0o600 });
   cloud = await cloudUp({ file: at('consortium.yaml'), folder: at('cloud'), root, auth: true });
   team = administrators(cloud, root);
-  const options = {
-    endpoint: cloud.endpoint,
-    region: EMULATOR_REGION,
-    credentials: { accessKeyId: ACCOUNT, secretAccessKey: 'emulator' },
-  };
-  cloudformation = new CloudFormationClient(options);
-  lambda = new LambdaClient(options);
+  account = await startEmulator({ folder: at('account'), account: ACCOUNT, auth: true });
+  cloudformation = new CloudFormationClient(options());
+  lambda = new LambdaClient(options());
 });
 after(async () => {
   bank?.kill('SIGTERM');
   cloudformation?.destroy();
   lambda?.destroy();
+  await account?.stop();
   await cloud?.stop();
+});
+
+const options = () => ({
+  endpoint: account.url,
+  region: EMULATOR_REGION,
+  credentials: { accessKeyId: ACCOUNT, secretAccessKey: 'emulator' },
 });
 
 /** Launches what the command line prepared, as the member's administrator does. */
@@ -78,12 +85,20 @@ async function launch(prepared: {
       Capabilities: ['CAPABILITY_IAM'],
     }),
   );
-  await eventually(async () => !(await stackStatus()).endsWith('IN_PROGRESS'), 90_000);
+  const { stackName } = prepared;
+  await eventually(async () => !(await stackStatus(stackName)).endsWith('IN_PROGRESS'), 90_000);
+  assert.equal(await stackStatus(stackName), 'CREATE_COMPLETE');
 }
 
-async function stackStatus(): Promise<string> {
-  const { Stacks } = await cloudformation.send(new DescribeStacksCommand({ StackName: STACK }));
-  return `${Stacks![0]!.StackStatus} ${Stacks![0]!.StackStatusReason ?? ''}`.trim();
+async function stackStatus(StackName: string): Promise<string> {
+  try {
+    const { Stacks } = await cloudformation.send(new DescribeStacksCommand({ StackName }));
+    const { StackStatus = '', StackStatusReason = '' } = Stacks![0]!;
+    return `${StackStatus} ${StackStatusReason}`.trim();
+  } catch (error) {
+    if (/does not exist/.test(String(error))) return 'gone';
+    throw error;
+  }
 }
 
 async function addIdentity(key: string, name: string): Promise<string | undefined> {
@@ -109,7 +124,6 @@ describe('a consortium of all three kinds', () => {
     assert.match(prepared.link, /^https:\/\/console\.aws\.amazon\.com\/.*#\/stacks\/quickcreate\?/);
     assert.ok(!prepared.link.includes('fuqi-invitation_'), 'the invitation is in no link');
     await launch(prepared);
-    assert.equal(await stackStatus(), 'CREATE_COMPLETE');
     assert.equal((await team.progress(invitation.id)).status, 'accepted');
     await team.vote(invitation.id);
     // It goes on by itself; asking shows how far it is.
@@ -134,15 +148,6 @@ describe('a consortium of all three kinds', () => {
     ];
     await fuqiJson(...join, '--no-wait');
     await team.vote(invitation.id);
-    const { proposal } = await team.progress(invitation.id);
-    const { digest } = (
-      (await call(team.as('buyer-co/admin'), `/proposals/${proposal}`)) as {
-        output: { digest: string };
-      }
-    ).output;
-    await call({ ...team.as('buyer-co/admin'), key: keys.admin! }, `/proposals/${proposal}/vote`, {
-      body: JSON.stringify({ id: proposal, digest, approve: true }),
-    }).catch(() => {});
     const { config } = await fuqiJson(...join);
     bank = spawn(process.execPath, [CLI, 'node', 'start', '--config', config], { stdio: 'ignore' });
     await eventually(async () => (await team.progress(invitation.id)).votesItself, 60_000);
@@ -172,5 +177,39 @@ describe('a consortium of all three kinds', () => {
     await disableSigningKey(cloud, HOSTED[2]);
     assert.equal(await addIdentity(keys.admin!, 'of-two-hosted-and-the-others'), 'committed');
     await enableSigningKey(cloud, HOSTED[2]);
+  });
+
+  it('leaves nothing of a candidate that was refused, once its administrator deletes the stack', async () => {
+    const { link, invitation } = await team.invite('sixth-co');
+    const join = ['join', link, '--hosting', 'own-account', '--folder', at('sixth-co')];
+    const { launch: prepared } = await fuqiJson(...join, '--no-wait');
+    await launch(prepared);
+    await team.vote(invitation.id, '--refuse');
+    const ended = await fuqi(...join, '--json');
+    assert.equal(ended.code, 1);
+    assert.match(ended.stdout, /refused/);
+    const StackName = prepared.stackName;
+    const { StackResources = [] } = await cloudformation.send(
+      new DescribeStackResourcesCommand({ StackName }),
+    );
+    await cloudformation.send(new DeleteStackCommand({ StackName }));
+    await eventually(async () => (await stackStatus(StackName)) === 'gone', 60_000);
+    const idsOf = (type: string): string[] =>
+      StackResources.flatMap(({ ResourceType, PhysicalResourceId }) =>
+        ResourceType === type ? PhysicalResourceId! : [],
+      );
+    const kms = new KMSClient(options());
+    for (const KeyId of idsOf('AWS::KMS::Key')) {
+      const { KeyMetadata } = await kms.send(new DescribeKeyCommand({ KeyId }));
+      assert.equal(KeyMetadata?.KeyState, 'PendingDeletion');
+    }
+    kms.destroy();
+    const dynamodb = new DynamoDBClient(options());
+    const { TableNames = [] } = await dynamodb.send(new ListTablesCommand({}));
+    dynamodb.destroy();
+    assert.deepEqual(
+      TableNames.filter((name) => idsOf('AWS::DynamoDB::GlobalTable').includes(name)),
+      [],
+    );
   });
 });
