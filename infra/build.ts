@@ -27,6 +27,10 @@ export const FUNCTIONS = {
 } as const;
 export type FunctionBundle = keyof typeof FUNCTIONS;
 
+/** The file of a bundle: what stands in a template is a module of the older form, as Lambda takes it there. */
+export const bundleFile = (name: FunctionBundle): string =>
+  path.join(BUNDLES, name, name === 'code' ? 'index.js' : 'index.mjs');
+
 export interface Built {
   readonly name: FunctionBundle;
   readonly bytes: number;
@@ -42,11 +46,11 @@ export async function buildFunctions(): Promise<Built[]> {
 }
 
 async function buildOne(name: FunctionBundle): Promise<Built> {
-  // Lambda takes what stands in a template for a module of the older form.
-  const isInline = name === 'code';
+  const file = bundleFile(name);
+  const isInline = path.extname(file) === '.js';
   const { metafile } = await build({
     entryPoints: [path.join(ROOT, `functions/${name}/handler.ts`)],
-    outfile: path.join(BUNDLES, name, isInline ? 'index.js' : 'index.mjs'),
+    outfile: file,
     bundle: true,
     platform: 'node',
     target: 'node24',

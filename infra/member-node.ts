@@ -147,7 +147,7 @@ export class MemberNode extends Construct {
   }
 
   #nodeRole(): Role {
-    const { consortium, vaultKey, directory, alarmQueue } = this.#props;
+    const { consortium, member, vaultKey, directory, alarmQueue, gateway } = this.#props;
     const role = functionRole(this, 'NodeRole');
     const allow = (statement: { actions: string[]; resources: string[]; conditions?: object }) =>
       role.addToPolicy(new PolicyStatement(statement as never));
@@ -182,9 +182,11 @@ export class MemberNode extends Construct {
     allow({ actions: ['sqs:SendMessage'], resources: [alarmQueue.queueArn] });
     allow({
       actions: ['lambda:InvokeFunction'],
-      resources: (['peer', 'client'] as const).map((entry) =>
-        functionArns(this, consortium, '*', entry),
-      ),
+      // In an account of its own the others are reached over HTTPS; what is left goes on in another invocation.
+      resources:
+        gateway === undefined
+          ? (['peer', 'client'] as const).map((entry) => functionArns(this, consortium, '*', entry))
+          : [functionArns(this, consortium, member.id, 'client')],
     });
     return role;
   }

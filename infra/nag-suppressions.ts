@@ -60,8 +60,20 @@ export const NAG_SUPPRESSIONS: readonly NagSuppression[] = [
   },
   {
     rule: /^AwsSolutions-APIG4$/,
-    at: /\/Api\/DefaultRoute\/Resource$/,
+    at: /\/Api\/(DefaultRoute|POST--peer)\/Resource$/,
     because:
       'The gateway and the members’ nodes check API keys themselves; the documentation, health and public reads are open.',
+  },
+  {
+    rule: /^AwsSolutions-S1$/,
+    at: /^own-account\/Own\/Bucket\/Resource$/,
+    because:
+      'The bucket holds the published code of the functions beside it, which only they and their stack read.',
+  },
+  {
+    rule: /^AwsSolutions-IAM5\[Resource::<OwnBucket[0-9A-F]+\.Arn>\/\*\]$/,
+    at: /^own-account\/Own\/FetchRole\/DefaultPolicy\/Resource$/,
+    because:
+      'The function that brings the code puts it into this bucket, which is for nothing else.',
   },
 ];

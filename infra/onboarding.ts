@@ -27,8 +27,9 @@ import type { TenantLimits } from '../shared/api/tenant-limits.ts';
 import { BUNDLES } from './build.ts';
 import { memberTemplate } from './member-template.ts';
 import { functionArns, functionRole, productFunction, TIMES } from './node-function.ts';
-import { type OwnBundle, ownAccountTemplate, ownFiles } from './own-account.ts';
+import { ownAccountTemplate } from './own-account.ts';
 import type { Production } from './platform-stack.ts';
+import { type OwnBundle, ownFiles } from './release.ts';
 
 export interface OnboardingProps extends Production {
   readonly consortium: string;

@@ -39,16 +39,7 @@ import { Observability } from './observability.ts';
 import { OwnCode } from './own-code.ts';
 import { OwnJoining } from './own-joining.ts';
 import type { Production } from './platform-stack.ts';
-import { type ReleasedFile, releasedFile } from './release.ts';
-
-/** The bundles that such a stack runs. */
-const OWN_BUNDLES = ['node', 'setup', 'alarm', 'joining'] as const;
-
-export type OwnBundle = (typeof OWN_BUNDLES)[number];
-
-/** Their files, from what was built. */
-export const ownFiles = (): ReleasedFile<OwnBundle>[] =>
-  OWN_BUNDLES.map((bundle) => releasedFile<OwnBundle>(bundle));
+import type { ReleasedFile } from './release.ts';
 
 export interface OwnAccountProps extends Production {
   readonly limits: TenantLimits;

@@ -4,14 +4,13 @@
  */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import path from 'node:path';
 import { CustomResource, RemovalPolicy } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Code, Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import { BlockPublicAccess, Bucket, BucketEncryption, type IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import type { CodeProperties } from '../functions/code/handler.ts';
-import { BUNDLES, type FunctionBundle } from './build.ts';
+import { bundleFile, type FunctionBundle } from './build.ts';
 import { productFunction, TIMES } from './node-function.ts';
 import type { ReleasedFile } from './release.ts';
 
@@ -40,7 +39,7 @@ export class OwnCode extends Construct {
     this.#release = createHash('sha256').update(hashes).digest('hex').slice(0, 16);
     this.#fetcher = productFunction(this, 'Fetch', {
       bundle: 'code',
-      code: Code.fromInline(readFileSync(path.join(BUNDLES, 'code/index.js'), 'utf8')),
+      code: Code.fromInline(readFileSync(bundleFile('code'), 'utf8')),
       environment: {},
       timeout: TIMES.setup,
       memoryMiB: 512,

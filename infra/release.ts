@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { zipSync } from 'fflate';
-import { BUNDLES, type FunctionBundle } from './build.ts';
+import { BUNDLES, buildFunctions, bundleFile, type FunctionBundle } from './build.ts';
 
 export interface ReleasedFile<B extends FunctionBundle = FunctionBundle> {
   readonly bundle: B;
@@ -21,11 +21,27 @@ export interface ReleasedFile<B extends FunctionBundle = FunctionBundle> {
 const NEVER = new Date(1980, 0, 1);
 
 /** Zips a bundle that was built. */
-export function releasedFile<B extends FunctionBundle>(bundle: B): ReleasedFile<B> {
-  const code = readFileSync(path.join(BUNDLES, bundle, 'index.mjs'));
+function releasedFile<B extends FunctionBundle>(bundle: B): ReleasedFile<B> {
+  const code = readFileSync(bundleFile(bundle));
   const bytes = zipSync({ 'index.mjs': [code, { mtime: NEVER }] }, { level: 9 });
   const name = `${bundle}.zip`;
   const file = path.join(BUNDLES, name);
   writeFileSync(file, bytes);
   return { bundle, name, path: file, sha256: createHash('sha256').update(bytes).digest('hex') };
+}
+
+/** The bundles that a node in an account of its own runs. */
+const OWN_BUNDLES = ['node', 'setup', 'alarm', 'joining'] as const;
+
+export type OwnBundle = (typeof OWN_BUNDLES)[number];
+
+/** Their files, from what was built. */
+export const ownFiles = (): ReleasedFile<OwnBundle>[] =>
+  OWN_BUNDLES.map((bundle) => releasedFile<OwnBundle>(bundle));
+
+// What is in a template can be compared with what these sources make.
+if (import.meta.main) {
+  await buildFunctions();
+  for (const { name, sha256 } of ownFiles())
+    process.stdout.write(`${JSON.stringify({ name, sha256 })}\n`);
 }

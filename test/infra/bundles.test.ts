@@ -1,14 +1,13 @@
 /** The bundles of the functions are what Lambda can load: minified names and banners don't collide. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import path from 'node:path';
 import { describe, it } from 'node:test';
-import { BUNDLES, buildFunctions } from '../../infra/build.ts';
+import { buildFunctions, bundleFile } from '../../infra/build.ts';
 
 describe('bundles', () => {
   it('are modules that Node can parse, each within its budget', async () => {
     for (const { name } of await buildFunctions()) {
-      const file = path.join(BUNDLES, name, 'index.mjs');
+      const file = bundleFile(name);
       const { status, stderr } = spawnSync(process.execPath, ['--check', file], {
         encoding: 'utf8',
       });

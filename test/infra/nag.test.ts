@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { NAG_SUPPRESSIONS } from '../../infra/nag-suppressions.ts';
-import { stacks } from './synthesis.ts';
+import { ownAccount, stacks } from './synthesis.ts';
 
-const findings = new AwsSolutionsChecks()
-  .validateScope(stacks(true).app)
-  .violations.flatMap(({ ruleName, description, violatingResources }) =>
+const findings = [stacks(true).app, ownAccount(true).app]
+  .flatMap((app) => new AwsSolutionsChecks().validateScope(app).violations)
+  .flatMap(({ ruleName, description, violatingResources }) =>
     violatingResources.map(({ constructPath }) => ({
       rule: ruleName,
       at: String(constructPath),

@@ -5,7 +5,9 @@ import { Template } from 'aws-cdk-lib/assertions';
 import { buildFunctions } from '../../infra/build.ts';
 import { readConsortiumFile } from '../../infra/consortium-file.ts';
 import { ConsortiumStack } from '../../infra/consortium-stack.ts';
+import { OwnAccountStack } from '../../infra/own-account.ts';
 import { PlatformStack } from '../../infra/platform-stack.ts';
+import { ownFiles } from '../../infra/release.ts';
 
 const FILE = path.resolve(import.meta.dirname, '../../examples/consortia/shenzhen-invoice.yaml');
 export const consortium = readConsortiumFile(FILE);
@@ -29,3 +31,11 @@ export function templates(keeps: boolean) {
 
 /** How logical ids of a member's resources begin. */
 export const logicalName = (member: string): string => `Member${member.replaceAll('-', '')}`;
+
+/** The stack of a member's own account. */
+export function ownAccount(keeps: boolean) {
+  const app = new App();
+  const { limits } = consortium;
+  const stack = new OwnAccountStack(app, 'own-account', { keeps, limits, files: ownFiles() });
+  return { app, stack };
+}
