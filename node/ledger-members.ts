@@ -2,11 +2,16 @@
 import type { Logger } from 'pino';
 import { decodeCbor } from '../shared/bytes/cbor.ts';
 import { jwkThumbprint, type PublicJwk } from '../shared/bytes/crypto.ts';
-import { type MemberRecord, SYSTEM_KEYS } from '../shared/contract/system-records.ts';
+import {
+  type AwaitedRecord,
+  type MemberRecord,
+  SYSTEM_KEYS,
+} from '../shared/contract/system-records.ts';
 import { prefixRange } from '../shared/execution/view.ts';
 import type { Replica } from '../shared/replica/replica.ts';
 
 const RANGE = prefixRange(SYSTEM_KEYS.members, 4096);
+const AWAITED = prefixRange(SYSTEM_KEYS.awaited(''), 1024);
 
 /** The members as of the head, removed ones included. */
 export async function memberRecords({ ports, head }: Replica): Promise<MemberRecord[]> {
@@ -24,14 +29,35 @@ export function onEpoch(replica: Replica, call: () => void): void {
   });
 }
 
+/** A member as its peers know it. */
+export interface KnownMember extends MemberRecord {
+  /** Its own peer key, and those of nodes that it moves to and that follow already. */
+  readonly peerKeys: readonly PublicJwk[];
+}
+
 /** Finds an active member; undefined for anybody else. */
-export type MemberDirectory = (member: string) => MemberRecord | undefined;
+export type MemberDirectory = (member: string) => KnownMember | undefined;
 
 /** The active members as of the head. */
 export async function activeMembers(replica: Replica): Promise<MemberDirectory> {
-  const active = (await memberRecords(replica)).filter((record) => record.active);
-  const byId = new Map(active.map((record) => [record.id, record]));
+  const [records, awaited] = await Promise.all([memberRecords(replica), awaitedNodes(replica)]);
+  const byId = new Map(
+    records
+      .filter(({ active }) => active)
+      .map((record): [string, KnownMember] => {
+        const coming = awaited.flatMap(({ member, peerKey }) =>
+          member === record.id && peerKey ? peerKey : [],
+        );
+        return [record.id, { ...record, peerKeys: [record.peerKey, ...coming] }];
+      }),
+  );
   return (member) => byId.get(member);
+}
+
+/** Nodes that an approved vote waits for. */
+async function awaitedNodes({ ports, head }: Replica): Promise<AwaitedRecord[]> {
+  const entries = await ports.state.scan(AWAITED, head.header.height!);
+  return entries.map(({ value }) => decodeCbor(value) as unknown as AwaitedRecord);
 }
 
 /** The active members, read again when an epoch starts, which is when their keys and endpoints change. */

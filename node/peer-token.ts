@@ -56,15 +56,18 @@ export interface PeerTokenCheck {
   readonly ledger: Digest;
   /** The receiving member. */
   readonly audience: string;
-  /** The peer key of a member; undefined where there is no such member. */
-  readonly keyOf: (member: string) => PublicJwk | undefined;
+  /**
+   * The peer keys of a member: its own, and that of a node that it moves to. None where there is no such
+   * member.
+   */
+  readonly keysOf: (member: string) => readonly PublicJwk[];
 }
 
 /** The member who issued a token that is good at `now`; otherwise undefined. */
 export function verifyPeerToken(
   check: PeerTokenCheck & { readonly token: string; readonly now: number },
 ): string | undefined {
-  const claims = signedClaims(check.token, check.keyOf)?.claims;
+  const claims = signedClaims(check.token, check.keysOf)?.claims;
   return claims && isGood(claims, check, check.now) ? claims.iss : undefined;
 }
 
@@ -83,7 +86,7 @@ export function peerTokenVerifier(
       return known.claims.iss;
     }
     remembered.delete(token);
-    const signed = signedClaims(token, check.keyOf);
+    const signed = signedClaims(token, check.keysOf);
     if (!signed || !isGood(signed.claims, check, now)) return undefined;
     if (remembered.size >= REMEMBERED_MAX) remembered.clear();
     remembered.set(token, signed);
@@ -96,10 +99,8 @@ interface SignedClaims {
   readonly key: PublicJwk;
 }
 
-function isKeyOf({ claims, key }: SignedClaims, { keyOf }: PeerTokenCheck): boolean {
-  const current = keyOf(claims.iss);
-  return current?.x === key.x && current.y === key.y;
-}
+const isKeyOf = ({ claims, key }: SignedClaims, { keysOf }: PeerTokenCheck): boolean =>
+  keysOf(claims.iss).some(({ x, y }) => x === key.x && y === key.y);
 
 function isGood(claims: Claims, { ledger, audience }: PeerTokenCheck, now: number): boolean {
   const issued = claims.iat * 1000;
@@ -113,16 +114,15 @@ function isGood(claims: Claims, { ledger, audience }: PeerTokenCheck, now: numbe
   );
 }
 
-function signedClaims(token: string, keyOf: PeerTokenCheck['keyOf']): SignedClaims | undefined {
+function signedClaims(token: string, keysOf: PeerTokenCheck['keysOf']): SignedClaims | undefined {
   if (token.length > TOKEN_CHARACTERS_MAX) return undefined;
   const jws = parseCompactJws(token);
   // One form of header only, so there is no algorithm to choose and no extension to understand.
   if (!jws || jws.signatures[0]!.protected !== HEADER) return undefined;
   const parsed = claimsSchema.safeParse(parseJsonPart(jws.payload));
   if (!parsed.success) return undefined;
-  const key = keyOf(parsed.data.iss);
-  if (!key || !verifyEs256(key, signingInput(jws, 0), jws.signatures[0]!.signature)) {
-    return undefined;
-  }
-  return { claims: parsed.data, key };
+  const signed = signingInput(jws, 0);
+  const { signature } = jws.signatures[0]!;
+  const key = keysOf(parsed.data.iss).find((one) => verifyEs256(one, signed, signature));
+  return key && { claims: parsed.data, key };
 }

@@ -31,6 +31,7 @@ import { contracts } from '../workloads/catalog.ts';
 import { announceReadiness } from './announce-readiness.ts';
 import { openApiKeys } from './api-keys.ts';
 import { custodyOf } from './custody.ts';
+import { followUntilInForce } from './follow-until-in-force.ts';
 import { followUsage } from './follow-usage.ts';
 import { httpPeers, peerHandler } from './http-peers.ts';
 import { openKeyFile, publicJwkOf, signerFromKeys } from './key-file.ts';
@@ -165,8 +166,8 @@ export async function startNode(
   const members = await followMembers(opened);
   endpoints.follow(members);
   if (config.retain) followUsage(opened, stores.ledgerUsage);
-  const keyOf = (from: string) => members(from)?.peerKey;
-  const verify = peerTokenVerifier({ ledger, audience: member, now, keyOf });
+  const keysOf = (from: string) => members(from)?.peerKeys ?? [];
+  const verify = peerTokenVerifier({ ledger, audience: member, now, keysOf });
   const handler = peerHandler({
     verify,
     receive: (from, message) => receive(opened, from, message),
@@ -174,10 +175,12 @@ export async function startNode(
   });
   app.on('POST', [...PEER_PATHS], (c) => handler(c.req.raw));
   let relay: ReturnType<typeof connectToRelay> | undefined;
+  let stopAsking: (() => void) | undefined;
 
   const stop = async (): Promise<void> => {
     opened.stopped = true;
     relay?.stop();
+    stopAsking?.();
     time.stop();
     await server?.close();
     // What is under way on the store ends before the store does.
@@ -200,6 +203,7 @@ export async function startNode(
   announceReadiness(opened, service, Object.keys(config.keys.identities));
   // An idle ledger sends nothing, so who was away asks what it missed.
   void tellStanding(opened);
+  stopAsking = followUntilInForce(opened, members);
   const { gateway, relay: socket } = config;
   if (socket !== undefined && gateway !== undefined) {
     relay = connectToRelay({

@@ -3,9 +3,10 @@
  * from peers, or from a function URL), alarms, and what another invocation handed on.
  */
 import { handle, type LambdaContext, type LambdaEvent } from 'hono/aws-lambda';
+import type { z } from 'zod';
 import { tenantOf } from '../../node/api-key-records.ts';
 import { peerHandler } from '../../node/http-peers.ts';
-import { memberRecords } from '../../node/ledger-members.ts';
+import { activeMembers, memberRecords } from '../../node/ledger-members.ts';
 import { peerTokenVerifier } from '../../node/peer-token.ts';
 import { inRequest } from '../../node/request-context.ts';
 import { nodeApp } from '../../shared/api/app.ts';
@@ -31,6 +32,7 @@ import { nodeEnvironment } from '../environment.ts';
 import { isKeyUnusable } from '../kms-signer.ts';
 import { functionLog } from '../log.ts';
 import { notifier } from '../metrics.ts';
+import type { MemberKeysSchema } from '../relay/relay-members.ts';
 import { coldStart, type HostedNode } from './cold-start.ts';
 import { followCommits } from './follow-commits.ts';
 import { type Invocation, invocation } from './invocation.ts';
@@ -112,18 +114,22 @@ async function answer(event: LambdaEvent | NodeEvent, context: LambdaContext) {
 }
 
 /** Who may speak to the others, for the relay. */
-async function memberKeys(replica: Replica) {
+async function memberKeys(replica: Replica): Promise<z.infer<typeof MemberKeysSchema>> {
+  const find = await activeMembers(replica);
   const records = await memberRecords(replica);
-  return records.flatMap(({ id, peerKey, active }) => (active ? [{ id, peerKey }] : []));
+  return records.flatMap(({ id }) => {
+    const known = find(id);
+    return known ? [{ id, peerKeys: [...known.peerKeys] }] : [];
+  });
 }
 
 /** The door for other members' nodes. */
 async function peersApp(node: HostedNode, { replica, again, settled }: Invocation) {
   const app = nodeApp({ service: ledgerService(replica, node.custody), keys: NO_KEYS, log });
-  const keyOf = (from: string) => node.members?.find(from)?.peerKey;
+  const keysOf = (from: string) => node.members?.find(from)?.peerKeys ?? [];
   const { ledger } = replica;
   const serve = peerHandler({
-    verify: peerTokenVerifier({ ledger, audience: node.member, now: Date.now, keyOf }),
+    verify: peerTokenVerifier({ ledger, audience: node.member, now: Date.now, keysOf }),
     async receive(from, message) {
       isFor(kindOf(message) ?? 'peer');
       if (kindOf(message) === 'proposal') return voteOn(from, message);

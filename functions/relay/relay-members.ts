@@ -12,7 +12,9 @@ import { functionName } from '../function-name.ts';
 import type { NodeEvent } from '../node/node-alarm.ts';
 
 /** What a node answers to the event `members`. */
-export const MemberKeysSchema = z.array(z.object({ id: MemberIdSchema, peerKey: PublicJwkSchema }));
+export const MemberKeysSchema = z.array(
+  z.object({ id: MemberIdSchema, peerKeys: z.array(PublicJwkSchema) }),
+);
 
 const FRESH_MS = 30_000;
 /** Whose token is no good may have joined since, or have another key. */
@@ -43,8 +45,8 @@ export function relayMembers({
       );
       if (FunctionError) continue;
       const members = MemberKeysSchema.parse(JSON.parse(Buffer.from(Payload!).toString('utf8')));
-      const keys = new Map(members.map((member) => [member.id, member.peerKey]));
-      return { ledger: ledgerId(genesis), keyOf: (member) => keys.get(member) };
+      const keys = new Map(members.map(({ id: member, peerKeys }) => [member, peerKeys]));
+      return { ledger: ledgerId(genesis), keysOf: (member) => keys.get(member) ?? [] };
     }
     throw new Error('no node says who the members are');
   };
@@ -59,12 +61,12 @@ export function relayMembers({
   };
   return async (token: string, audience: string): Promise<string | undefined> => {
     for (const freshMs of [FRESH_MS, STALE_MS]) {
-      const { ledger, keyOf } = await membersNow(freshMs);
-      const member = peerTokenVerifier({ ledger, audience, now: Date.now, keyOf })(token);
+      const { ledger, keysOf } = await membersNow(freshMs);
+      const member = peerTokenVerifier({ ledger, audience, now: Date.now, keysOf })(token);
       if (member !== undefined) return member;
     }
     return undefined;
   };
 }
 
-type Known = Pick<Parameters<typeof peerTokenVerifier>[0], 'ledger' | 'keyOf'>;
+type Known = Pick<Parameters<typeof peerTokenVerifier>[0], 'ledger' | 'keysOf'>;

@@ -25,7 +25,7 @@ export async function patiently<T>(ask: () => Promise<T>): Promise<T> {
  * that was brought, where it is known here.
  */
 export function stateOf(
-  { status, votes, joined, enrolled, member, nodeKeyId }: Join['invitation'],
+  { status, votes, joined, enrolled, member, moves, nodeKeyId }: Join['invitation'],
   own: string | undefined,
 ): { readonly text: string; readonly isOver: boolean } {
   if (status === 'revoked') throw new UserError('The invitation was taken back.');
@@ -36,10 +36,14 @@ export function stateOf(
     );
   }
   if (joined) {
-    return { text: `${member} is a member; its identities may act.`, isOver: enrolled };
+    const text = moves
+      ? `The members have approved that ${member} moves: to the new node, when it has fetched the ledger.`
+      : `${member} is a member; its identities may act.`;
+    return { text, isOver: enrolled };
   }
   const { approvals = [], needed, status: outcome } = votes ?? {};
-  if (outcome !== 'open') throw new UserError(`The proposal to add ${member} is ${outcome}.`);
+  if (outcome !== 'open')
+    throw new UserError(`The proposal to ${moves ? 'move' : 'add'} ${member} is ${outcome}.`);
   const text = `The members vote: ${approvals.length} of ${needed} have approved (${approvals.join(', ')}).`;
   return { text, isOver: false };
 }

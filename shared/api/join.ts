@@ -5,9 +5,12 @@
  */
 import { z } from 'zod';
 import { toValue, type Value } from '../bytes/cbor.ts';
+import { jwkThumbprint } from '../bytes/crypto.ts';
 import { fromBase64Url, toBase64Url } from '../bytes/text.ts';
+import { AdmissionSchema } from '../contract/governance-action.ts';
 import { invitationId } from '../contract/governance-invitation.ts';
 import { ProgressSchema } from '../contract/governance-invitation-record.ts';
+import { SYSTEM_KEYS } from '../contract/system-records.ts';
 import { GenesisMemberSchema } from '../ledger/genesis.ts';
 import { LIMITS } from '../ledger/limits.ts';
 import { Rejected } from '../ledger/rejection.ts';
@@ -94,6 +97,9 @@ export async function postJoin(c: ApiContext, node: NodeApi): Promise<Response> 
       args: toValue(args),
     });
   }
+  if (progress.joined && !progress.enrolled && progress.moves) {
+    return registerNew(c, node, progress);
+  }
   if (progress.joined && !progress.enrolled) {
     const args = { member: progress.member };
     return step(c, node, progress, { contract: 'identity', method: 'enrol', args });
@@ -146,6 +152,48 @@ async function progressOf(service: LedgerService, id: string): Promise<Progress 
   return found instanceof Rejected ? undefined : ProgressSchema.parse(found.output);
 }
 
+/**
+ * Registers the identities of a member's new node, beside those of the old one: a name that is in use gets the
+ * next number.
+ */
+async function registerNew(c: ApiContext, node: NodeApi, progress: Progress): Promise<Response> {
+  const { service } = node;
+  const { member } = progress;
+  const admitted = await service.state(SYSTEM_KEYS.admission(member), undefined, false);
+  const listed = await service.query('identity', 'keys', { member, limit: 100 }, undefined);
+  if (admitted instanceof Rejected || listed instanceof Rejected) {
+    throw new Error(`the identities of ${member} can't be read`);
+  }
+  const { identities } = AdmissionSchema.parse(admitted.value);
+  const registered = RegisteredSchema.parse(listed.output).identities;
+  const keyIds = new Set(registered.map(({ keyId }) => keyId));
+  const names = new Set(registered.map(({ name }) => name));
+  let answered = answer(service, progress);
+  for (const { name, key, roles } of identities) {
+    if (keyIds.has(jwkThumbprint(key))) continue;
+    const free = freeName(name, names);
+    names.add(free);
+    const args = toValue({ name: free, jwk: key, roles });
+    answered = await step(c, node, progress, { contract: 'identity', method: 'register', args });
+    if (!answered.ok) break;
+  }
+  return answered;
+}
+
+const RegisteredSchema = z.object({
+  identities: z.array(z.object({ keyId: z.string(), name: z.string() })),
+});
+
+function freeName(name: string, taken: ReadonlySet<string>): string {
+  for (let number = 2, free = name; ; number++) {
+    if (!taken.has(free)) return free;
+    free = `${name}-${number}`;
+  }
+}
+
+/** Two that ask at once: the other one took the step. */
+const TAKEN = new Set(['closed', 'enrolled-already', 'key-in-use', 'name-in-use']);
+
 /** Submits a step as the administrator who invited, and answers how far it has come then. */
 async function step(
   c: ApiContext,
@@ -163,9 +211,7 @@ async function step(
   const { waitMs } = waitPreference(c.req.header('prefer') ?? null, LIMITS.waitMsMax);
   const outcome = await service.submitCustodial(inviter.identity, call, waitMs);
   const refused = problemOf(outcome);
-  // Two that ask at once: the other one took the step.
-  const isTaken = refused?.reason === 'closed' || refused?.reason === 'enrolled-already';
-  if (refused && !isTaken) return problemResponse(refused);
+  if (refused && !TAKEN.has(refused.reason ?? '')) return problemResponse(refused);
   return answer(service, (await progressOf(service, id))!);
 }
 

@@ -7,6 +7,7 @@ import { jwkThumbprint, type PublicJwk } from '../bytes/crypto.ts';
 import {
   ConsensusParametersSchema,
   EndpointSchema,
+  type GenesisMember,
   GenesisMemberSchema,
   MemberIdSchema,
   PublicJwkSchema,
@@ -145,14 +146,20 @@ function obstacleToMember(
   if (added.validator && validatorCount(members) >= LIMITS.validatorsMax) {
     return `A consortium has ${LIMITS.validatorsMax} validators at the most.`;
   }
-  const used = obstacleToKeys(context, added);
-  if (used) return used;
-  if (!added.identities.some(({ roles }) => roles.includes('admin'))) {
+  return obstacleToKeys(context, added) ?? obstacleToIdentities(context, added.identities);
+}
+
+/** Why these can't be the first identities of a member's node. */
+export function obstacleToIdentities(
+  context: Reader,
+  identities: GenesisMember['identities'],
+): string | undefined {
+  if (!identities.some(({ roles }) => roles.includes('admin'))) {
     return 'None of the first identities holds the role admin.';
   }
-  const names = new Set(added.identities.map(({ name }) => name));
-  const keyIds = new Set(added.identities.map(({ key }) => jwkThumbprint(key)));
-  if (names.size < added.identities.length || keyIds.size < added.identities.length) {
+  const names = new Set(identities.map(({ name }) => name));
+  const keyIds = new Set(identities.map(({ key }) => jwkThumbprint(key)));
+  if (names.size < identities.length || keyIds.size < identities.length) {
     return 'Two of the first identities have one name or one key.';
   }
   for (const keyId of keyIds) {
@@ -357,7 +364,7 @@ function setContract(
 }
 
 /** Makes the block that this runs in its epoch's last. */
-function endEpoch(context: Writer): void {
+export function endEpoch(context: Writer): void {
   const current = currentEpoch(context);
   context.put('epoch', CURRENT, { current, next: current + 1 });
 }

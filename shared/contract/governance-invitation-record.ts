@@ -13,7 +13,7 @@ import {
 export const IdSchema = z.string().regex(/^[0-9a-f]{16}$/, 'a proposal id: 16 hex digits');
 export const DigestSchema = z.string().regex(/^[0-9a-f]{64}$/, 'a digest: 64 hex digits');
 
-/** What an administrator says of the member to be. */
+/** What an administrator says of the member to be, or of its own member, whose node is to move. */
 export const InviteSchema = z.strictObject({
   /** Tagged digest `fuqi/v1/invitation` of the 32 bytes of the secret. */
   id: DigestSchema,
@@ -30,6 +30,8 @@ export const InviteSchema = z.strictObject({
 export const InvitationSchema = z.strictObject({
   id: DigestSchema,
   member: MemberIdSchema,
+  /** Of the own member: its node moves to another host, and the members vote on its new keys. */
+  moves: z.boolean(),
   validator: z.boolean(),
   roles: z.array(RoleSchema).max(64),
   inviter: z.strictObject({ member: MemberIdSchema, identity: IdentityNameSchema }),
@@ -49,7 +51,7 @@ export const AcceptanceSchema = z.strictObject({
   member: GenesisMemberSchema,
 });
 
-/** How far an invited member has come. */
+/** How far an invited member has come, or the new node of one that moves. */
 export const ProgressSchema = InvitationSchema.extend({
   /** Thumbprint (RFC 7638) of the node key that was brought: whoever accepted sees that it was them. */
   nodeKeyId: z.string().nullable(),
@@ -62,10 +64,10 @@ export const ProgressSchema = InvitationSchema.extend({
       needed: z.int().min(1),
     })
     .nullable(),
-  /** It belongs to the consortium. */
+  /** It belongs to the consortium; of a move: the members have approved. */
   joined: z.boolean(),
-  /** Its first identities may act. */
+  /** Its first identities may act; of a move: those of the new node. */
   enrolled: z.boolean(),
-  /** Its node votes from the next epoch on, or does. */
+  /** Its node votes from the next epoch on, or does; of a move: the new one. */
   votesItself: z.boolean(),
 });

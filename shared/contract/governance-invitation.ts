@@ -3,11 +3,12 @@
  * them as on any proposal.
  */
 import type { z } from 'zod';
-import { jwkThumbprint } from '../bytes/crypto.ts';
+import { jwkThumbprint, type PublicJwk } from '../bytes/crypto.ts';
 import { type Digest, taggedDigest } from '../bytes/digest.ts';
 import { fromBase64Url } from '../bytes/text.ts';
+import type { GenesisMember } from '../ledger/genesis.ts';
 import type { RecordReader } from './context.ts';
-import { allMembers } from './governance-action.ts';
+import { type Action, allMembers, obstacleToIdentities } from './governance-action.ts';
 import type {
   AcceptanceSchema,
   Invitation,
@@ -43,14 +44,17 @@ export function invite(
       expected: `${time + 1} to ${time + INVITED_MS_MAX}`,
     });
   }
-  if (context.get('member', member)) {
+  const found = context.get('member', member);
+  const own = found?.active && member === caller.member ? found : undefined;
+  if (found && !own) {
     context.reject('not-possible', `The member id ${member} is in use, or was; choose another.`);
   }
   const record: Invitation = {
     id,
     member,
-    validator,
-    roles: [...new Set(roles)].sort(),
+    moves: own !== undefined,
+    validator: own?.validator ?? validator,
+    roles: [...new Set(own?.roles ?? roles)].sort(),
     inviter: { member: caller.member, identity: caller.name },
     invitedAt: time,
     notAfter,
@@ -80,10 +84,26 @@ export function accept(
   }
   const differs = differenceTo(invitation, member);
   if (differs) context.reject('other-member', differs);
-  const { id: proposal } = propose(context, { kind: 'add-member', member });
+  const { id: proposal } = propose(context, decisionOn(context, invitation, member));
   const accepted: Invitation = { ...invitation, status: 'accepted', proposal };
   context.put('invitation', id, accepted);
   return accepted;
+}
+
+/** What the members decide: on a new member, or on the new node of one that they have. */
+function decisionOn(
+  context: GovernanceContext,
+  { moves }: Invitation,
+  member: z.output<typeof AcceptanceSchema>['member'],
+): Action {
+  if (!moves) return { kind: 'add-member', member };
+  const { id, hosting, nodeKey, peerKey, endpoint, identities } = member;
+  const problem = obstacleToIdentities(context, identities);
+  if (problem !== undefined) context.reject('not-possible', problem);
+  // Its administrators register them, once the members have approved.
+  context.put('admission', id, { identities });
+  const at = endpoint === undefined ? {} : { endpoint };
+  return { kind: 'change-hosting', member: id, hosting, nodeKey, peerKey, ...at };
 }
 
 /** Takes an invitation back. */
@@ -127,12 +147,13 @@ export function progressOf(
   const { proposal: id, member } = invitation;
   const proposal = id === null ? undefined : context.get('proposal', id);
   const record = allMembers(context).find((one) => one.id === member);
+  const isApproved = proposal?.status === 'approved' || proposal?.status === 'enacted';
   // Another member of this name may have come another way.
-  const joined = record?.active === true && proposal !== undefined;
-  const brought = proposal?.action.kind === 'add-member' ? proposal.action.member : undefined;
+  const joined = record?.active === true && (invitation.moves ? isApproved : !!proposal);
+  const nodeKey = proposal && nodeKeyOf(proposal.action);
   return {
     ...invitation,
-    nodeKeyId: brought ? jwkThumbprint(brought.nodeKey) : null,
+    nodeKeyId: nodeKey ? jwkThumbprint(nodeKey) : null,
     votes: proposal
       ? {
           status: proposal.status,
@@ -142,7 +163,26 @@ export function progressOf(
         }
       : null,
     joined,
-    enrolled: joined && context.lookup('identity', 'roster', member) !== undefined,
-    votesItself: joined && record.validator,
+    enrolled:
+      joined &&
+      (invitation.moves
+        ? newIdentities(context, member).length === 0
+        : context.lookup('identity', 'roster', member) !== undefined),
+    votesItself:
+      joined && record.validator && (!invitation.moves || proposal?.status === 'enacted'),
   };
 }
+
+function nodeKeyOf(action: Action): PublicJwk | undefined {
+  if (action.kind === 'add-member') return action.member.nodeKey;
+  return action.kind === 'change-hosting' ? action.nodeKey : undefined;
+}
+
+/** Identities that a member's new node brought, and that are not registered yet. */
+export const newIdentities = (
+  context: RecordReader<typeof records>,
+  member: string,
+): GenesisMember['identities'] =>
+  (context.get('admission', member)?.identities ?? []).filter(
+    ({ key }) => context.lookup('identity', 'key', jwkThumbprint(key)) === undefined,
+  );

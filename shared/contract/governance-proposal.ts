@@ -14,6 +14,7 @@ import {
   actionRecords,
   allMembers,
   enact,
+  endEpoch,
   obstacle,
 } from './governance-action.ts';
 import { DigestSchema, IdSchema, InvitationSchema } from './governance-invitation-record.ts';
@@ -171,7 +172,14 @@ function wait(context: GovernanceContext, proposal: Proposal, node: AwaitedNode)
   const { member, key } = node;
   const keyId = jwkThumbprint(key);
   const others = context.get('awaited', keyId)?.proposals ?? [];
-  context.put('awaited', keyId, { member, key, proposals: [...others.slice(-15), id] });
+  const { action } = proposal;
+  const peerKey = 'peerKey' in action ? action.peerKey : undefined;
+  context.put('awaited', keyId, {
+    ...{ member, key, proposals: [...others.slice(-15), id] },
+    ...(peerKey && { peerKey }),
+  });
+  // The others let it follow, by the peer key that it brings; they learn of keys when an epoch starts.
+  if (peerKey) endEpoch(context);
   const waiting: Proposal = { ...proposal, status: 'approved', awaits: { member, keyId } };
   context.put('proposal', id, waiting);
   context.emit('approved', { id, member, keyId });
@@ -187,7 +195,19 @@ export function close(
 ): Proposal {
   const closed = { ...proposal, status, obstacle: problem };
   context.put('proposal', proposal.id, closed);
+  if (proposal.awaits) stopWaiting(context, proposal.awaits.keyId, proposal.id);
   const { id, after } = proposal;
   context.emit('closed', { id, status, obstacle: problem, after });
   return closed;
+}
+
+/** Nothing of the proposal waits for the node with this key any more. */
+function stopWaiting(context: GovernanceContext, keyId: string, id: string): void {
+  const awaited = context.get('awaited', keyId);
+  const others = awaited?.proposals.filter((other) => other !== id) ?? [];
+  if (awaited && others.length > 0) {
+    context.put('awaited', keyId, { ...awaited, proposals: others });
+  } else if (awaited) {
+    context.delete('awaited', keyId);
+  }
 }

@@ -68,6 +68,8 @@ export type MembershipRecord = z.infer<typeof MembershipRecordSchema>;
 export const AwaitedRecordSchema = z.strictObject({
   member: MemberIdSchema,
   key: PublicJwkSchema,
+  /** The peer key that this node speaks with already, where it is not the member's. */
+  peerKey: PublicJwkSchema.optional(),
   proposals: z.array(z.string()).min(1).max(16),
 });
 export type AwaitedRecord = z.infer<typeof AwaitedRecordSchema>;
@@ -130,6 +132,7 @@ export const SYSTEM_KEYS = {
   validators: (epoch: number): string => `ledger/validators/${epoch}`,
   membership: `governance/membership/${CURRENT}`,
   retiredKey: (keyId: string): string => `governance/retired-key/${keyId}`,
+  admission: (member: string): string => `governance/admission/${member}`,
   awaited: (keyId: string): string => `governance/awaited/${keyId}`,
   key: (keyId: string): string => `identity/key/${keyId}`,
   roster: (member: string): string => `identity/roster/${member}`,

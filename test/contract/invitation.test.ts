@@ -133,6 +133,68 @@ describe('an invitation', () => {
   });
 });
 
+describe('a move', () => {
+  /** The member `d` invites its own new node. */
+  function moving() {
+    const { ledger, admin, id, text, progress, vote } = consortium();
+    output(ledger.call(admin('d'), 'governance', 'invite', { id, member: 'd' }));
+    const node = newMember({ id: 'd', roles: ['invoice.seller'] });
+    const accept = (member = node) =>
+      ledger.call(admin('d'), 'governance', 'accept', { id, secret: text, member });
+    const record = () => ledger.state.get('governance/member/d') as unknown as MemberRecord;
+    const register = () =>
+      ledger.call(admin('d'), 'identity', 'register', {
+        name: 'admin-2',
+        jwk: node.identities[0]!.key,
+        roles: ['admin'],
+      });
+    const awaited = () =>
+      ledger.state.get(`governance/awaited/${jwkThumbprint(node.nodeKey)}`) as
+        | { peerKey: object }
+        | undefined;
+    return { ledger, admin, node, accept, record, register, awaited, progress, vote };
+  }
+
+  it('is decided by the members, and waits for the new node, which they let follow', () => {
+    const { ledger, node, accept, record, register, awaited, progress, vote } = moving();
+    const before = record();
+    output(accept());
+    assert.deepEqual(
+      [progress().joined, progress().nodeKeyId],
+      [false, jwkThumbprint(node.nodeKey)],
+    );
+    vote('a', true);
+    assert.equal(vote('b', true), 'approved');
+    assert.deepEqual([progress().joined, progress().enrolled], [true, false]);
+    // Nothing of the old node changes before the new one follows; the others learn its peer key now.
+    assert.deepEqual(record(), before);
+    assert.deepEqual(awaited()?.peerKey, node.peerKey);
+    assert.deepEqual(ledger.state.get('governance/epoch/current'), { current: 1, next: 2 });
+    output(register());
+    assert.deepEqual([progress().enrolled, progress().votesItself], [true, false]);
+  });
+
+  it('leaves nothing of a new node when it is withdrawn', () => {
+    const { ledger, admin, accept, awaited, progress, vote } = moving();
+    output(accept());
+    vote('a', true);
+    vote('b', true);
+    output(ledger.call(admin('d'), 'governance', 'withdraw', { id: progress().proposal! }));
+    assert.equal(awaited(), undefined);
+    assert.equal(progress().joined, false);
+  });
+
+  it('takes no key that is in use, and no node without an administrator', () => {
+    const { ledger, node, accept } = moving();
+    const { nodeKey } = ledger.state.get('governance/member/a') as unknown as MemberRecord;
+    assert.equal(refusal(accept({ ...node, nodeKey })), 'not-possible');
+    const [admin] = node.identities;
+    const identities = [{ ...admin!, roles: [] }];
+    assert.equal(refusal(accept({ ...node, identities })), 'not-possible');
+    assert.equal(refusal(accept({ ...node, id: 'e' })), 'other-member');
+  });
+});
+
 describe('an endpoint', () => {
   it('is said by the own administrators, and known to all with the next epoch', () => {
     const { ledger, admin } = consortium();

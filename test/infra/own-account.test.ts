@@ -61,7 +61,7 @@ describe('the template for a member’s own account', () => {
 
   it('goes with a candidate’s stack, and leaves what an update would replace', () => {
     const types = ['AWS::KMS::Key', 'AWS::DynamoDB::GlobalTable'];
-    const kept = resources.filter(([id, { Type }]) => types.includes(Type));
+    const kept = resources.filter(([, { Type }]) => types.includes(Type));
     for (const [id, { DeletionPolicy, UpdateReplacePolicy }] of kept) {
       assert.equal(DeletionPolicy, 'Delete', id);
       if (id.startsWith('Directory')) continue;

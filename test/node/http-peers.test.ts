@@ -20,9 +20,9 @@ import { bytesOf, digestOf, plain } from '../ports/harness.ts';
 
 const makeKey = (): KeyObject => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
 const keys = new Map(['alice', 'bob'].map((member) => [member, makeKey()]));
-const keyOf = (member: string) => {
+const keysOf = (member: string) => {
   const key = keys.get(member);
-  return key && publicJwkOf(key);
+  return key ? [publicJwkOf(key)] : [];
 };
 const ledger = digestOf('ledger');
 
@@ -41,7 +41,7 @@ async function listen(listener: RequestListener): Promise<{ server: Server; endp
 function node(member: string, options: Partial<PeerHandlerOptions> = {}, path = '') {
   const app = new Hono().basePath(path);
   const handler = peerHandler({
-    verify: peerTokenVerifier({ ledger, audience: member, keyOf, now: Date.now }),
+    verify: peerTokenVerifier({ ledger, audience: member, keysOf, now: Date.now }),
     receive: async (from, message) => Buffer.concat([Buffer.from(`${from}:`), message]),
     ...options,
   });

@@ -19,9 +19,8 @@ const alice = makeKey();
 const ledger = digestOf('ledger');
 const NOW = 1_700_000_000_000;
 const issued = { key: alice, member: 'alice', audience: 'bob', ledger, now: NOW };
-const keyOf = (member: string): PublicJwk | undefined =>
-  member === 'alice' ? publicJwkOf(alice) : undefined;
-const check = { ledger, audience: 'bob', keyOf, now: NOW };
+const keysOf = (member: string): PublicJwk[] => (member === 'alice' ? [publicJwkOf(alice)] : []);
+const check = { ledger, audience: 'bob', keysOf, now: NOW };
 
 test('a token names its issuer to the receiver it was made for', () => {
   assert.equal(verifyPeerToken({ ...check, token: issuePeerToken(issued) }), 'alice');
@@ -71,16 +70,17 @@ test('a text that is no token of this kind is not good', () => {
 
 test('a remembered token ends with its time, and with its issuer’s key', () => {
   let now = NOW;
-  let key: PublicJwk | undefined = publicJwkOf(alice);
-  const verify = peerTokenVerifier({ ledger, audience: 'bob', keyOf: () => key, now: () => now });
+  let keys: PublicJwk[] = [publicJwkOf(alice)];
+  const verify = peerTokenVerifier({ ledger, audience: 'bob', keysOf: () => keys, now: () => now });
   const token = issuePeerToken(issued);
   assert.equal(verify(token), 'alice');
   assert.equal(verify(token), 'alice');
-  key = publicJwkOf(makeKey());
+  keys = [publicJwkOf(makeKey())];
   assert.equal(verify(token), undefined);
-  key = undefined;
+  keys = [];
   assert.equal(verify(token), undefined);
-  key = publicJwkOf(alice);
+  // A member that moves has two nodes for a while.
+  keys = [publicJwkOf(makeKey()), publicJwkOf(alice)];
   assert.equal(verify(token), 'alice');
   now = NOW + PEER_TOKEN_MS + 30_000;
   assert.equal(verify(token), undefined);
