@@ -6,7 +6,7 @@ import {
   TenantLimitsSchema,
 } from '../shared/api/tenant-limits.ts';
 import { TokenIssuersSchema } from '../shared/api/token-issuer.ts';
-import { MemberIdSchema } from '../shared/ledger/genesis.ts';
+import { GenesisMemberSchema, MemberIdSchema } from '../shared/ledger/genesis.ts';
 
 /** A variable that holds JSON of a schema. */
 const json = <S extends z.ZodType>(schema: S) =>
@@ -35,6 +35,8 @@ const NodeEnvironmentSchema = z.object({
   FUQI_SIGNING_KEY: z.string().min(1),
   /** URL of the queue that alarms wait in. */
   FUQI_ALARM_QUEUE: z.url(),
+  /** Whose account it runs in: the operator's, or the member's own. */
+  FUQI_HOSTING: GenesisMemberSchema.shape.hosting,
   /** The consortium's gateway, where the node has an account of its own: members without an endpoint are behind it. */
   FUQI_GATEWAY: z.url().optional(),
   /** Issuers whose tokens the member accepts, JSON. */

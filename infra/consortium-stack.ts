@@ -58,15 +58,6 @@ export class ConsortiumStack extends Stack {
         }),
     );
     this.#genesis(consortium, directory);
-    new Onboarding(this, 'Onboarding', {
-      consortium: consortium.name,
-      founders: consortium.members.map(({ id }) => id),
-      limits: consortium.limits,
-      directory,
-      vaultKey,
-      alarmQueue,
-      keeps,
-    });
     const relay = new Relay(this, 'Relay', { consortium: consortium.name, directory });
     const gateway = productFunction(this, 'Gateway', {
       bundle: 'gateway',
@@ -104,6 +95,16 @@ export class ConsortiumStack extends Stack {
       defaultIntegration: new HttpLambdaIntegration('GatewayIntegration', gateway),
     });
     logAccess(api);
+    new Onboarding(this, 'Onboarding', {
+      consortium: consortium.name,
+      founders: consortium.members.map(({ id }) => id),
+      limits: consortium.limits,
+      directory,
+      vaultKey,
+      alarmQueue,
+      api,
+      keeps,
+    });
     new CfnOutput(this, 'ApiUrl', { value: api.apiEndpoint });
     new CfnOutput(this, 'RelayUrl', { value: relay.url });
     new CfnOutput(this, 'RelayApiId', { value: relay.api.apiId });

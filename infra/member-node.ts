@@ -91,6 +91,7 @@ export class MemberNode extends Construct {
         ...this.#environment(),
         FUQI_ENTRY: entry,
         FUQI_ALARM_QUEUE: alarmQueue.queueUrl,
+        FUQI_HOSTING: gateway === undefined ? 'hosted' : 'own-account',
         ...(gateway !== undefined && { FUQI_GATEWAY: gateway }),
         ...(member.limits && { FUQI_LIMITS: JSON.stringify(member.limits) }),
         ...(member.issuers && { FUQI_ISSUERS: JSON.stringify(member.issuers) }),

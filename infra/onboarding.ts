@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Stack } from 'aws-cdk-lib';
+import type { HttpApi } from 'aws-cdk-lib/aws-apigatewayv2';
 import type { TableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import {
   Effect,
@@ -40,6 +41,8 @@ export interface OnboardingProps extends Production {
   readonly directory: TableV2;
   readonly vaultKey: IKey;
   readonly alarmQueue: IQueue;
+  /** The gateway's API: the node of the member that invited is behind it, wherever it is. */
+  readonly api: HttpApi;
 }
 
 type Statement = { actions: string[]; resources: string[]; conditions?: object };
@@ -50,7 +53,7 @@ export class Onboarding extends Construct {
   constructor(scope: Construct, id: string, props: OnboardingProps) {
     super(scope, id);
     this.#props = props;
-    const { consortium, limits, directory, vaultKey, alarmQueue, keeps } = props;
+    const { consortium, founders, limits, directory, vaultKey, alarmQueue, api, keeps } = props;
     const files = ownFiles();
     const code = Object.fromEntries(
       files.map((file) => [
@@ -98,6 +101,8 @@ export class Onboarding extends Construct {
       environment: {
         FUQI_CONSORTIUM: consortium,
         FUQI_DIRECTORY: directory.tableName,
+        FUQI_FOUNDERS: JSON.stringify(founders),
+        FUQI_API: Stack.of(this).toJsonString({ id: api.apiId, url: api.apiEndpoint }),
         FUQI_ONBOARDING: Stack.of(this).toJsonString(settings),
       },
       timeout: TIMES.gateway,

@@ -18,7 +18,7 @@ export const join = async (link: InvitationLink, step: Step = {}): Promise<Join>
 const HostedSchema = z.object({
   onboarding: z.object({
     member: z.string(),
-    phase: z.enum(['creating', 'voting', 'following', 'done', 'undoing', 'undone']),
+    phase: z.enum(['replacing', 'creating', 'voting', 'following', 'done', 'undoing', 'undone']),
     reason: z.string().nullable(),
   }),
   join: JoinSchema,

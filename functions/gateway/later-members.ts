@@ -1,6 +1,6 @@
 /**
- * Where the API of a member is that joined after the deployment: its own function, or where the member
- * says on the ledger that its node is. Asked of the nodes, because the gateway reads no table.
+ * Where the API of a member is that joined or moved after the deployment: its own function, or where the
+ * member says on the ledger that its node is. Asked of the nodes, because the gateway reads no table.
  */
 import { z } from 'zod';
 import type { ApiLog } from '../../shared/api/node-api.ts';
@@ -39,10 +39,10 @@ export interface LaterMembersOptions {
 /** Finds the base URL of a member's API; undefined where the ledger knows no such member. */
 export function laterMembers(options: LaterMembersOptions) {
   let known: { readonly at: number; readonly members: readonly Member[] } | undefined;
-  return async (id: string): Promise<string | undefined> => {
+  return async (id: string, hasMoved = false): Promise<string | undefined> => {
     const find = (): Member | undefined =>
       known?.members.find((one) => one.id === id && one.active);
-    const freshMs = find() ? FRESH_MS : MISSING_MS;
+    const freshMs = find() && !hasMoved ? FRESH_MS : MISSING_MS;
     if (!known || Date.now() - known.at > freshMs) {
       known = { at: Date.now(), members: (await ask(options)) ?? known?.members ?? [] };
     }

@@ -67,8 +67,12 @@ export interface HostedNode {
   /** Their names. */
   readonly identities: readonly string[];
   readonly peerCustody: Custody;
-  /** The active members as of an epoch: their keys and endpoints change with epochs only. */
-  members: { readonly epoch: number; readonly find: MemberDirectory } | null;
+  /** The active members as of an epoch, and as of the one before: their keys and endpoints change with epochs only. */
+  members: {
+    readonly epoch: number;
+    readonly find: MemberDirectory;
+    readonly before: MemberDirectory;
+  } | null;
 }
 
 /** Opens all that a node function keeps between its invocations. Throws where it was never set up. */
@@ -112,8 +116,16 @@ export async function coldStart(
     now: Date.now,
     tells: true,
     async post(to, headers, body, waits) {
-      const endpoint =
-        opened.members?.find(to)?.endpoint ?? (gateway && `${gateway}${peerDoor(consortium, to)}`);
+      const { find, before } = opened.members ?? {};
+      const there = find?.(to);
+      const isGone = there?.hosting !== 'hosted' && before?.(to)?.hosting === 'hosted';
+      if (isGone && !waits && gateway === undefined) {
+        // That the member's node is another one now, the one that was here learns by this alone.
+        const name = functionName(consortium, to, 'peer');
+        const request = { method: 'POST', path: '/peer', headers, body };
+        await handRequestOver(lambda, name, request).catch(() => {});
+      }
+      const endpoint = there?.endpoint ?? (gateway && `${gateway}${peerDoor(consortium, to)}`);
       if (endpoint !== undefined) {
         return postToEndpoint(endpoint, headers, body, DEADLINES.peer);
       }

@@ -2,6 +2,7 @@
  * A hosted node's function. It takes HTTP requests (as events of payload format 2.0, from the gateway,
  * from peers, or from a function URL), alarms, and what another invocation handed on.
  */
+import { Hono } from 'hono';
 import { handle, type LambdaContext, type LambdaEvent } from 'hono/aws-lambda';
 import type { z } from 'zod';
 import { tenantOf } from '../../node/api-key-records.ts';
@@ -11,6 +12,7 @@ import { peerTokenVerifier } from '../../node/peer-token.ts';
 import { inRequest } from '../../node/request-context.ts';
 import { nodeApp } from '../../shared/api/app.ts';
 import { PEER_PATHS } from '../../shared/api/node-api.ts';
+import { problem } from '../../shared/api/problem.ts';
 import { type RequestAbout, requestAbout } from '../../shared/api/request-id.ts';
 import { type ApiKeyDirectory, parseApiKey } from '../../shared/api/tenant.ts';
 import type { UsageSource } from '../../shared/api/usage.ts';
@@ -29,10 +31,10 @@ import { isFor, metered } from '../billing/metered-handler.ts';
 import { dynamoLedgerUsageStore } from '../dynamodb/ledger-usage-store.ts';
 import { dynamoStores } from '../dynamodb/stores.ts';
 import { nodeEnvironment } from '../environment.ts';
+import type { MemberKeysSchema } from '../hosted-members.ts';
 import { isKeyUnusable } from '../kms-signer.ts';
 import { functionLog } from '../log.ts';
 import { notifier } from '../metrics.ts';
-import type { MemberKeysSchema } from '../relay/relay-members.ts';
 import { coldStart, type HostedNode } from './cold-start.ts';
 import { followCommits } from './follow-commits.ts';
 import { type Invocation, invocation } from './invocation.ts';
@@ -88,10 +90,10 @@ async function answer(event: LambdaEvent | NodeEvent, context: LambdaContext) {
     const keys = isPeers ? undefined : readApiKeys(node.table);
     keys?.catch(() => {});
     return invocation(node, remainingMs, purpose, async (running) => {
-      const app = keys
-        ? await clientsApp(node, running, await keys)
-        : await peersApp(node, running);
-      const result = await handle(app)(event, context);
+      const answering = keys
+        ? (movedAnswer(node) ?? handle(await clientsApp(node, running, await keys)))
+        : handle(await peersApp(node, running));
+      const result = await answering(event, context);
       node.metrics.flush();
       return result;
     });
@@ -101,7 +103,9 @@ async function answer(event: LambdaEvent | NodeEvent, context: LambdaContext) {
   // Whoever votes sets an alarm, and mostly the certificate came.
   if (event.kind === 'alarm' && (await isStoreIdle(node.stores))) return undefined;
   if (event.kind === 'members') {
-    return invocation(node, remainingMs, 'read', ({ replica }) => memberKeys(replica));
+    return invocation(node, remainingMs, 'read', async ({ replica }) =>
+      hostingElsewhere(node) === undefined ? memberKeys(replica) : null,
+    );
   }
   return invocation(node, remainingMs, 'read', async ({ replica }) => {
     if (event.kind === 'alarm') {
@@ -167,6 +171,23 @@ function isProposal({ body, isBase64Encoded }: { body?: unknown; isBase64Encoded
 const KIND_CHARACTERS = 64;
 
 const NO_KEYS: ApiKeyDirectory = { find: () => undefined };
+
+/**
+ * What this node answers to its member's clients where the ledger says that the member's node is elsewhere: it
+ * has moved away, or not arrived yet. Undefined where it is this one.
+ */
+function movedAnswer(node: HostedNode) {
+  const got = hostingElsewhere(node);
+  if (got === undefined) return undefined;
+  const text = `The node of ${node.member} is elsewhere (${got}): call it there.`;
+  return handle(new Hono().all('*', () => problem('misdirected', text, { got })));
+}
+
+/** How the member's node is hosted, where that is not this one. */
+function hostingElsewhere({ members, member, environment }: HostedNode): string | undefined {
+  const hosting = members?.find(member)?.hosting;
+  return hosting === environment.FUQI_HOSTING ? undefined : hosting;
+}
 
 /** The API for the member's own clients. */
 async function clientsApp(

@@ -175,7 +175,8 @@ export async function invocation<T>(
 async function learnMembers(node: HostedNode, replica: Replica): Promise<void> {
   const { epoch } = replica.epoch.set;
   if (node.members?.epoch === epoch) return;
-  node.members = { epoch, find: await activeMembers(replica) };
+  const before = node.members?.find ?? (() => undefined);
+  node.members = { epoch, find: await activeMembers(replica), before };
 }
 
 /** Goes on from what is left, or opens anew what is durable. */

@@ -59,10 +59,10 @@ app.post('/', async (c) => {
   }
   const { member } = join.invitation;
   const before = await readOnboarding(directory, member);
-  const refused = before && !isOf(before, join) && refuseSecond(before);
+  const refused = isOf(before, join) ? undefined : await refuseSecond(before, join);
   if (refused) return refused;
   const isBegun = isOf(before, join) && before.phase !== 'undone';
-  const record = isBegun ? before : await begin(join, token, parsed.data, before?.version ?? 0);
+  const record = isBegun ? before : await begin(join, token, parsed.data, before);
   if (parsed.data.kept && isMember(record) && !record.keysTaken) {
     await opened.firstKeys(member, true);
     const kept = await writeOnboarding(directory, { ...record, keysTaken: true });
@@ -74,7 +74,8 @@ app.delete('/', async (c) => {
   const { token, join } = await holder(c.req.raw);
   const record = await readOnboarding(directory, join.invitation.member);
   if (!isOf(record, join)) return nothingBegun();
-  if (join.invitation.joined) {
+  const { joined, moves, votesItself } = join.invitation;
+  if (joined && !(moves && !votesItself)) {
     return problem('bad-request', 'It is a member already: members leave by a vote.');
   }
   await opened.withdraw(token);
@@ -119,7 +120,7 @@ async function begin(
   { invitation }: Join,
   token: string,
   { name, identities }: z.infer<typeof BodySchema>,
-  version: number,
+  before: Onboarding | undefined,
 ): Promise<Onboarding> {
   const { id, member, validator, roles } = invitation;
   const now = Date.now();
@@ -128,12 +129,12 @@ async function begin(
     invitation: id,
     token: await opened.seal(member, token),
     description: JSON.stringify({ id: member, name: name ?? member, identities, validator, roles }),
-    phase: 'creating',
+    phase: before?.phase === 'done' ? 'replacing' : 'creating',
     reason: null,
     startedAt: now,
     nextAt: 0,
     keysTaken: false,
-    version,
+    version: before?.version ?? 0,
   };
 }
 
@@ -152,11 +153,25 @@ const isOf = (record: Onboarding | undefined, { invitation }: Join): record is O
   record?.invitation === invitation.id;
 const isMember = ({ phase }: Onboarding): boolean => phase === 'following' || phase === 'done';
 
-/** A node of this name is made already, by another invitation. */
-const refuseSecond = (record: Onboarding): Response | undefined =>
-  record.phase === 'undone'
-    ? undefined
-    : problem('bad-request', `Another invitation is making the node of ${record.member}.`);
+/** Why the node of this name can't be made: there is one, or another invitation is making it. */
+async function refuseSecond(
+  before: Onboarding | undefined,
+  { invitation: { member, moves } }: Join,
+): Promise<Response | undefined> {
+  if (opened.founders.includes(member)) {
+    return problem(
+      'bad-request',
+      `The stack of the consortium holds a node of ${member}: take the member out of its file and deploy, then its node can be made anew.`,
+    );
+  }
+  if (!before || before.phase === 'undone') return undefined;
+  if (before.phase !== 'done' || !moves) {
+    return problem('bad-request', `Another invitation is making the node of ${member}.`);
+  }
+  return (await opened.isHere(member))
+    ? problem('bad-request', `The node of ${member} is hosted here already.`)
+    : undefined;
+}
 
 const nothingBegun = (): Response =>
   problem('not-found', 'This invitation has no hosted node: POST makes one.');

@@ -12,10 +12,10 @@ export const OnboardingSchema = z.strictObject({
   /** What the member's setup is told, as JSON. */
   description: z.string(),
   /**
-   * `creating`: the node is made. `voting`: the members decide. `following`: it is a member, and its node
+   * `replacing`: what is left of the member's last node here is taken away. `creating`: the node is made. `voting`: the members decide. `following`: it is a member, and its node
    * fetches the ledger. `done`: it votes. `undoing`, `undone`: refused, withdrawn or failed.
    */
-  phase: z.enum(['creating', 'voting', 'following', 'done', 'undoing', 'undone']),
+  phase: z.enum(['replacing', 'creating', 'voting', 'following', 'done', 'undoing', 'undone']),
   /** Why it is undone. */
   reason: z.string().nullable(),
   startedAt: z.int(),

@@ -5,14 +5,15 @@ import { KMSClient } from '@aws-sdk/client-kms';
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { z } from 'zod';
-import { parseInvitationToken } from '../../shared/api/join.ts';
 import { consortiumPath } from '../../shared/api/node-api.ts';
+import { jwkThumbprint } from '../../shared/bytes/crypto.ts';
+import { apiEndpoint } from '../api-endpoint.ts';
 import { firstKeysOf, wakeNode } from '../call-member.ts';
 import { DEADLINES, givesUpAfter } from '../deadlines.ts';
 import { readMember } from '../directory.ts';
 import { fromEnvironment } from '../environment.ts';
-import { functionName, onboardingFunction } from '../function-name.ts';
-import { invokeFetch } from '../invoke-fetch.ts';
+import { onboardingFunction } from '../function-name.ts';
+import { askHostedMembers } from '../hosted-members.ts';
 import { s3Objects } from '../s3-object.ts';
 import { askToJoin } from './ask-to-join.ts';
 import { memberStacks } from './member-stack.ts';
@@ -55,14 +56,12 @@ export function openServices() {
     name: fromEnvironment('FUQI_DIRECTORY'),
   };
   const vaultKey = settings.vaultKeyArn;
-  const fetch = invokeFetch(lambda);
-
-  const join = (token: string, step?: object, method?: 'DELETE') => {
-    const inviter = parseInvitationToken(token)?.inviter ?? '';
-    const node = `https://${functionName(consortium, inviter, 'client')}`;
-    const url = `${node}${consortiumPath(consortium)}/join`;
-    return askToJoin({ fetch, url, token, step, ...(method && { method }) });
-  };
+  // The node of the member that invited may be anywhere: the gateway knows.
+  const url = `${apiEndpoint()}${consortiumPath(consortium)}/join`;
+  const fetch: typeof globalThis.fetch = (input, init) =>
+    globalThis.fetch(input, { ...init, signal: AbortSignal.timeout(DEADLINES.node) });
+  const join = (token: string, step?: object, method?: 'DELETE') =>
+    askToJoin({ fetch, url, token, step, ...(method && { method }) });
 
   const services: OnboardingServices = {
     stacks: memberStacks({
@@ -89,8 +88,18 @@ export function openServices() {
 
   return {
     consortium,
+    /** Members whose nodes the stack of the consortium holds. */
+    founders: z.array(z.string()).parse(JSON.parse(fromEnvironment('FUQI_FOUNDERS'))),
     directory,
     services,
+
+    /** Whether the node that was made here last is the member's, as the members know it. */
+    async isHere(member: string): Promise<boolean> {
+      const { peerKey } = (await readMember(directory, member)) ?? {};
+      const { keysOf } = await askHostedMembers({ consortium, directory, lambda });
+      return keysOf(member).some((key) => peerKey && jwkThumbprint(key) === jwkThumbprint(peerKey));
+    },
+
     withdraw: (token: string) => join(token, undefined, 'DELETE'),
     ...tokenSeal({ client: kms, vaultKey, consortium }),
 

@@ -36,6 +36,11 @@ export async function advance(
     if (stack.is !== 'going') await services.stacks.remove(member);
     return record;
   }
+  if (phase === 'replacing') {
+    if (stack.is === 'absent') return { ...record, phase: 'creating' };
+    if (stack.is !== 'going') await services.stacks.remove(member);
+    return record;
+  }
   const { invitation } = await services.join(token);
   const end = endOf(invitation, services.now());
   if (end) return undo(services, record, end);
@@ -52,8 +57,11 @@ export async function advance(
   }
   if (!invitation.joined) return { ...record, phase: 'voting' };
   if (!invitation.enrolled) await services.join(token, {});
-  if (phase !== 'following') await services.stacks.keep(member);
-  if (invitation.votesItself || !invitation.validator) return { ...record, phase: 'done' };
+  const isThere = invitation.votesItself || !invitation.validator;
+  // A member that moves has another node until this one follows.
+  const isMembers = invitation.moves ? isThere : phase !== 'following';
+  if (isMembers) await services.stacks.keep(member);
+  if (isThere) return { ...record, phase: 'done' };
   // Whoever looks how far it is must not keep it busy.
   if (isReminder || phase !== 'following') await services.wake(member);
   return { ...record, phase: 'following' };

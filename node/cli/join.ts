@@ -123,6 +123,7 @@ async function joinPrivately(
 }
 
 const PHASES = {
+  replacing: 'What is left of its last node here is taken away.',
   creating: 'Its node is being made.',
   voting: 'The members vote.',
   following: 'It is a member; its node fetches the ledger.',

@@ -4,7 +4,7 @@
  * request to the node with it. Never sends twice what may have been taken and would count twice.
  */
 import type { GatewayOptions } from './gateway.ts';
-import { problem } from './problem.ts';
+import { PROBLEMS, problem } from './problem.ts';
 import type { Rotation, Upstream } from './rotation.ts';
 
 /** Where a request may go: the tenant's own node, or for an anonymous one any, best first. */
@@ -15,7 +15,7 @@ export interface Route {
 
 export type ForwardOptions = Pick<
   GatewayOptions,
-  'fetch' | 'timeoutMs' | 'bodyBytesMax' | 'log'
+  'fetch' | 'timeoutMs' | 'bodyBytesMax' | 'log' | 'nodeOf'
 > & {
   readonly requestId: string;
   readonly rotation: Rotation;
@@ -47,8 +47,18 @@ export async function forward(
     // Another member's node doesn't know the key: it answers as to anyone, or not at all.
     const anonymous = tenant !== undefined && upstream !== tenant;
     const body = streams ? limited(request.body!, bytesMax) : held && { stream: held };
-    const outcome = await send(request, upstream, body?.stream, anonymous, options);
+    const sendTo = (to: Upstream) => send(request, to, body?.stream, anonymous, options);
+    let outcome = await sendTo(upstream);
+    // Who has moved took nothing, nor who does not know the key of another node.
+    if (upstream === tenant && !streams && (isMoved(outcome) || isRefused(outcome))) {
+      const there = await movedTo(tenant, options);
+      if (there) outcome = await sendTo(there);
+    }
     if (outcome instanceof Response) {
+      if (isMoved(outcome) && upstream !== tenant && reads) {
+        failure ??= outcome;
+        continue;
+      }
       if (!anonymous || outcome.status !== 401) return outcome;
       await outcome.body?.cancel();
       break;
@@ -59,6 +69,22 @@ export async function forward(
     if (!repeatable && (streams || !outcome.refused)) return failure;
   }
   return failure ?? problem('bad-gateway', 'No node is known to this gateway.');
+}
+
+/** Whether the node says that it is not its member's any more. */
+const isMoved = (outcome: Response | Failure): boolean =>
+  outcome instanceof Response && outcome.status === PROBLEMS.misdirected.status;
+
+const isRefused = (outcome: Response | Failure): boolean =>
+  outcome instanceof Response && outcome.status === PROBLEMS.unauthorized.status;
+
+/** Where a member's node is now; undefined where nobody says that it is elsewhere. */
+async function movedTo(
+  { member, endpoint: before }: Upstream,
+  { nodeOf }: ForwardOptions,
+): Promise<Upstream | undefined> {
+  const endpoint = await nodeOf?.(member, true);
+  return endpoint === undefined || endpoint === before ? undefined : { member, endpoint };
 }
 
 interface Failure {

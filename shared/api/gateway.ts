@@ -24,8 +24,11 @@ export interface GatewayOptions {
   readonly consortium: string;
   /** Each member and the base URL of its node's API. */
   readonly members: readonly { readonly id: string; readonly endpoint: string }[];
-  /** Where the API of a member is that is not listed: of one that joined later. */
-  readonly nodeOf?: (member: string) => Promise<string | undefined>;
+  /**
+   * Where the API of a member is that is not listed, because it joined later, or whose node is not where it was
+   * (`hasMoved`).
+   */
+  readonly nodeOf?: (member: string, hasMoved?: boolean) => Promise<string | undefined>;
   /** The members' hashed keys; without them the nodes alone tell good keys from bad. */
   readonly keys?: ApiKeyDirectory;
   /** To which member tokens of an issuer go; others say so in `Fuqi-Member`. */

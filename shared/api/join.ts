@@ -201,7 +201,8 @@ async function step(
   { id, inviter }: Progress,
   call: { readonly contract: string; readonly method: string; readonly args: Value },
 ): Promise<Response> {
-  if (!(await service.identity(inviter.identity))) {
+  const kept = await service.keptAs(inviter.identity);
+  if (kept === undefined) {
     return problem(
       'forbidden',
       `The node of ${inviter.member} keeps no key of ${inviter.identity}, who invited: ${inviter.identity} has to take this step (${call.contract}.${call.method}).`,
@@ -209,7 +210,7 @@ async function step(
     );
   }
   const { waitMs } = waitPreference(c.req.header('prefer') ?? null, LIMITS.waitMsMax);
-  const outcome = await service.submitCustodial(inviter.identity, call, waitMs);
+  const outcome = await service.submitCustodial(kept, call, waitMs);
   const refused = problemOf(outcome);
   if (refused && !TAKEN.has(refused.reason ?? '')) return problemResponse(refused);
   return answer(service, (await progressOf(service, id))!);

@@ -170,6 +170,11 @@ export interface LedgerService {
   ): Promise<{ readonly height: number; readonly output: Value } | Rejected>;
   /** The contracts active at the head. */
   activeContracts(): Promise<readonly Contract[]>;
+  /**
+   * The name under which this node keeps the key of an identity of its member, which the ledger may know by
+   * another name; undefined where it keeps none.
+   */
+  keptAs(identity: string): Promise<string | undefined>;
   /** The identity behind a custodial key name, with the roles it has at the head. */
   identity(name: string): Promise<Caller | undefined>;
 

@@ -25,6 +25,7 @@ type HttpCode =
   | 'unsupported-media-type'
   | 'payload-too-large'
   | 'request-timeout'
+  | 'misdirected'
   | 'rate-limited'
   | 'quota-exceeded'
   | 'unavailable'
@@ -85,6 +86,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, Meaning>> = {
   'unsupported-media-type': { status: 415, title: 'Media type not supported', retry: 'none' },
   'payload-too-large': { status: 413, title: 'Request body too large', retry: 'none' },
   'request-timeout': { status: 408, title: 'Request body did not come', retry: 'same' },
+  misdirected: { status: 421, title: 'Not the member’s node', retry: 'same' },
   'rate-limited': { status: 429, title: 'Too many requests', retry: 'same' },
   'quota-exceeded': { status: 429, title: 'Quota used up', retry: 'same' },
   unavailable: { status: 503, title: 'Node unavailable', retry: 'same' },

@@ -5,6 +5,8 @@
 export interface Custody {
   /** The key id (JWK thumbprint) of an identity's key; undefined where none is kept. */
   keyId(identity: string): string | undefined;
+  /** The identity whose key this is; undefined where it is not kept. */
+  identityOf(keyId: string): string | undefined;
   /** ES256 over a transaction's signing input, 64 bytes r‖s. Throws where no such key is kept. */
   sign(identity: string, signingInput: Uint8Array): Uint8Array;
   /** A random nonce for a call that brings none. */

@@ -14,6 +14,7 @@ import {
   effectiveContract,
   type KeyRecord,
   type MemberRecord,
+  type RosterRecord,
   SYSTEM_KEYS,
 } from '../contract/system-records.ts';
 import { genesisBlock } from '../execution/genesis-block.ts';
@@ -162,6 +163,13 @@ export function ledgerService(replica: Replica, custody: Custody): LedgerService
     },
 
     activeContracts,
+
+    async keptAs(identity) {
+      const bytes = await replica.final.read(SYSTEM_KEYS.roster(replica.member));
+      const roster = bytes && (decodeLoosely(bytes) as unknown as RosterRecord);
+      const keyId = roster?.identities[identity]?.keyId;
+      return keyId === undefined ? undefined : custody.identityOf(keyId);
+    },
 
     async identity(name) {
       const keyId = custody.keyId(name);

@@ -111,6 +111,39 @@ test('a key takes its request to its member’s node, whole', async () => {
   assert.equal(request!.headers['x-request-id'], response.headers.get('x-request-id'));
 });
 
+test('a request goes on to where the node has moved, and anonymous ones to those that have not', async () => {
+  const moved = await upstream('beta, elsewhere');
+  const { call, alpha, beta } = await open({
+    nodeOf: async (member, hasMoved) => {
+      assert.deepEqual([member, hasMoved], ['beta', true]);
+      return moved.endpoint;
+    },
+  });
+  beta.answer = (request, response) => {
+    request.resume();
+    response.statusCode = 421;
+    response.end('{}');
+  };
+  const init = { method: 'POST', headers: as('beta'), body: '{"a": 1}' };
+  const taken = await call('/invoices', init);
+  assert.deepEqual(await json(taken), { member: 'beta, elsewhere', body: '{"a": 1}' });
+  assert.equal(moved.requests[0]!.headers.authorization, as('beta').authorization);
+  for (let turn = 0; turn < 2; turn++) {
+    assert.deepEqual(await json(await call('/blocks')), { member: 'alpha', body: '' });
+  }
+  assert.equal(alpha.requests.length, 2);
+});
+
+test('a node that has moved nobody knows where says so itself', async () => {
+  const { call, beta } = await open({ nodeOf: async () => undefined });
+  beta.answer = (_, response) => {
+    response.statusCode = 421;
+    response.end('{}');
+  };
+  const response = await call('/invoices', { method: 'POST', headers: as('beta'), body: '{}' });
+  assert.equal(response.status, 421);
+});
+
 test('an unknown key is refused at the gateway and reaches no node', async () => {
   const { call, alpha, beta } = await open();
   for (const headers of [as('alpha', 'b'), as('gamma'), { authorization: 'Basic eDp5' }]) {

@@ -334,6 +334,8 @@ export class LocalNetwork {
     const key = (name: string): TestKey | undefined => this.keys.get(`${member}/${name}`);
     return {
       keyId: (name) => key(name)?.keyId,
+      identityOf: (keyId) =>
+        [...this.keys].find(([, one]) => one.keyId === keyId)?.[0].split('/')[1],
       sign: (name, input) => es256(key(name)!, input),
       nonce: () => randomBytes(16).toString('base64url'),
     };
