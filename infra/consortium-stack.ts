@@ -85,7 +85,7 @@ export class ConsortiumStack extends Stack {
       }),
     );
     countInLog(gateway, consortium.name);
-    new Observability(this, 'Observability', {
+    const { topic: notices } = new Observability(this, 'Observability', {
       consortium: consortium.name,
       email: consortium.operator?.email,
       alarmQueue,
@@ -102,6 +102,7 @@ export class ConsortiumStack extends Stack {
       directory,
       vaultKey,
       alarmQueue,
+      notices,
       api,
       keeps,
     });

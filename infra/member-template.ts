@@ -16,10 +16,12 @@ import { ManagedPolicy, PermissionsBoundary } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { Code } from 'aws-cdk-lib/aws-lambda';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
+import { Topic } from 'aws-cdk-lib/aws-sns';
 import { Queue } from 'aws-cdk-lib/aws-sqs';
 import type { MemberStackParameters } from '../functions/onboarding/member-stack.ts';
 import type { TenantLimits } from '../shared/api/tenant-limits.ts';
 import { MemberNode } from './member-node.ts';
+import { tellOfKeyLoss } from './observability.ts';
 
 /** What a stack of the template has to be told, and what each parameter is. */
 const PARAMETERS: Record<keyof MemberStackParameters, string> = {
@@ -30,6 +32,7 @@ const PARAMETERS: Record<keyof MemberStackParameters, string> = {
   VaultKeyArn: 'the account’s vault key',
   AlarmQueueArn: 'the account’s alarm queue',
   AlarmQueueUrl: 'its URL',
+  NoticesArn: 'the topic that tells of a lost key',
   BoundaryArn: 'the permissions boundary of its roles',
   CodeBucket: 'where the bundles are',
   NodeCode: 'the bundle of the node',
@@ -64,6 +67,11 @@ export function memberTemplate(keeps: boolean, limits: TenantLimits): object {
     keeps,
     code: (bundle) =>
       Code.fromBucket(bundles, bundle === 'node' ? parameters.NodeCode : parameters.SetupCode),
+  });
+  tellOfKeyLoss(stack, {
+    consortium: parameters.Consortium,
+    keys: [node.signingKey],
+    topic: Topic.fromTopicArn(stack, 'Notices', parameters.NoticesArn),
   });
   new CfnOutput(stack, 'Table', { value: node.table.tableName });
   return app.synth().getStackArtifact(stack.artifactId).template as object;

@@ -20,7 +20,7 @@ import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import { FilterPattern, MetricFilter } from 'aws-cdk-lib/aws-logs';
-import { Topic } from 'aws-cdk-lib/aws-sns';
+import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
@@ -117,7 +117,7 @@ export class Observability extends Construct {
     const age = alarmQueue.metricApproximateAgeOfOldestMessage({ period: Duration.minutes(1) });
     const waits = this.#alarm('AlarmsWait', QUEUE_WATCH, age, QUEUE_AGE.toSeconds());
     const throttles = this.#alarm('LambdaThrottles', LAMBDA_WATCH, lambdaThrottles);
-    this.#keyLoss(consortium, keys);
+    tellOfKeyLoss(this, { consortium, keys, topic: this.topic });
     if (hasDashboard) dashboard(this, consortium, [...alarms, waits, throttles], age);
   }
 
@@ -145,23 +145,6 @@ export class Observability extends Construct {
     return alarm;
   }
 
-  /** Tells of a key as soon as somebody disables it or schedules its deletion, as CloudTrail records it. */
-  #keyLoss(consortium: string, keys: readonly IKey[]): void {
-    new Rule(this, 'KeyLoss', {
-      description: `A key of ${consortium} was disabled or is to be deleted`,
-      eventPattern: {
-        source: ['aws.kms'],
-        detailType: ['AWS API Call via CloudTrail'],
-        detail: {
-          eventSource: ['kms.amazonaws.com'],
-          eventName: ['DisableKey', 'ScheduleKeyDeletion'],
-          resources: { ARN: keys.map(({ keyArn }) => keyArn) },
-        },
-      },
-      targets: [new SnsTopic(this.topic)],
-    });
-  }
-
   #letPublish(): void {
     const { account } = Stack.of(this);
     this.topic.addToResourcePolicy(
@@ -173,6 +156,29 @@ export class Observability extends Construct {
       }),
     );
   }
+}
+
+export interface KeyLossProps {
+  readonly consortium: string;
+  readonly keys: readonly IKey[];
+  readonly topic: ITopic;
+}
+
+/** Tells of a key as soon as somebody disables it or schedules its deletion, as CloudTrail records it. */
+export function tellOfKeyLoss(scope: Construct, { consortium, keys, topic }: KeyLossProps): void {
+  new Rule(scope, 'KeyLoss', {
+    description: `A key of ${consortium} was disabled or is to be deleted`,
+    eventPattern: {
+      source: ['aws.kms'],
+      detailType: ['AWS API Call via CloudTrail'],
+      detail: {
+        eventSource: ['kms.amazonaws.com'],
+        eventName: ['DisableKey', 'ScheduleKeyDeletion'],
+        resources: { ARN: keys.map(({ keyArn }) => keyArn) },
+      },
+    },
+    targets: [new SnsTopic(topic)],
+  });
 }
 
 const countOf = (consortium: string, metricName: Notice | FoundInLogs): Metric =>

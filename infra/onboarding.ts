@@ -18,6 +18,7 @@ import {
 } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Asset } from 'aws-cdk-lib/aws-s3-assets';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { memberItem } from '../functions/directory.ts';
@@ -41,6 +42,8 @@ export interface OnboardingProps extends Production {
   readonly directory: TableV2;
   readonly vaultKey: IKey;
   readonly alarmQueue: IQueue;
+  /** Tells of a lost key. */
+  readonly notices: ITopic;
   /** The gateway's API: the node of the member that invited is behind it, wherever it is. */
   readonly api: HttpApi;
 }
@@ -53,7 +56,8 @@ export class Onboarding extends Construct {
   constructor(scope: Construct, id: string, props: OnboardingProps) {
     super(scope, id);
     this.#props = props;
-    const { consortium, founders, limits, directory, vaultKey, alarmQueue, api, keeps } = props;
+    const { consortium, founders, limits, directory, vaultKey, alarmQueue, notices, api, keeps } =
+      props;
     const files = ownFiles();
     const code = Object.fromEntries(
       files.map((file) => [
@@ -70,6 +74,7 @@ export class Onboarding extends Construct {
     const settings: OnboardingSettings = {
       templates: { candidate: candidate.httpUrl, member: member.httpUrl },
       roleArn: maker.roleArn,
+      noticesArn: notices.topicArn,
       boundaryArn: boundary.managedPolicyArn,
       code: {
         bucket: nodeCode.s3BucketName,
@@ -177,7 +182,17 @@ export class Onboarding extends Construct {
         actions: ['kms:DescribeKey', 'kms:GetPublicKey', 'kms:Sign'],
         resources: [this.#arn('kms', 'key/*')],
       },
-      { actions: ['kms:Encrypt', 'kms:Decrypt'], resources: [vaultKey.keyArn] },
+      {
+        actions: ['kms:Encrypt', 'kms:Decrypt'],
+        resources: [vaultKey.keyArn],
+        conditions: {
+          StringEqualsIfExists: { 'kms:EncryptionContext:fuqi:consortium': consortium },
+          // What is sealed for a member; its role says which.
+          'ForAllValues:StringEquals': {
+            'kms:EncryptionContextKeys': ['fuqi:consortium', 'fuqi:member'],
+          },
+        },
+      },
       { actions: ['sqs:SendMessage'], resources: [alarmQueue.queueArn] },
       {
         actions: ['lambda:InvokeFunction'],
@@ -283,6 +298,16 @@ export class Onboarding extends Construct {
         actions: ['iam:PassRole'],
         resources: roles,
         conditions: { StringEquals: { 'iam:PassedToService': 'lambda.amazonaws.com' } },
+      },
+      {
+        actions: [
+          'events:DeleteRule',
+          'events:DescribeRule',
+          'events:PutRule',
+          'events:PutTargets',
+          'events:RemoveTargets',
+        ],
+        resources: [this.#arn('events', `rule/${this.#stacks()}`)],
       },
       {
         actions: [

@@ -18,6 +18,7 @@ export interface MemberStackParameters {
   readonly VaultKeyArn: string;
   readonly AlarmQueueArn: string;
   readonly AlarmQueueUrl: string;
+  readonly NoticesArn: string;
   readonly BoundaryArn: string;
   readonly CodeBucket: string;
   readonly NodeCode: string;

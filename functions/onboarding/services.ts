@@ -24,6 +24,7 @@ import { reminders } from './take-step.ts';
 const SettingsSchema = z.object({
   templates: z.object({ candidate: z.string(), member: z.string() }),
   roleArn: z.string(),
+  noticesArn: z.string(),
   boundaryArn: z.string(),
   code: z.object({ bucket: z.string(), node: z.string(), setup: z.string() }),
   /** What members with an account of their own take: keys in the same bucket. */
@@ -47,7 +48,7 @@ const FILE_S = 300;
 export function openServices() {
   const consortium = fromEnvironment('FUQI_CONSORTIUM');
   const settings = SettingsSchema.parse(JSON.parse(fromEnvironment('FUQI_ONBOARDING')));
-  const requestHandler = { requestTimeout: SERVICE_MS };
+  const requestHandler = givesUpAfter(SERVICE_MS);
   const lambda = new LambdaClient({ maxAttempts: 1, requestHandler: givesUpAfter(DEADLINES.node) });
   const kms = new KMSClient({ requestHandler });
   const queue = new SQSClient({ requestHandler });
@@ -74,6 +75,7 @@ export function openServices() {
         VaultKeyArn: settings.vaultKeyArn,
         AlarmQueueArn: settings.alarmQueue.arn,
         AlarmQueueUrl: settings.alarmQueue.url,
+        NoticesArn: settings.noticesArn,
         BoundaryArn: settings.boundaryArn,
         CodeBucket: settings.code.bucket,
         NodeCode: settings.code.node,

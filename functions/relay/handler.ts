@@ -18,6 +18,7 @@ import { CBOR_TYPE } from '../../node/token-peers.ts';
 import { problem } from '../../shared/api/problem.ts';
 import { RELAY_AUDIENCE, type Ring } from '../../shared/api/relay.ts';
 import { bearerToken } from '../../shared/api/tenant.ts';
+import { DEADLINES, givesUpAfter } from '../deadlines.ts';
 import { fromEnvironment } from '../environment.ts';
 import { functionLog } from '../log.ts';
 import { connectionOf, keep, kept, noteConnection } from './mailbox.ts';
@@ -26,7 +27,8 @@ import { relayMembers } from './relay-members.ts';
 /** Shorter than what the sender waits for. */
 const REPLY_MS = 11_000;
 const POLL_MS = 40;
-const SERVICE_MS = 3000;
+/** A node that has to be started says who the members are. */
+const MEMBERS_MS = 10_000;
 /** A frame of API Gateway's has 32 KB at the most; base64 takes a third more. */
 const RUNG_BYTES_MAX = 16 * 1024;
 
@@ -39,7 +41,7 @@ interface SocketEvent {
 }
 
 const log = functionLog('relay');
-const requestHandler = { requestTimeout: SERVICE_MS };
+const requestHandler = givesUpAfter(DEADLINES.service);
 const consortium = fromEnvironment('FUQI_CONSORTIUM');
 const dynamodb = new DynamoDBClient({ requestHandler });
 const mailbox = { client: dynamodb, name: fromEnvironment('FUQI_MAILBOX') };
@@ -57,7 +59,7 @@ const sockets = new ApiGatewayManagementApiClient({
 const issuerOf = relayMembers({
   consortium,
   directory: { client: dynamodb, name: fromEnvironment('FUQI_DIRECTORY') },
-  lambda: new LambdaClient({ maxAttempts: 1, requestHandler: { requestTimeout: 10_000 } }),
+  lambda: new LambdaClient({ maxAttempts: 1, requestHandler: givesUpAfter(MEMBERS_MS) }),
 });
 
 const app = new Hono();

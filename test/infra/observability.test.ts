@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Template } from 'aws-cdk-lib/assertions';
 import { FOUND_IN_LOGS, metricNamespace, NOTICES } from '../../functions/metrics.ts';
+import { memberTemplate } from '../../infra/member-template.ts';
 import { consortium, stacks, templates } from './synthesis.ts';
 
 const { consortium: template, platform } = templates(true);
@@ -76,6 +77,15 @@ describe('a lost key', () => {
       targets.map(({ Arn }) => Arn.Ref),
       of('AWS::SNS::Topic').map(([id]) => id),
     );
+  });
+
+  it('is told of, too, where its member joined later', () => {
+    const later = Template.fromJSON(memberTemplate(true, consortium.limits));
+    const [[key]] = Object.entries(later.findResources('AWS::KMS::Key')) as [[string, object]];
+    const [rule] = Object.values(later.findResources('AWS::Events::Rule'));
+    const { ARN } = rule!.Properties.EventPattern.detail.resources;
+    assert.deepEqual(ARN, [{ 'Fn::GetAtt': [key, 'Arn'] }]);
+    assert.deepEqual(rule!.Properties.Targets[0].Arn, { Ref: 'NoticesArn' });
   });
 
   it('may be published to the topic by alarms of this account and by the rule', () => {

@@ -38,6 +38,7 @@ const alarmQueue = arnOf('sqs', 'AlarmQueue');
 const later = `fuqi-${name}-member-newcomer`;
 const laterStack = arnOf('cloudformation', `stack/${later}/1`);
 const laterTable = tableArn(`${later}-Table`);
+const laterRule = arnOf('events', `rule/${later}-KeyLoss`);
 const laterLog = arnOf('logs', `log-group:${later}-PeerLog`);
 const laterRole = `arn:aws:iam::111122223333:role/${later}-NodeRole`;
 const onboardingArn = (of: string): string => arnOf('lambda', `function:${onboardingFunction(of)}`);
@@ -50,6 +51,8 @@ const STRANGERS = [
   laterStack,
   laterTable,
   laterLog,
+  laterRule,
+  arnOf('events', 'rule/payroll'),
   laterRole,
   onboardingArn('other'),
   arnOf('cloudformation', 'stack/fuqi-other-member-newcomer/1'),
@@ -319,6 +322,9 @@ const maker = [
     actionsOf('iam', 'DeleteRole DeleteRolePolicy DetachRolePolicy GetRole GetRolePolicy TagRole'),
     [laterRole],
   ),
+  ...may(MAKER, actionsOf('events', 'DeleteRule DescribeRule PutRule PutTargets RemoveTargets'), [
+    laterRule,
+  ]),
   ...may(
     MAKER,
     actionsOf(
