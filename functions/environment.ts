@@ -8,8 +8,8 @@ import {
 import { TokenIssuersSchema } from '../shared/api/token-issuer.ts';
 import { GenesisMemberSchema, MemberIdSchema } from '../shared/ledger/genesis.ts';
 
-/** A variable that holds JSON of a schema. */
-const json = <S extends z.ZodType>(schema: S) =>
+/** A text that is JSON of a schema. */
+export const jsonText = <S extends z.ZodType>(schema: S) =>
   z
     .string()
     .transform((text, context): unknown => {
@@ -40,9 +40,9 @@ const NodeEnvironmentSchema = z.object({
   /** The consortium's gateway, where the node has an account of its own: members without an endpoint are behind it. */
   FUQI_GATEWAY: z.url().optional(),
   /** Issuers whose tokens the member accepts, JSON. */
-  FUQI_ISSUERS: json(TokenIssuersSchema).default([]),
+  FUQI_ISSUERS: jsonText(TokenIssuersSchema).default([]),
   /** What the member may use, JSON. */
-  FUQI_LIMITS: json(TenantLimitsSchema.partial())
+  FUQI_LIMITS: jsonText(TenantLimitsSchema.partial())
     .default({})
     .transform((limits) => ({ ...DEFAULT_TENANT_LIMITS, ...limits }) as TenantLimits),
 });

@@ -7,8 +7,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { invitationToken } from '../shared/api/join.ts';
 import {
+  type Launch,
+  launchOf,
   type OwnAccount,
-  type OwnAccountParameters,
   OwnAccountSchema,
 } from '../shared/api/own-account.ts';
 import { call } from './gateway-call.ts';
@@ -25,14 +26,10 @@ export interface OwnAccountOptions {
   readonly identities: Readonly<Record<string, readonly string[]>>;
 }
 
-export interface Launch {
+export interface PreparedLaunch extends Pick<Launch, 'stackName' | 'region' | 'link'> {
   readonly member: string;
-  readonly stackName: string;
-  readonly region: string;
-  /** Opens the console with the template and all parameters but the invitation, which it keeps secret. */
-  readonly link: string;
   readonly template: { readonly file: string; readonly url: string };
-  /** Parameters as the AWS command line takes them; the invitation is among them. */
+  /** Parameters as the AWS command line takes them, a file; the invitation is among them. */
   readonly parameters: string;
 }
 
@@ -42,38 +39,31 @@ const TEMPLATE_MS = 30_000;
 export async function prepareLaunch(
   link: InvitationLink,
   { folder, region: wanted, name, identities }: OwnAccountOptions,
-): Promise<Launch> {
+): Promise<PreparedLaunch> {
   const { gateway, consortium, ledger } = link;
   const token = invitationToken(link);
   const target = { url: gateway, consortium, key: token };
   const own = OwnAccountSchema.parse(await call(target, '/join/own-account'));
   genesisOf(own.join, link);
-  const { member, validator, roles } = own.join.invitation;
   const text = await templateOf(own);
-  const values: OwnAccountParameters = {
-    Consortium: consortium,
-    Member: member,
-    Description: JSON.stringify({ id: member, name: name ?? member, identities, validator, roles }),
-    Gateway: gateway,
-    Ledger: ledger,
-    Invitation: token,
-  };
-  const stackName = `fuqi-${consortium}-${member}`;
-  const region = wanted ?? own.region;
+  const { invitation } = own.join;
+  const launch = launchOf({
+    ...{ consortium, ledger, gateway, invitation, name, identities },
+    region: wanted ?? own.region,
+    templateUrl: own.template.url,
+  });
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const file = path.join(folder, 'own-account.template.json');
   const parameters = path.join(folder, 'parameters.json');
   writeFileSync(file, text);
-  const list = Object.entries(values).map(([ParameterKey, ParameterValue]) => ({
-    ParameterKey,
-    ParameterValue,
-  }));
+  const list = Object.entries({ ...launch.parameters, Invitation: token }).map(
+    ([ParameterKey, ParameterValue]) => ({ ParameterKey, ParameterValue }),
+  );
   writeFileSync(parameters, `${JSON.stringify(list, null, 2)}\n`, { mode: 0o600 });
-  const { Invitation: _, ...open } = values;
+  const { stackName, region, link: opens } = launch;
   return {
-    ...{ member, stackName, region, parameters },
+    ...{ member: invitation.member, stackName, region, link: opens, parameters },
     template: { file, url: own.template.url },
-    link: launchLink(region, own.template.url, stackName, open),
   };
 }
 
@@ -83,21 +73,4 @@ async function templateOf({ template }: OwnAccount): Promise<string> {
   const found = createHash('sha256').update(text).digest('hex');
   if (response.ok && found === template.sha256) return text;
   throw new UserError('The template could not be fetched as the gateway describes it; try again.');
-}
-
-/** A quick-create link (CloudFormation User Guide, "Creating quick-create links for stacks"). */
-function launchLink(
-  region: string,
-  templateURL: string,
-  stackName: string,
-  parameters: Readonly<Record<string, string>>,
-): string {
-  const console = region.startsWith('cn-') ? 'console.amazonaws.cn' : 'console.aws.amazon.com';
-  const given = Object.entries(parameters).map(([key, value]) => [`param_${key}`, value]);
-  const query = new URLSearchParams([
-    ['templateURL', templateURL],
-    ['stackName', stackName],
-    ...(given as [string, string][]),
-  ]);
-  return `https://${console}/cloudformation/home?region=${region}#/stacks/quickcreate?${query.toString().replaceAll('+', '%20')}`;
 }

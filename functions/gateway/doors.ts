@@ -111,7 +111,7 @@ export function doors({ consortium, fetch, log, socket }: DoorsOptions): Hono {
   };
   const join = `${consortiumPath(consortium)}/join`;
   app.on(['GET', 'POST', 'DELETE'], `${join}/hosted`, (c) => onboarding(c, '/'));
-  app.get(`${join}/own-account`, (c) => onboarding(c, '/own-account'));
+  app.get(`${join}/own-account`, (c) => onboarding(c, `/own-account${new URL(c.req.url).search}`));
   app.get(`${codePath(consortium)}/:name`, (c) => {
     const name = encodeURIComponent(c.req.param('name') ?? '');
     return onboarding(c, `/code/${name}`);

@@ -9,12 +9,12 @@ import { z } from 'zod';
 import { inRequest } from '../../node/request-context.ts';
 import { readJsonObject } from '../../shared/api/body.ts';
 import { type Join, parseInvitationToken } from '../../shared/api/join.ts';
-import type { OwnAccount } from '../../shared/api/own-account.ts';
+import { launchOf, type OwnAccount } from '../../shared/api/own-account.ts';
 import { problem } from '../../shared/api/problem.ts';
 import { withRequestId } from '../../shared/api/request-id.ts';
 import { bearerToken } from '../../shared/api/tenant.ts';
 import { IdentityNameSchema, RoleSchema } from '../../shared/ledger/genesis.ts';
-import { fromEnvironment } from '../environment.ts';
+import { fromEnvironment, jsonText } from '../environment.ts';
 import { functionLog } from '../log.ts';
 import { JoinRefused } from './ask-to-join.ts';
 import { type Onboarding, readOnboarding, writeOnboarding } from './record.ts';
@@ -29,6 +29,17 @@ const BodySchema = z.strictObject({
   identities: z.record(IdentityNameSchema, z.array(RoleSchema)).default({}),
   /** The first API keys have arrived: they are handed out no more. */
   kept: z.boolean().default(false),
+});
+
+/** What a browser says of the node that it wants launched. */
+const OwnQuerySchema = z.object({
+  gateway: z.url({ protocol: /^https?$/ }).optional(),
+  region: z
+    .string()
+    .regex(/^[a-z]{2}(-[a-z]+)+-[0-9]$/, 'a region, such as eu-central-1')
+    .optional(),
+  name: z.string().min(1).max(100).optional(),
+  identities: jsonText(BodySchema.shape.identities).default({}),
 });
 
 const log = functionLog('onboarding');
@@ -86,7 +97,22 @@ app.delete('/', async (c) => {
 app.get('/own-account', async (c) => {
   const { join } = await holder(c.req.raw);
   const region = fromEnvironment('AWS_REGION');
-  const own: OwnAccount = { join, template: await opened.ownTemplate(), region };
+  const query = OwnQuerySchema.safeParse(c.req.query());
+  if (!query.success) {
+    const [issue] = query.error.issues;
+    return problem('bad-request', `Parameter "${issue!.path.join('.')}": ${issue!.message}.`);
+  }
+  const { gateway, ...asked } = query.data;
+  const template = await opened.ownTemplate();
+  const { invitation, consortium, ledger } = join;
+  const launch = gateway && {
+    launch: launchOf({
+      ...{ gateway, consortium, ledger, invitation, templateUrl: template.url },
+      ...asked,
+      region: asked.region ?? region,
+    }),
+  };
+  const own: OwnAccount = { join, template, region, ...launch };
   return c.json(own, 200, { 'cache-control': 'no-store' });
 });
 app.get('/code/:name', async (c) => {

@@ -7,9 +7,11 @@ import { Hono } from 'hono';
 import { cors } from 'hono/cors';
 import { MemberIdSchema } from '../ledger/genesis.ts';
 import { refuseEncoded } from './body.ts';
+import { chooseLanguage } from './docs-text.ts';
 import { forward, type Route } from './forward.ts';
 import { consortiumHealth, type NodeProbe } from './gateway-health.ts';
 import { parseInvitationToken } from './join.ts';
+import { JOIN_PAGE_POLICY, joinPage } from './join-page.ts';
 import { ANONYMOUS } from './meter.ts';
 import { limitResponse } from './metering.ts';
 import { type ApiLog, consortiumPath } from './node-api.ts';
@@ -108,6 +110,20 @@ export function gatewayApp(options: GatewayOptions): Hono<GatewayEnv> {
   });
   app.get('/openapi.json', (c) => pass(c.req.raw, c.get('requestId')));
   app.get('/docs', (c) => pass(c.req.raw, c.get('requestId')));
+  // The link of an invitation, opened in a browser; with a key or a token it is a call.
+  app.get(`${consortiumPath(consortium)}/join`, async (c, next) => {
+    const header = (name: string): string | undefined => c.req.header(name);
+    const isPage = header('accept')?.includes('text/html') && !header('authorization');
+    if (!isPage) return next();
+    const language = chooseLanguage(c.req.query('lang'), header('accept-language'));
+    return c.html(await joinPage(consortium, language), 200, {
+      'cache-control': 'no-store',
+      'content-language': language,
+      vary: 'accept, accept-language, authorization',
+      'referrer-policy': 'no-referrer',
+      'content-security-policy': JOIN_PAGE_POLICY,
+    });
+  });
   app.all('/v1/consortia/:consortium/*', (c) => {
     const got = c.req.param('consortium');
     return got === consortium

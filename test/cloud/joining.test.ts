@@ -15,12 +15,14 @@ import {
 } from '@aws-sdk/client-cloudformation';
 import { DynamoDBClient, ListTablesCommand } from '@aws-sdk/client-dynamodb';
 import { DescribeKeyCommand, KMSClient } from '@aws-sdk/client-kms';
+import type { Browser, Page } from 'playwright-core';
 import { type Cloud, cloudUp } from '../../infra/emulator/consortium.ts';
 import { EMULATOR_CREDENTIALS, EMULATOR_REGION } from '../../infra/emulator/emulator.ts';
 import { call } from '../../node/gateway-call.ts';
 import { publicJwkOf } from '../../node/key-file.ts';
 import type { KeyRing } from '../../node/local-layout.ts';
 import { setUpInvoicing } from '../../node/local-setup.ts';
+import { openBrowser } from '../browser/chromium.ts';
 import { CLI, fuqi, fuqiJson } from '../support/fuqi.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { eventually } from './support/eventually.ts';
@@ -36,15 +38,18 @@ const own = ['--consortium', CONSORTIUM, '--home', root];
 let cloud: Cloud;
 let team: ReturnType<typeof administrators>;
 let shop: ChildProcess | undefined;
+let browser: Browser;
 
 before(async () => {
   writeFileSync(at('consortium.yaml'), CONSORTIUM_FILE);
   writeFileSync(at('passphrase'), 'a passphrase of the corner shop\n', { mode: 0o600 });
   cloud = await cloudUp({ file: at('consortium.yaml'), folder: at('cloud'), root, auth: true });
   team = administrators(cloud, root);
+  browser = await openBrowser();
 });
 after(async () => {
   shop?.kill('SIGTERM');
+  await browser?.close();
   await cloud?.stop();
 });
 
@@ -53,6 +58,21 @@ const joinHosted = (link: string, member: string, ...more: string[]) =>
   fuqiJson('join', link, '--hosting', 'hosted', '--folder', at(member), ...more);
 const keysOf = (member: string): Record<string, string> =>
   (JSON.parse(readFileSync(at(`${member}/first-api-keys.json`), 'utf8')) as KeyRing).keys;
+/** What the invited member opens; nothing fails on it, and nothing is asked of anybody else. */
+async function openLink(link: string): Promise<Page> {
+  const page = await browser.newPage({ viewport: { width: 1280, height: 1000 }, locale: 'en' });
+  page.on('pageerror', (error) => assert.fail(error));
+  page.on('request', (request) => assert.ok(request.url().startsWith(cloud.endpoint)));
+  await page.goto(link);
+  await page.locator('#hosted-card').waitFor();
+  return page;
+}
+
+const SHOTS = process.env.FUQI_SCREENSHOTS;
+async function shoot(page: Page, name: string): Promise<void> {
+  if (SHOTS) await page.screenshot({ path: `${SHOTS}/${name}.png`, fullPage: true });
+}
+
 const client = <T>(make: new (options: object) => T): T =>
   new make({
     endpoint: cloud.endpoint,
@@ -103,23 +123,39 @@ describe('a hosted consortium', () => {
     await eventually(async () => (await heads(Object.fromEntries(admins))).size === 1, 60_000);
   });
 
-  it('makes the node of a fifth member at run time, and it votes', async () => {
+  it('makes the node of a fifth member at run time, in the browser, and it votes', async () => {
     const { link, invitation } = await team.invite('fifth-co', '--role', 'invoice.seller');
-    await joinHosted(link, 'fifth-co', '--identity', 'seller=invoice.seller', '--no-wait');
+    const page = await openLink(link);
+    await page.locator('#identities').fill('seller = invoice.seller');
+    await page.locator('#own-start').click();
+    await page.locator('#launch').waitFor();
+    const launch = new URL((await page.locator('#launch').getAttribute('href'))!);
+    assert.equal(launch.hostname, 'console.aws.amazon.com');
+    assert.match(launch.hash, /param_Member=fifth-co/);
+    assert.ok(!launch.href.includes('fuqi-invitation'));
+    await shoot(page, 'join-hosted');
+    await page.locator('#hosted-start').click();
     await eventually(
       async () => (await team.progress(invitation.id)).status === 'accepted',
       60_000,
     );
     await team.vote(invitation.id);
     // Three of four have approved. It goes on by itself; asking shows how far it is.
-    const { onboarding } = await joinHosted(link, 'fifth-co');
-    assert.equal(onboarding.phase, 'done');
+    await page.locator('#keys').waitFor({ timeout: 60_000 });
+    const { keys } = JSON.parse((await page.locator('#ring').textContent())!) as KeyRing;
+    await page.getByText('The node is one of the consortium’s.').waitFor({ timeout: 60_000 });
+    await shoot(page, 'join-done');
+    await page.locator('#kept').click();
+    await page.locator('#keys').waitFor({ state: 'hidden' });
+    await page.close();
+    const { onboarding, firstKeys } = await joinHosted(link, 'fifth-co');
+    assert.deepEqual([onboarding.phase, firstKeys], ['done', undefined]);
     const tables = await client(DynamoDBClient).send(new ListTablesCommand({}));
     assert.ok(tables.TableNames?.some((name) => name.includes('member-fifth-co')));
     // Of five validators four have to agree: without the shop, the fifth one has to.
     shop!.kill('SIGTERM');
     await once(shop!, 'exit');
-    const key = keysOf('fifth-co')['fifth-co/admin'];
+    const key = keys['fifth-co/admin'];
     const { status } = (await call({ ...admin(), key }, '/identities', {
       body: JSON.stringify({
         name: 'clerk',
