@@ -212,4 +212,21 @@ describe('a consortium of all three kinds', () => {
       [],
     );
   });
+
+  it('takes the node of a first member in, which moves out of the consortium’s own stack', async () => {
+    const mover = 'buyer-co';
+    const admin = ['--as', `${mover}/admin`, '--consortium', CONSORTIUM, '--home', root];
+    const { link, invitation } = await fuqiJson('invite', mover, ...admin);
+    const join = ['join', link, '--hosting', 'own-account', '--folder', at('moved')];
+    const { launch: prepared } = await fuqiJson(...join, '--no-wait');
+    await launch(prepared);
+    // More than two thirds of the five: with itself three others.
+    for (const member of ['tax-bureau', 'payment-platform', 'corner-shop']) {
+      await team.voteAs(member, invitation.id);
+    }
+    await eventually(async () => (await team.progress(invitation.id)).votesItself, 90_000);
+    const moved = await firstKeysOf(lambda, CONSORTIUM, mover, 'take-first-keys');
+    // The gateway was deployed with its function, which says that the node is elsewhere, or knows no such key.
+    assert.equal(await addIdentity(moved.admin!, 'of-the-node-that-moved'), 'committed');
+  });
 });

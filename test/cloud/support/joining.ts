@@ -33,6 +33,10 @@ export function administrators(cloud: Cloud, root: string) {
   });
   const progress = async (id: string): Promise<Progress> =>
     ((await call(as(`${HOSTED[0]}/admin`), `/invitations/${id}`)) as { output: Progress }).output;
+  const voteAs = async (member: string, id: string, ...more: string[]): Promise<void> => {
+    const { proposal } = await progress(id);
+    await fuqiJson('vote', proposal, ...more, '--as', `${member}/admin`, ...own);
+  };
   return {
     as,
     progress,
@@ -43,10 +47,8 @@ export function administrators(cloud: Cloud, root: string) {
       }>,
     /** The other hosted members vote for whoever has accepted the invitation; the inviting one has. */
     async vote(id: string, ...more: string[]): Promise<void> {
-      const { proposal } = await progress(id);
-      for (const member of HOSTED.slice(1)) {
-        await fuqiJson('vote', proposal, ...more, '--as', `${member}/admin`, ...own);
-      }
+      for (const member of HOSTED.slice(1)) await voteAs(member, id, ...more);
     },
+    voteAs,
   };
 }
