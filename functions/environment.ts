@@ -22,6 +22,8 @@ export const jsonText = <S extends z.ZodType>(schema: S) =>
     })
     .pipe(schema);
 
+const SigningKeysSchema = jsonText(z.array(z.string().min(1)).min(1).max(2));
+
 const NodeEnvironmentSchema = z.object({
   FUQI_CONSORTIUM: z.string().min(1),
   FUQI_MEMBER: MemberIdSchema,
@@ -31,8 +33,8 @@ const NodeEnvironmentSchema = z.object({
   FUQI_TABLE: z.string().min(1),
   /** The consortium's directory: genesis and where members are. */
   FUQI_DIRECTORY: z.string().min(1),
-  /** The KMS key that signs consensus statements. */
-  FUQI_SIGNING_KEY: z.string().min(1),
+  /** The KMS keys that sign consensus statements, JSON: one, or that one and its successor. */
+  FUQI_SIGNING_KEYS: SigningKeysSchema,
   /** URL of the queue that alarms wait in. */
   FUQI_ALARM_QUEUE: z.url(),
   /** Whose account it runs in: the operator's, or the member's own. */
@@ -50,6 +52,10 @@ export type NodeEnvironment = z.infer<typeof NodeEnvironmentSchema>;
 
 /** Reads a node function's environment; throws an Error that names what is wrong. */
 export const nodeEnvironment = (): NodeEnvironment => NodeEnvironmentSchema.parse(process.env);
+
+/** The KMS keys of the environment, the newest one last. */
+export const signingKeys = (): string[] =>
+  SigningKeysSchema.parse(fromEnvironment('FUQI_SIGNING_KEYS'));
 
 /** One environment variable that a function can't do without. */
 export function fromEnvironment(name: string): string {

@@ -41,6 +41,8 @@ const ConsortiumFileSchema = z.strictObject({
         identities: z.record(IdentityNameSchema, z.array(RoleSchema)).default({}),
         /** Issuers whose tokens stand for its identities; its administrators may set others later. */
         issuers: TokenIssuersSchema.default([]),
+        /** One more than before: its signing key gets a successor, which the members then vote on. */
+        signingKey: z.int().min(1).max(99).default(1),
         /** Where this member's limits differ from the others'. */
         limits: LimitsSchema,
       }),

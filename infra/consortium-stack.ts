@@ -48,6 +48,7 @@ export class ConsortiumStack extends Stack {
           member: {
             id: member.id,
             description: descriptionOf(member),
+            signingKey: member.signingKey,
             limits: member.limits,
             issuers: member.issuers,
           },
@@ -89,7 +90,7 @@ export class ConsortiumStack extends Stack {
       consortium: consortium.name,
       email: consortium.operator?.email,
       alarmQueue,
-      keys: [vaultKey, ...this.members.map(({ signingKey }) => signingKey)],
+      keys: [vaultKey, ...this.members.flatMap(({ signingKeys }) => signingKeys)],
     });
     const api = new HttpApi(this, 'Api', {
       defaultIntegration: new HttpLambdaIntegration('GatewayIntegration', gateway),

@@ -26,6 +26,8 @@ export interface MemberNodeProps extends Production {
     readonly id: string;
     /** What its setup is told of it, as JSON. */
     readonly description: string;
+    /** The how many-th signing key is the newest; the one before it is there beside it. The first unless told. */
+    readonly signingKey?: number;
     /** The product's own unless told. */
     readonly limits?: TenantLimits;
     /** Issuers whose tokens it accepts, until its administrators set others. */
@@ -45,7 +47,8 @@ export const PEER_CONCURRENCY = 10;
 
 export class MemberNode extends Construct {
   readonly table: TableV2;
-  readonly signingKey: Key;
+  /** The key that signs its votes; while it is rotated, that one and its successor. */
+  readonly signingKeys: readonly [Key, ...Key[]];
   readonly client: LambdaFunction;
   readonly peer: LambdaFunction;
   /** Done when the member's keys exist and the directory knows their public halves. */
@@ -64,21 +67,29 @@ export class MemberNode extends Construct {
       deletionProtection: props.keeps,
       removalPolicy,
     });
-    this.signingKey = new Key(this, 'SigningKey', {
-      description: `Fuqi: consensus votes of ${props.member.id} in ${props.consortium}`,
-      keySpec: KeySpec.ECC_NIST_P256,
-      keyUsage: KeyUsage.SIGN_VERIFY,
-      removalPolicy,
-      pendingWindow: Duration.days(props.keeps ? 30 : 7),
-    });
+    const { signingKey: newest = 1 } = props.member;
+    this.signingKeys = newest === 1 ? [this.#key(1)] : [this.#key(newest - 1), this.#key(newest)];
     this.isSetUp = this.#setup();
     const role = this.#nodeRole();
-    this.signingKey.addToResourcePolicy(nobodyButSigns(this, role));
+    for (const key of this.signingKeys) key.addToResourcePolicy(nobodyButSigns(this, role));
     this.peer = this.#node('peer', role);
     this.client = this.#node('client', role);
     // An alarm that the node failed to answer in all attempts rings again; its role may send to the queue.
     const onFailure = { bind: () => ({ destination: props.alarmQueue.queueArn }) };
     this.client.configureAsyncInvoke({ onFailure });
+  }
+
+  /** The member's first key, its successor and so on: one that is replaced stays as it is, in or out of the stack. */
+  #key(number: number): Key {
+    const { consortium, member, keeps } = this.#props;
+    const which = number === 1 ? '' : `, key ${number}`;
+    return new Key(this, number === 1 ? 'SigningKey' : `SigningKey${number}`, {
+      description: `Fuqi: consensus votes of ${member.id} in ${consortium}${which}`,
+      keySpec: KeySpec.ECC_NIST_P256,
+      keyUsage: KeyUsage.SIGN_VERIFY,
+      removalPolicy: keeps ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+      pendingWindow: Duration.days(keeps ? 30 : 7),
+    });
   }
 
   #node(entry: 'peer' | 'client', role: Role): LambdaFunction {
@@ -120,7 +131,7 @@ export class MemberNode extends Construct {
       resources: [directory.tableArn],
       conditions: itemsOnly([memberItem(member.id)]),
     });
-    allow({ actions: ['kms:GetPublicKey'], resources: [this.signingKey.keyArn] });
+    allow({ actions: ['kms:GetPublicKey'], resources: this.#keyArns() });
     allow({
       actions: ['kms:Encrypt', 'kms:Decrypt'],
       resources: [vaultKey.keyArn],
@@ -167,11 +178,11 @@ export class MemberNode extends Construct {
     allow({ actions: ['dynamodb:GetItem'], resources: [directory.tableArn] });
     allow({
       actions: ['kms:DescribeKey', 'kms:GetPublicKey'],
-      resources: [this.signingKey.keyArn],
+      resources: this.#keyArns(),
     });
     allow({
       actions: ['kms:Sign'],
-      resources: [this.signingKey.keyArn],
+      resources: this.#keyArns(),
       // KMS always says which; the emulator does not.
       conditions: { StringEqualsIfExists: { 'kms:SigningAlgorithm': 'ECDSA_SHA_256' } },
     });
@@ -217,8 +228,12 @@ export class MemberNode extends Construct {
       FUQI_MEMBER: member.id,
       FUQI_TABLE: this.table.tableName,
       FUQI_DIRECTORY: directory.tableName,
-      FUQI_SIGNING_KEY: this.signingKey.keyArn,
+      FUQI_SIGNING_KEYS: Stack.of(this).toJsonString(this.#keyArns()),
     };
+  }
+
+  #keyArns(): string[] {
+    return this.signingKeys.map(({ keyArn }) => keyArn);
   }
 
   #bundle(bundle: FunctionBundle) {

@@ -70,7 +70,7 @@ export function memberTemplate(keeps: boolean, limits: TenantLimits): object {
   });
   tellOfKeyLoss(stack, {
     consortium: parameters.Consortium,
-    keys: [node.signingKey],
+    keys: node.signingKeys,
     topic: Topic.fromTopicArn(stack, 'Notices', parameters.NoticesArn),
   });
   new CfnOutput(stack, 'Table', { value: node.table.tableName });

@@ -100,10 +100,10 @@ export class OwnAccountStack extends Stack {
     });
     new Observability(this, 'Observability', {
       ...{ consortium, alarmQueue, email: Email, hasDashboard: false },
-      keys: [vaultKey, node.signingKey],
+      keys: [vaultKey, ...node.signingKeys],
     });
     // An update that would put another in its place leaves the old one.
-    for (const kept of [node.table, node.signingKey, vaultKey]) {
+    for (const kept of [node.table, ...node.signingKeys, vaultKey]) {
       (kept.node.defaultChild as CfnResource).cfnOptions.updateReplacePolicy =
         CfnDeletionPolicy.RETAIN;
     }

@@ -24,7 +24,9 @@ export function announceReadiness(
     if (underWay || replica.stopped) return;
     underWay = true;
     try {
-      if (await isAwaited(replica)) await announce(replica, service, identities);
+      if (!isOnItsWay(replica) && (await isAwaited(replica))) {
+        await announce(replica, service, identities);
+      }
     } catch (error) {
       replica.log('readiness-failed', { error: String(error) });
     } finally {
@@ -36,7 +38,15 @@ export function announceReadiness(
   begin();
 }
 
-async function isAwaited({ ports, head, member }: Replica): Promise<boolean> {
+/** Whether a proof of this member's waits already to be committed: another input of this node has sent it. */
+const isOnItsWay = ({ mempool, member }: Replica): boolean =>
+  [...mempool].some(({ body: { contract, method, args } }) => {
+    const said = contract === 'governance' && method === 'ready';
+    return said && (args as { readonly member?: unknown }).member === member;
+  });
+
+/** Whether an approved proposal waits for a key that this node holds. */
+export async function isAwaited({ ports, head, member }: Replica): Promise<boolean> {
   const entries = await ports.state.scan(RANGE, head.header.height!);
   return entries.some(({ value }) => {
     const awaited = decodeCbor(value) as unknown as AwaitedRecord;

@@ -91,7 +91,7 @@ export async function coldStart(
     readNodeRecord(table),
     readGenesis({ client: dynamodb, name: environment.FUQI_DIRECTORY }),
     dynamodb.send(new DescribeTableCommand({ TableName: table.name })),
-    kmsSigner(kms, [environment.FUQI_SIGNING_KEY], {
+    kmsSigner(kms, environment.FUQI_SIGNING_KEYS, {
       onFault: (sentence) => notify('CannotSign', { sentence }),
     }),
   ]);

@@ -5,7 +5,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { announceReadiness } from '../../node/announce-readiness.ts';
+import { announceReadiness, isAwaited } from '../../node/announce-readiness.ts';
 import { activeMembers, onEpoch } from '../../node/ledger-members.ts';
 import type { NodeStores } from '../../node/node-stores.ts';
 import { replicaLog } from '../../node/replica-log.ts';
@@ -105,6 +105,14 @@ export async function invocation<T>(
         },
       }),
     });
+  /** What votes has no time to have a proof of readiness committed: that goes on in the other function. */
+  const leaveReadiness = async (begun: Replica): Promise<void> => {
+    try {
+      if (await isAwaited(begun)) isLeft = true;
+    } catch (error) {
+      begun.log('readiness-failed', { error: String(error) });
+    }
+  };
   const begin = async (from: Replica | undefined): Promise<Replica> => {
     const begun = await open(from);
     // Another invocation of this node went further: what this one holds goes on in a new one.
@@ -125,9 +133,12 @@ export async function invocation<T>(
       inBackground(begun, learnMembers(node, begun).catch(faulted));
     });
     reportEvidence(begun, node.peerCustody);
-    // A node without a vote may be waited for: it joins, or votes by a new key.
-    if (ownIndex(begun) < 0) {
+    // A node without a vote may be waited for: it joins, or votes by a new key. So may one with two keys.
+    const rotates = node.environment.FUQI_SIGNING_KEYS.length > 1;
+    if (ownIndex(begun) < 0 || (rotates && !isPeer)) {
       announceReadiness(begun, ledgerService(begun, node.custody), node.identities);
+    } else if (rotates) {
+      begun.commitListeners.add(() => inBackground(begun, leaveReadiness(begun)));
     }
     return begun;
   };

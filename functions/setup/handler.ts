@@ -9,11 +9,12 @@ import { KMSClient } from '@aws-sdk/client-kms';
 import { z } from 'zod';
 import { newApiKey } from '../../node/api-key-records.ts';
 import { publicJwkOf } from '../../node/key-file.ts';
+import { jwkThumbprint } from '../../shared/bytes/crypto.ts';
 import { IdentityNameSchema, MemberIdSchema, RoleSchema } from '../../shared/ledger/genesis.ts';
 import { type CustomResourceEvent, respond } from '../custom-resource.ts';
 import { DEADLINES, givesUpAfter } from '../deadlines.ts';
 import { writeMember } from '../directory.ts';
-import { fromEnvironment } from '../environment.ts';
+import { fromEnvironment, signingKeys } from '../environment.ts';
 import { publicJwk } from '../kms-signer.ts';
 import { functionLog } from '../log.ts';
 import {
@@ -34,15 +35,15 @@ const MemberSchema = z.object({
   roles: z.array(RoleSchema).optional(),
 });
 
-interface TakeEvent {
-  /** `take`: they are handed out no more. */
-  readonly kind: 'read-first-keys' | 'take-first-keys';
+interface AskEvent {
+  /** `take`: they are handed out no more. `signing-keys`: public halves, for the members to vote on. */
+  readonly kind: 'read-first-keys' | 'take-first-keys' | 'signing-keys';
 }
 
 const consortium = fromEnvironment('FUQI_CONSORTIUM');
 const member = fromEnvironment('FUQI_MEMBER');
 const vaultKey = fromEnvironment('FUQI_VAULT_KEY');
-const signingKey = fromEnvironment('FUQI_SIGNING_KEY');
+const keys = signingKeys();
 const requestHandler = givesUpAfter(DEADLINES.service);
 const retryStrategy = serviceRetries();
 const dynamodb = new DynamoDBClient({ requestHandler, retryStrategy });
@@ -51,7 +52,11 @@ const table = { client: dynamodb, name: fromEnvironment('FUQI_TABLE') };
 const directory = { client: dynamodb, name: fromEnvironment('FUQI_DIRECTORY') };
 const log = functionLog('setup', { member });
 
-export async function handler(event: CustomResourceEvent | TakeEvent) {
+export async function handler(event: CustomResourceEvent | AskEvent) {
+  if ('kind' in event && event.kind === 'signing-keys') {
+    log.info({}, 'signing keys are asked for');
+    return publicKeys();
+  }
   if ('kind' in event) {
     log.info({}, 'first keys are asked for');
     return firstKeys(event.kind === 'take-first-keys');
@@ -76,7 +81,7 @@ async function setUp({
   const { dataKey, sealed } = await newDataKey(kms, vaultKey, { consortium, member });
   const newKey = () => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
   const all: Record<string, readonly string[]> = { admin: ['admin'], ...identities };
-  const keys = Object.keys(all).map((identity) => ({
+  const made = Object.keys(all).map((identity) => ({
     identity,
     key: newKey(),
     api: newApiKey({ member, identity, now: new Date() }),
@@ -84,7 +89,7 @@ async function setUp({
   const peerKey = newKey();
   await writeApiKeys(
     table,
-    keys.map(({ api }) => api.record),
+    made.map(({ api }) => api.record),
   );
   // What others read comes before what says that all is done.
   await writeMember(directory, {
@@ -92,18 +97,18 @@ async function setUp({
     name,
     hosting: 'hosted',
     validator,
-    nodeKey: await publicJwk(kms, signingKey),
+    nodeKey: await publicJwk(kms, keys.at(-1)!),
     peerKey: publicJwkOf(peerKey),
     roles:
       roles ?? [...new Set(Object.values(identities).flat())].filter((role) => role !== 'admin'),
-    identities: keys.map(({ identity, key }) => ({
+    identities: made.map(({ identity, key }) => ({
       name: identity,
       key: publicJwkOf(key),
       roles: [...all[identity]!],
     })),
   });
-  const entries = <T>(of: (key: (typeof keys)[number]) => T): Record<string, T> =>
-    Object.fromEntries(keys.map((key) => [key.identity, of(key)]));
+  const entries = <T>(of: (key: (typeof made)[number]) => T): Record<string, T> =>
+    Object.fromEntries(made.map((key) => [key.identity, of(key)]));
   const record = {
     format: 'fuqi-hosted-node-1' as const,
     consortium,
@@ -118,6 +123,15 @@ async function setUp({
   };
   await writeNodeRecord(table, record);
 }
+
+/** The signing keys' public halves, the newest one last, as `replace-node-key` takes them. */
+const publicKeys = () =>
+  Promise.all(
+    keys.map(async (id) => {
+      const jwk = await publicJwk(kms, id);
+      return { id, keyId: jwkThumbprint(jwk), jwk };
+    }),
+  );
 
 /** The first API keys by identity, taken or read; none where they were taken. */
 async function firstKeys(take: boolean): Promise<Record<string, string>> {

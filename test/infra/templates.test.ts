@@ -8,7 +8,7 @@ import { FUNCTIONS } from '../../infra/build.ts';
 import { readConsortiumFile } from '../../infra/consortium-file.ts';
 import { memberTemplate } from '../../infra/member-template.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { built, consortium, templates } from './synthesis.ts';
+import { built, consortium, logicalName, stacks, templates } from './synthesis.ts';
 
 const production = templates(true);
 const test = templates(false);
@@ -58,6 +58,21 @@ describe('what members rely on', () => {
       assert.equal(Properties.Runtime, 'nodejs24.x');
       assert.ok(Properties.FunctionName === undefined || Properties.FunctionName.length <= 64);
     }
+  });
+
+  it('has a signing key’s successor beside it while it is rotated, and then without it', () => {
+    const keysAt = (signingKey: number): string[] => {
+      const members = consortium.members.map((one, index) =>
+        index === 0 ? { ...one, signingKey } : one,
+      );
+      const template = Template.fromStack(stacks(true, { ...consortium, members }).consortium);
+      return Object.keys(template.findResources('AWS::KMS::Key'))
+        .filter((id) => id.startsWith(logicalName(consortium.members[0]!.id)))
+        .map((id) => id.replace(/^.*?(SigningKey\d?)[0-9A-F]{8}$/, '$1'));
+    };
+    assert.deepEqual(keysAt(1), ['SigningKey']);
+    assert.deepEqual(keysAt(2), ['SigningKey', 'SigningKey2']);
+    assert.deepEqual(keysAt(3), ['SigningKey2', 'SigningKey3']);
   });
 
   it('has the file’s limits, also for members that join later', () => {
