@@ -2,8 +2,9 @@
  * The page that an invitation's link opens: what one is invited to, where the node may run, and how far it is. It
  * holds nothing: its script asks the gateway's own calls with the secret of the address's fragment.
  */
-import { createHash } from 'node:crypto';
 import { html, raw } from 'hono/html';
+import { sha256 } from '../bytes/crypto.ts';
+import { utf8 } from '../bytes/text.ts';
 import { DOCS_STYLE } from './docs-style.ts';
 import type { Language } from './docs-text.ts';
 import { JOIN_PAGE_SCRIPT } from './join-page-script.ts';
@@ -28,11 +29,13 @@ button.quiet { background: transparent; color: var(--link); }
 button:focus-visible, .button:focus-visible, input:focus-visible, textarea:focus-visible { outline: 2px solid var(--ink); outline-offset: 2px; }
 `;
 
+const SCRIPT_DIGEST = btoa(String.fromCharCode(...sha256(utf8(JOIN_PAGE_SCRIPT))));
+
 /** The policy of the page's content: its own script and style, calls to its own origin, nothing else. */
 export const JOIN_PAGE_POLICY = [
   "default-src 'none'",
   "style-src 'unsafe-inline'",
-  `script-src 'sha256-${createHash('sha256').update(JOIN_PAGE_SCRIPT).digest('base64')}'`,
+  `script-src 'sha256-${SCRIPT_DIGEST}'`,
   "connect-src 'self'",
   "base-uri 'none'",
   "form-action 'none'",

@@ -34,7 +34,7 @@ import { ownTransactions } from './own-transactions.ts';
 import { evidenceProofOf, receiptOf, stateProofOf } from './prove.ts';
 import { answerQuery } from './query.ts';
 import { isRecovering } from './recover.ts';
-import { leaderNow, otherMembers, otherValidators, type Replica } from './replica.ts';
+import { leaderNow, otherMembers, otherValidators, ownIndex, type Replica } from './replica.ts';
 import { notRetained } from './retained.ts';
 import { finalStatus, pendingStatus, submit } from './submit.ts';
 
@@ -249,13 +249,15 @@ function summaryOf({ id, header, transactions }: Block): BlockSummary {
 
 async function consensusStatus(replica: Replica): Promise<ConsensusStatus> {
   const fault = await replica.ports.signer.fault?.();
+  // While a key is rotated, the other one may do.
+  const cannotSign = fault !== undefined && ownIndex(replica) < 0;
   const { header, id } = replica.head;
   const round = currentRound(replica.record);
   const waiting = replica.rings > 1;
   const busy = replica.mempool.size > 0 || replica.driving !== null;
   return {
     member: replica.member,
-    state: fault
+    state: cannotSign
       ? 'unable-to-sign'
       : isRecovering(replica)
         ? 'recovering'
