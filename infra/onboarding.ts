@@ -3,7 +3,6 @@
  * the template of a member's node. CloudFormation acts by a role of its own, which makes roles only
  * within a boundary: what a member's node may do at the most.
  */
-import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Stack } from 'aws-cdk-lib';
@@ -26,6 +25,8 @@ import { type Entry, onboardingFunction } from '../functions/function-name.ts';
 import { onboardingItem } from '../functions/onboarding/record.ts';
 import type { OnboardingSettings } from '../functions/onboarding/services.ts';
 import type { TenantLimits } from '../shared/api/tenant-limits.ts';
+import { sha256Hex } from '../shared/bytes/crypto.ts';
+import { utf8 } from '../shared/bytes/text.ts';
 import { BUNDLES } from './build.ts';
 import { memberTemplate } from './member-template.ts';
 import { functionArns, functionRole, productFunction, TIMES } from './node-function.ts';
@@ -120,7 +121,7 @@ export class Onboarding extends Construct {
     const text = JSON.stringify(template);
     const file = path.join(BUNDLES, `${name}.template.json`);
     writeFileSync(file, text);
-    const sha256 = createHash('sha256').update(text).digest('hex');
+    const sha256 = sha256Hex(utf8(text));
     return { asset: new Asset(this, `${name}Template`, { path: file }), sha256 };
   }
 

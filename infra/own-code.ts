@@ -2,7 +2,6 @@
  * The code of a node in an account of its own: a bucket, and a function that stands in the template itself and
  * fills it with what the consortium's gateway has, if its SHA-256 is the one that stands here.
  */
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { CustomResource, RemovalPolicy } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
@@ -10,6 +9,8 @@ import { Code, Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import { BlockPublicAccess, Bucket, BucketEncryption, type IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import type { CodeProperties } from '../functions/code/handler.ts';
+import { sha256Hex } from '../shared/bytes/crypto.ts';
+import { utf8 } from '../shared/bytes/text.ts';
 import { bundleFile, type FunctionBundle } from './build.ts';
 import { productFunction, TIMES } from './node-function.ts';
 import type { ReleasedFile } from './release.ts';
@@ -36,7 +37,7 @@ export class OwnCode extends Construct {
       removalPolicy: RemovalPolicy.DESTROY,
     });
     const hashes = files.map(({ sha256 }) => sha256).join();
-    this.#release = createHash('sha256').update(hashes).digest('hex').slice(0, 16);
+    this.#release = sha256Hex(utf8(hashes)).slice(0, 16);
     this.#fetcher = productFunction(this, 'Fetch', {
       bundle: 'code',
       code: Code.fromInline(readFileSync(bundleFile('code'), 'utf8')),

@@ -2,10 +2,10 @@
  * What a node's stack takes its code from: each bundle as a zip file whose bytes depend on its content only, so
  * that its SHA-256 can stand in a template, and whoever builds the same sources finds the same.
  */
-import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { zipSync } from 'fflate';
+import { sha256Hex } from '../shared/bytes/crypto.ts';
 import { BUNDLES, buildFunctions, bundleFile, type FunctionBundle } from './build.ts';
 
 export interface ReleasedFile<B extends FunctionBundle = FunctionBundle> {
@@ -27,7 +27,7 @@ function releasedFile<B extends FunctionBundle>(bundle: B): ReleasedFile<B> {
   const name = `${bundle}.zip`;
   const file = path.join(BUNDLES, name);
   writeFileSync(file, bytes);
-  return { bundle, name, path: file, sha256: createHash('sha256').update(bytes).digest('hex') };
+  return { bundle, name, path: file, sha256: sha256Hex(bytes) };
 }
 
 /** The bundles that a node in an account of its own runs. */

@@ -3,15 +3,12 @@
  * an administrator whose key this node keeps. Without such a key the proof is logged for whoever has one.
  */
 import type { LedgerService } from '../shared/api/ledger-service.ts';
-import { decodeCbor, toValue } from '../shared/bytes/cbor.ts';
-import { type AwaitedRecord, SYSTEM_KEYS } from '../shared/contract/system-records.ts';
-import { prefixRange } from '../shared/execution/view.ts';
+import { toValue } from '../shared/bytes/cbor.ts';
 import { LIMITS } from '../shared/ledger/limits.ts';
 import { Rejected } from '../shared/ledger/rejection.ts';
 import { proveReadiness } from '../shared/replica/readiness.ts';
 import { inBackground, type Replica } from '../shared/replica/replica.ts';
-
-const RANGE = prefixRange(SYSTEM_KEYS.awaited(''), 1024);
+import { awaitedNodes } from './ledger-members.ts';
 
 /** Looks after each commit, and once at the start. */
 export function announceReadiness(
@@ -46,12 +43,10 @@ const isOnItsWay = ({ mempool, member }: Replica): boolean =>
   });
 
 /** Whether an approved proposal waits for a key that this node holds. */
-export async function isAwaited({ ports, head, member }: Replica): Promise<boolean> {
-  const entries = await ports.state.scan(RANGE, head.header.height!);
-  return entries.some(({ value }) => {
-    const awaited = decodeCbor(value) as unknown as AwaitedRecord;
-    return awaited.member === member && ports.signer.holds(awaited.key);
-  });
+export async function isAwaited(replica: Replica): Promise<boolean> {
+  const { member, ports } = replica;
+  const awaited = await awaitedNodes(replica);
+  return awaited.some((one) => one.member === member && ports.signer.holds(one.key));
 }
 
 async function announce(

@@ -55,7 +55,7 @@ export async function activeMembers(replica: Replica): Promise<MemberDirectory> 
 }
 
 /** Nodes that an approved vote waits for. */
-async function awaitedNodes({ ports, head }: Replica): Promise<AwaitedRecord[]> {
+export async function awaitedNodes({ ports, head }: Replica): Promise<AwaitedRecord[]> {
   const entries = await ports.state.scan(AWAITED, head.header.height!);
   return entries.map(({ value }) => decodeCbor(value) as unknown as AwaitedRecord);
 }

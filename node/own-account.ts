@@ -2,7 +2,6 @@
  * What a member to be launches in its own AWS account: the template, its parameters, and the console's link that
  * brings both together. Files of its folder; nothing here calls AWS.
  */
-import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { invitationToken } from '../shared/api/join.ts';
@@ -12,6 +11,9 @@ import {
   type OwnAccount,
   OwnAccountSchema,
 } from '../shared/api/own-account.ts';
+import { sha256Hex } from '../shared/bytes/crypto.ts';
+import { utf8 } from '../shared/bytes/text.ts';
+
 import { call } from './gateway-call.ts';
 import type { InvitationLink } from './invitation-link.ts';
 import { genesisOf } from './join-call.ts';
@@ -70,7 +72,7 @@ export async function prepareLaunch(
 async function templateOf({ template }: OwnAccount): Promise<string> {
   const response = await fetch(template.url, { signal: AbortSignal.timeout(TEMPLATE_MS) });
   const text = await response.text();
-  const found = createHash('sha256').update(text).digest('hex');
+  const found = sha256Hex(utf8(text));
   if (response.ok && found === template.sha256) return text;
   throw new UserError('The template could not be fetched as the gateway describes it; try again.');
 }

@@ -3,7 +3,7 @@
  * refuses it where its SHA-256 is not the one that the template names, and puts it into a bucket of the same
  * stack, from which Lambda takes it. Stands in the template itself, to be read there before it runs.
  */
-import { createHash } from 'node:crypto';
+import { sha256Hex } from '../../shared/bytes/crypto.ts';
 import { type CustomResourceEvent, respond } from '../custom-resource.ts';
 import { s3Objects } from '../s3-object.ts';
 
@@ -38,7 +38,7 @@ async function bring({ Source, Bucket, Release, Files }: CodeProperties): Promis
       const response = await fetch(`${Source}/${Name}`, { signal: AbortSignal.timeout(FETCH_MS) });
       if (!response.ok) throw new Error(`${Source}/${Name} answered ${response.status}`);
       const bytes = new Uint8Array(await response.arrayBuffer());
-      const found = createHash('sha256').update(bytes).digest('hex');
+      const found = sha256Hex(bytes);
       if (found !== Sha256) {
         throw new Error(`${Name} has the SHA-256 ${found}; the template names ${Sha256}`);
       }

@@ -30,8 +30,6 @@ export function openJoining() {
     client: new DynamoDBClient({ requestHandler }),
     name: fromEnvironment('FUQI_DIRECTORY'),
   };
-  const fetch: typeof globalThis.fetch = (input, init) =>
-    globalThis.fetch(input, { ...init, signal: AbortSignal.timeout(DEADLINES.node) });
   const url = `${fromEnvironment('FUQI_GATEWAY')}${consortiumPath(consortium)}/join`;
 
   const services: OnboardingServices = {
@@ -55,7 +53,7 @@ export function openJoining() {
       const described = await readMember(directory, id);
       return described && { ...described, hosting: 'own-account', endpoint: apiEndpoint() };
     },
-    join: (token, step) => askToJoin({ fetch, url, token, step }),
+    join: (token, step) => askToJoin({ url, token, step }),
     wake: (id) => wakeNode(lambda, consortium, id),
     now: Date.now,
   };

@@ -7,7 +7,7 @@ import { handle, type LambdaContext, type LambdaEvent } from 'hono/aws-lambda';
 import type { z } from 'zod';
 import { tenantOf } from '../../node/api-key-records.ts';
 import { peerHandler } from '../../node/http-peers.ts';
-import { activeMembers, memberRecords } from '../../node/ledger-members.ts';
+import { memberRecords } from '../../node/ledger-members.ts';
 import { peerTokenVerifier } from '../../node/peer-token.ts';
 import { inRequest } from '../../node/request-context.ts';
 import { nodeApp } from '../../shared/api/app.ts';
@@ -104,7 +104,7 @@ async function answer(event: LambdaEvent | NodeEvent, context: LambdaContext) {
   if (event.kind === 'alarm' && (await isStoreIdle(node.stores))) return undefined;
   if (event.kind === 'members') {
     return invocation(node, remainingMs, 'read', async ({ replica }) =>
-      hostingElsewhere(node) === undefined ? memberKeys(replica) : null,
+      hostingElsewhere(node) === undefined ? memberKeys(node, replica) : null,
     );
   }
   return invocation(node, remainingMs, 'read', async ({ replica }) => {
@@ -118,11 +118,13 @@ async function answer(event: LambdaEvent | NodeEvent, context: LambdaContext) {
 }
 
 /** Who may speak to the others, for the relay. */
-async function memberKeys(replica: Replica): Promise<z.infer<typeof MemberKeysSchema>> {
-  const find = await activeMembers(replica);
+async function memberKeys(
+  { members }: HostedNode,
+  replica: Replica,
+): Promise<z.infer<typeof MemberKeysSchema>> {
   const records = await memberRecords(replica);
   return records.flatMap(({ id }) => {
-    const known = find(id);
+    const known = members?.find(id);
     return known ? [{ id, peerKeys: [...known.peerKeys] }] : [];
   });
 }

@@ -1,5 +1,6 @@
 /** `…/join` of the inviting member's node, asked by the function that makes a member's node. */
 import { type Join, JoinSchema } from '../../shared/api/join.ts';
+import { DEADLINES } from '../deadlines.ts';
 
 /** The node of the member that invited refuses; its answer says why. */
 export class JoinRefused extends Error {
@@ -11,7 +12,7 @@ export class JoinRefused extends Error {
 }
 
 export interface JoinRequest {
-  readonly fetch: typeof globalThis.fetch;
+  /** `…/join` at the consortium's gateway, which knows where the node is. */
   readonly url: string;
   /** The invitation. */
   readonly token: string;
@@ -21,7 +22,7 @@ export interface JoinRequest {
 }
 
 /** Asks, or takes a step; throws `JoinRefused` where the node refuses. */
-export async function askToJoin({ fetch, url, token, step, method }: JoinRequest): Promise<Join> {
+export async function askToJoin({ url, token, step, method }: JoinRequest): Promise<Join> {
   const response = await fetch(url, {
     method: method ?? (step ? 'POST' : 'GET'),
     headers: {
@@ -31,6 +32,7 @@ export async function askToJoin({ fetch, url, token, step, method }: JoinRequest
       prefer: 'wait=8',
     },
     ...(step && { body: JSON.stringify(step) }),
+    signal: AbortSignal.timeout(DEADLINES.node),
   });
   if (!response.ok) throw new JoinRefused(response);
   return JoinSchema.parse(await response.json());

@@ -57,12 +57,9 @@ export function openServices() {
     name: fromEnvironment('FUQI_DIRECTORY'),
   };
   const vaultKey = settings.vaultKeyArn;
-  // The node of the member that invited may be anywhere: the gateway knows.
   const url = `${apiEndpoint()}${consortiumPath(consortium)}/join`;
-  const fetch: typeof globalThis.fetch = (input, init) =>
-    globalThis.fetch(input, { ...init, signal: AbortSignal.timeout(DEADLINES.node) });
   const join = (token: string, step?: object, method?: 'DELETE') =>
-    askToJoin({ fetch, url, token, step, ...(method && { method }) });
+    askToJoin({ url, token, step, ...(method && { method }) });
 
   const services: OnboardingServices = {
     stacks: memberStacks({
