@@ -24,7 +24,7 @@ export interface Leaf {
 export interface Child {
   readonly kind: 'child';
   readonly hash: Digest;
-  /** The version (block height) under which its page is stored. */
+  /** The version under which its page is stored: the height of its block, or that of a snapshot. */
   readonly version: number;
 }
 
@@ -51,6 +51,13 @@ const HEAP_SIZE = 32;
 
 /** The nodes of a page without any leaf. */
 export const emptyNodes = (): StateNode[] => new Array<StateNode>(HEAP_SIZE).fill(null);
+
+/**
+ * The version of pages that the snapshot of a block's state leaves. No block has it: two invocations of a
+ * node may write both at once, and what a page names below it must be there under each name.
+ */
+export const snapshotVersion = (height: number): number => FIRST_SNAPSHOT + height;
+const FIRST_SNAPSHOT = 2 ** 40;
 
 /** The item name of a page; the prefix is the hex digits of the path above it. */
 export const pageName = (version: number, prefix: string): string => `page/${version}/${prefix}`;

@@ -29,6 +29,7 @@ export {
   pageOfLeaf,
   pathOf,
   type StateNode,
+  snapshotVersion,
   type TreeRoot,
 } from './state-page.ts';
 export { findLeaf, type KeyProof, proveKey, type StateClaim, verifyKey } from './state-proof.ts';
@@ -46,7 +47,7 @@ export type TreeUpdate =
 
 /**
  * Applies a block's changes (encoded values by key; null deletes) to a tree. The new pages are named
- * after `version`, which must be larger than any version below `root`. Changes that change nothing
+ * after `version`, which no page below `root` has. Changes that change nothing
  * answer the root itself and no pages. Throws where a page isn't the one that the tree names.
  */
 export function updateTree(

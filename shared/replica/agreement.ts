@@ -131,7 +131,7 @@ async function start(
     ],
   });
   const version = headVersion + 1;
-  const bytes = encodeHead({ ...head, next: epoch });
+  const bytes = encodeHead({ ...head, next: epoch }, head.snapshot);
   if (!(await heads.swap('head', headVersion, { version, bytes }))) {
     throw new Error('the head was moved meanwhile: stop the node first');
   }

@@ -14,7 +14,15 @@ const EXPIRED_MAX = 20_000;
 
 type Durables = Pick<
   Replica,
-  'ledger' | 'record' | 'final' | 'retained' | 'headVersion' | 'head' | 'epoch' | 'epochStart'
+  | 'ledger'
+  | 'record'
+  | 'final'
+  | 'retained'
+  | 'headVersion'
+  | 'snapshot'
+  | 'head'
+  | 'epoch'
+  | 'epochStart'
 >;
 
 /** Builds the replica. */

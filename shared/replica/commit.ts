@@ -120,7 +120,7 @@ function batchOf(block: PendingBlock, finality: Finality): StateBatch {
 
 async function moveHead(replica: Replica, head: ChainPoint): Promise<void> {
   const { heads } = replica.ports;
-  const bytes = encodeHead(head);
+  const bytes = encodeHead(head, replica.snapshot);
   for (;;) {
     const version = replica.headVersion + 1;
     if (await heads.swap('head', replica.headVersion, { version, bytes })) {
@@ -130,7 +130,9 @@ async function moveHead(replica: Replica, head: ChainPoint): Promise<void> {
     // After a lost reply, or by another invocation of this node: what it wrote is what we wrote.
     const stored = await heads.read('head');
     if (!stored) throw new Error('the head record has disappeared from its store');
-    const { id, header } = decodeHead(stored.bytes);
+    const { id, header, snapshot } = decodeHead(stored.bytes);
+    // Taken from a snapshot: the same state, with its pages under other names.
+    if (snapshot !== replica.snapshot) throw new Superseded(replica);
     // One that went on further must not be moved back.
     const isBefore = replica.pending.has(id) && header.height! < head.header.height!;
     if (id !== head.id && !isBefore) throw new Superseded(replica);

@@ -16,6 +16,7 @@ import { type Retained, readRetained } from './retained.ts';
 export interface Durable {
   readonly head: ChainPoint;
   readonly headVersion: number;
+  readonly snapshot: number;
   readonly epoch: Epoch;
   readonly epochStart: Digest;
   readonly record: SafetyRecord;
@@ -27,7 +28,7 @@ export async function readDurable(options: ReplicaOptions): Promise<Durable> {
   const { heads } = options.ports;
   const read = await heads.read('head');
   if (!read) throw new Error('the store has no head');
-  const { epoch: number, ...head } = decodeHead(read.bytes);
+  const { epoch: number, snapshot, ...head } = decodeHead(read.bytes);
   const [{ epoch, start }, [leaders]] = await Promise.all([
     readEpoch(options.ports.state, number),
     options.ports.state.get([LEADERS_KEY], head.header.height!),
@@ -39,6 +40,7 @@ export async function readDurable(options: ReplicaOptions): Promise<Durable> {
       leaders: leaders ? decodeLeaders(decodeLoosely(leaders)) : EVERYBODY,
     },
     headVersion: read.version,
+    snapshot,
     epoch,
     epochStart: start,
     record: await readRecord(options, head, number, start),

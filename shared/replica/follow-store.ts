@@ -86,11 +86,13 @@ export async function followHead(replica: Replica): Promise<void> {
 
 async function followTo(replica: Replica, stored: VersionedRecord, bodies: Bodies): Promise<void> {
   if (stored.version === replica.headVersion) return;
-  const { id, header, epoch } = decodeHead(stored.bytes);
+  const { id, header, epoch, snapshot } = decodeHead(stored.bytes);
   const ahead = header.height! - replica.head.header.height!;
   if (epoch !== replica.epoch.set.epoch || ahead < 0 || ahead > BLOCKS_MAX) {
     throw new Superseded(replica);
   }
+  // The same state under other names: pages that this replica would make at hand are not in the store.
+  if (snapshot !== replica.snapshot) throw new Superseded(replica);
   if (ahead > 0) {
     await insertWithoutCommits(replica, id, bodies);
     const last = replica.pending.get(id);

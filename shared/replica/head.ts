@@ -18,27 +18,35 @@ export interface StoredHead {
   readonly history: Frontier;
   /** The epoch of the next block. */
   readonly epoch: number;
+  /**
+   * Height of the block whose state was taken last by a snapshot; 0 where none was. Pages of the state tree
+   * that a snapshot left have other names than those that execution leaves.
+   */
+  readonly snapshot: number;
 }
 
 /** CBOR of the head record; `next` is the epoch of the next block where it is not the head's own. */
-export function encodeHead(head: Omit<ChainPoint, 'leaders'>): Uint8Array {
+export function encodeHead(head: Omit<ChainPoint, 'leaders'>, snapshot: number): Uint8Array {
   return encodeCbor([
     fromHex(head.id),
     encodeHeader(head.header),
     [fromHex(head.tree.hash), head.tree.version],
     [head.history.size, head.history.peaks.map(fromHex)],
     head.next ? head.next.set.epoch : head.header.epoch,
+    snapshot,
   ]);
 }
 
 /** Reverses `encodeHead`. */
 export function decodeHead(bytes: Uint8Array): StoredHead {
-  const [id, header, tree, history, epoch] = decodeLoosely(bytes) as [
+  // A record of before there were snapshot heights in it ends with the epoch.
+  const [id, header, tree, history, epoch, snapshot = 0] = decodeLoosely(bytes) as [
     Uint8Array,
     Uint8Array,
     [Uint8Array, number | null],
     [number, Uint8Array[]],
     number,
+    number?,
   ];
   return {
     id: toHex(id) as Digest,
@@ -46,6 +54,7 @@ export function decodeHead(bytes: Uint8Array): StoredHead {
     tree: { hash: toHex(tree[0]) as Digest, version: tree[1] },
     history: { size: history[0], peaks: history[1].map((peak) => toHex(peak) as Digest) },
     epoch,
+    snapshot,
   };
 }
 

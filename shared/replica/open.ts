@@ -61,7 +61,7 @@ async function openHead(options: ReplicaOptions, ledger: Digest): Promise<void> 
       [itemName.epoch(1), encodeEpoch(epoch, point.id)],
     ],
   });
-  const bytes = encodeHead(point);
+  const bytes = encodeHead(point, 0);
   if (await ports.heads.swap('head', 0, { version: 1, bytes })) return;
   // Another invocation of this node made the same at the same time.
   await openHead(options, ledger);

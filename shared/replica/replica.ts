@@ -109,6 +109,8 @@ export interface Replica extends ReplicaOptions {
   retained: Retained;
   /** Version of the stored head record. */
   headVersion: number;
+  /** The snapshot that the state began with, as the head record says it (`StoredHead`). */
+  snapshot: number;
   /** The last final block. */
   head: ChainPoint;
   /** The epoch of the next block, and the final block that it starts from. */

@@ -30,8 +30,8 @@ export async function resumeReplica(
   purpose: 'read' | 'vote',
 ): Promise<Replica> {
   left.stopped = true;
-  const { ledger, record, retained, headVersion, head, epoch, epochStart } = left;
-  const durables = { ledger, record, retained, headVersion, head, epoch, epochStart };
+  const { ledger, record, retained, headVersion, snapshot, head, epoch, epochStart } = left;
+  const durables = { ledger, record, retained, headVersion, snapshot, head, epoch, epochStart };
   const final = left.final.handOver(options.ports.state);
   const replica = assembleReplica(options, { ...durables, final });
   Object.assign(replica, {

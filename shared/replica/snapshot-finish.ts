@@ -112,7 +112,7 @@ export async function completeSnapshot(options: ReplicaOptions): Promise<void> {
   if (beforeId !== id) {
     // A fault of the store between the two, and blocks were executed since.
     if (beforeHeader.height !== progress.base) return endProgress(heads);
-    const moved = { version: before.version + 1, bytes: encodeHead(head) };
+    const moved = { version: before.version + 1, bytes: encodeHead(head, height) };
     await swapOrThrow(heads.swap('head', before.version, moved));
   }
   const { start } = await readEpoch(options.ports.state, header.epoch);
@@ -256,9 +256,10 @@ async function startOf(replica: Replica, epoch: number): Promise<Digest> {
 
 /** Starts anew from what is durable, as opening does. Under the lock. */
 async function restart(replica: Replica): Promise<void> {
-  const { head, headVersion, epoch, epochStart, record, retained } = await readDurable(replica);
+  const durable = await readDurable(replica);
+  const { head, headVersion, snapshot, epoch, epochStart, record, retained } = durable;
   const sameEpoch = epoch.set.epoch === replica.epoch.set.epoch;
-  Object.assign(replica, { head, headVersion, epoch, epochStart, record, retained });
+  Object.assign(replica, { head, headVersion, snapshot, epoch, epochStart, record, retained });
   replica.durableRecord = record;
   replica.pending = new Map();
   if (!sameEpoch) {

@@ -5,7 +5,7 @@
  * newer block, without fetching again what it has.
  */
 import type { ValidatorSet } from '../consensus/validators.ts';
-import { decodePage, type Page, type TreeRoot } from '../execution/state-tree.ts';
+import { decodePage, type Page, snapshotVersion, type TreeRoot } from '../execution/state-tree.ts';
 import { TreeWalk, type WalkBatch } from '../execution/tree-walk.ts';
 import { LIMITS } from '../ledger/limits.ts';
 import { type CheckedAnchor, checkAnchor, decodeAnchor } from './anchor.ts';
@@ -159,8 +159,9 @@ async function fetchState(
   begun: SnapshotProgress,
 ): Promise<{ readonly progress: SnapshotProgress; readonly tree?: TreeRoot }> {
   let progress = begun;
-  const { anchor, versions } = begun;
-  const walk = new TreeWalk(anchor.header.stateRoot, anchor.height, replica.head.tree);
+  const { anchor } = begun;
+  const versions = begun.versions.map(snapshotVersion);
+  const walk = new TreeWalk(anchor.header.stateRoot, versions[0]!, replica.head.tree);
   // A walk that begins has nothing to find again.
   const resumed = begun.parts > 0;
   let lies = 0;

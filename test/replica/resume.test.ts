@@ -2,12 +2,13 @@
 import assert from 'node:assert/strict';
 import { afterEach, it } from 'node:test';
 import type { NodeStores } from '../../node/node-stores.ts';
+import type { Digest } from '../../shared/bytes/digest.ts';
 import { DEFAULT_PARAMETERS } from '../../shared/ledger/limits.ts';
 import { openReplica } from '../../shared/replica/open.ts';
 import { type ReplicaOptions, Superseded } from '../../shared/replica/replica.ts';
 import { isResumable, resumeReplica } from '../../shared/replica/resume.ts';
 import { Governed, governedCatalog } from '../support/governed.ts';
-import { LocalNetwork } from '../support/local-network.ts';
+import { LocalNetwork, type NetworkOptions } from '../support/local-network.ts';
 import { until } from '../support/until.ts';
 
 const MEMBERS = ['alpha', 'beta', 'gamma', 'delta'];
@@ -66,8 +67,8 @@ function invocationOf(member: string): { options: ReplicaOptions; counts: Record
 
 const headOf = (member: string) => network.node(member).replica.head;
 
-async function opened(): Promise<Governed> {
-  network = await LocalNetwork.open({ members: MEMBERS, catalog: governedCatalog });
+async function opened(replica: NetworkOptions['replica'] = {}): Promise<Governed> {
+  network = await LocalNetwork.open({ members: MEMBERS, catalog: governedCatalog, replica });
   const ledger = new Governed(network);
   await ledger.call('alpha', 'counter', 'raise', { name: 'a', by: 1 });
   await until(() => MEMBERS.every((member) => headOf(member).id === headOf('alpha').id));
@@ -117,6 +118,33 @@ it('has a new replica opened where another epoch began meanwhile', async () => {
   await until(() => network.node('gamma').replica.epoch.set.epoch === 2);
   await assert.rejects(resumeReplica(options, left, 'read'), Superseded);
   assert.equal((await openReplica(options)).epoch.set.epoch, 2);
+});
+
+it('has a new replica opened where another invocation took a snapshot, though it has all blocks', async () => {
+  const ledger = await opened({ catchUp: { snapshotBehind: 1 } });
+  network.stop('delta');
+  const { options } = invocationOf('delta');
+  const left = await openReplica(options);
+  const before = left.head.header.height!;
+  for (let block = 0; block < 4; block++) {
+    await ledger.call('alpha', 'counter', 'raise', { name: `n${block}`, by: 1 });
+  }
+  const behind = await network.start('delta');
+  await until(() => behind.replica.snapshot > 0 && headOf('delta').id === headOf('alpha').id);
+  assert.ok(behind.replica.snapshot > before + 1);
+  // The bodies arrive too: of proposals that this invocation took, or of a catch-up that lost the race.
+  const stores = { delta: network.storesOf('delta'), alpha: network.storesOf('alpha') };
+  for (let height = before + 1; height <= headOf('alpha').header.height!; height++) {
+    const [id] = await stores.alpha.state.items([`block/${height}`]);
+    const name = Buffer.from(id!).toString('hex') as Digest;
+    await stores.delta.blocks.put(name, (await stores.alpha.blocks.get(name))!);
+  }
+  // Executed here, pages would have other names than the snapshot gave them.
+  await assert.rejects(resumeReplica(options, left, 'read'), Superseded);
+  const reopened = await openReplica(options);
+  assert.deepEqual(reopened.head.tree, headOf('delta').tree);
+  assert.notDeepEqual(reopened.head.tree.version, headOf('alpha').tree.version);
+  assert.equal(reopened.head.tree.hash, headOf('alpha').tree.hash);
 });
 
 it('goes on from no replica that something still waits in', async () => {

@@ -38,11 +38,18 @@ if (options.seed !== undefined) {
   const started = Date.now();
   const first = Number(options.from);
   const until = started + Number(options.minutes ?? 0) * 60_000;
+  let underWay = '';
+  // What nobody awaited ends the process: it names its seed too.
+  process.on('uncaughtException', (error) => {
+    process.stderr.write(`${underWay}: ${error.stack}\n`);
+    process.exit(1);
+  });
   const goesOn = (count: number): boolean =>
     options.minutes === undefined ? count < Number(options.seeds) : Date.now() < until;
   for (let count = 0; goesOn(count); count++) {
     const seed = first + count;
     const replicas = low + (count % (high - low + 1));
+    underWay = `--seed ${seed} --replicas ${replicas}`;
     try {
       const run = await simulate(seed, replicas);
       for (const key of ['rounds', 'commits', 'acknowledged', 'messages'] as const) {
@@ -53,11 +60,9 @@ if (options.seed !== undefined) {
       }
     } catch (error) {
       sums.violations++;
-      firstFailing ??= `--seed ${seed} --replicas ${replicas}`;
+      firstFailing ??= underWay;
       if (!options.json) {
-        process.stderr.write(
-          `--seed ${seed} --replicas ${replicas}: ${(error as Error).message}\n`,
-        );
+        process.stderr.write(`${underWay}: ${(error as Error).message}\n`);
       }
     }
     sums.seeds++;
