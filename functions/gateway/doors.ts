@@ -6,7 +6,13 @@
 import { type Context, Hono } from 'hono';
 import { requestHeaders } from '../../node/request-context.ts';
 import { readUpTo } from '../../shared/api/body.ts';
-import { type ApiLog, consortiumPath, PEER_PATHS, peerDoor } from '../../shared/api/node-api.ts';
+import {
+  type ApiLog,
+  consortiumPath,
+  mayDrive,
+  PEER_PATHS,
+  peerDoor,
+} from '../../shared/api/node-api.ts';
 import { codePath } from '../../shared/api/own-account.ts';
 import { problem } from '../../shared/api/problem.ts';
 import { relayDoor } from '../../shared/api/relay.ts';
@@ -27,13 +33,6 @@ export interface DoorsOptions {
   readonly log: ApiLog;
   /** Where nodes without an inbound port connect. */
   readonly socket: string;
-}
-
-/** Tidings may lead to a drive, which must not take a place that votes need. Undefined: no message. */
-function entryFor(message: Uint8Array): 'client' | 'peer' | undefined {
-  const kind = kindOf(message);
-  if (kind === undefined) return undefined;
-  return kind === 'tidings' ? 'client' : 'peer';
 }
 
 const tooLarge = (): Response =>
@@ -62,8 +61,10 @@ export function doors({ consortium, fetch, log, socket }: DoorsOptions): Hono {
     }
     const message = await readUpTo(c.req.raw, MESSAGE_BYTES_MAX);
     if (!message) return tooLarge();
-    const entry = entryFor(message);
-    if (!entry) return problem('bad-request', 'This is no message of a node.');
+    if (kindOf(message) === undefined) {
+      return problem('bad-request', 'This is no message of a node.');
+    }
+    const entry = mayDrive(message) ? 'client' : 'peer';
     return fetch(`https://${functionName(consortium, member, entry)}/peer`, {
       method: 'POST',
       headers: {

@@ -8,7 +8,7 @@ import { type CustomResourceEvent, respond } from '../custom-resource.ts';
 import { writeGenesis } from '../directory.ts';
 import { functionLog } from '../log.ts';
 import { JoinRefused } from '../onboarding/ask-to-join.ts';
-import { readOnboarding } from '../onboarding/record.ts';
+import { newOnboarding, type Onboarding, readOnboarding } from '../onboarding/record.ts';
 import { type AdvanceEvent, isOver, stepByReminder, takeStep } from '../onboarding/take-step.ts';
 import { openJoining } from './services.ts';
 
@@ -44,27 +44,22 @@ async function join(token: string): Promise<void> {
     await writeGenesis(directory, genesis);
     const before = await readOnboarding(directory, member);
     if (before && before.invitation === invitation.id && isOver(before)) return;
-    await takeStep(
-      stepping,
-      before?.invitation === invitation.id
-        ? before
-        : {
-            member,
-            invitation: invitation.id,
-            token: await seal(member, token),
-            description: '',
-            phase: 'creating',
-            reason: null,
-            startedAt: Date.now(),
-            nextAt: 0,
-            keysTaken: true,
-            version: before?.version ?? 0,
-          },
-      token,
-    );
+    const isBegun = before?.invitation === invitation.id;
+    await takeStep(stepping, isBegun ? before : await begin(invitation.id, token, before), token);
   } catch (error) {
     if (!(error instanceof JoinRefused)) throw error;
     const { detail } = z.object({ detail: z.string() }).parse(await error.response.json());
     throw new Error(detail);
   }
+}
+
+/** The stack describes the node, and its member keeps the keys of its first identities itself. */
+async function begin(
+  invitation: string,
+  token: string,
+  before: Onboarding | undefined,
+): Promise<Onboarding> {
+  const sealed = await seal(member, token);
+  const node = { description: '', phase: 'creating', keysTaken: true } as const;
+  return newOnboarding({ member, invitation, token: sealed, ...node }, before);
 }

@@ -14,9 +14,8 @@ import { tokenVerifier } from '../../node/oidc-tokens.ts';
 import type { StructuredLog } from '../../node/replica-log.ts';
 import { tokenPeers } from '../../node/token-peers.ts';
 import { type Meter, meter as usageMeter } from '../../shared/api/meter.ts';
-import { peerDoor } from '../../shared/api/node-api.ts';
+import { mayDrive, peerDoor } from '../../shared/api/node-api.ts';
 import type { TokenIssuers, TokenVerifier } from '../../shared/api/token-issuer.ts';
-import { kindOf } from '../../shared/consensus/message.ts';
 import { NODE_IDENTITY } from '../../shared/contract/system-records.ts';
 import { type Genesis, ledgerId } from '../../shared/ledger/genesis.ts';
 import type { Custody } from '../../shared/ports/custody.ts';
@@ -129,8 +128,7 @@ export async function coldStart(
       if (endpoint !== undefined) {
         return postToEndpoint(endpoint, headers, body, DEADLINES.peer);
       }
-      // Tidings may lead to a drive, which must not take a place that votes need.
-      const entry = waits && kindOf(body) === 'tidings' ? 'client' : 'peer';
+      const entry = waits && mayDrive(body) ? 'client' : 'peer';
       const request = { method: 'POST', path: '/peer', headers, body };
       const name = functionName(consortium, to, entry);
       if (!waits) {

@@ -17,7 +17,7 @@ import { IdentityNameSchema, RoleSchema } from '../../shared/ledger/genesis.ts';
 import { fromEnvironment, jsonText } from '../environment.ts';
 import { functionLog } from '../log.ts';
 import { JoinRefused } from './ask-to-join.ts';
-import { type Onboarding, readOnboarding, writeOnboarding } from './record.ts';
+import { newOnboarding, type Onboarding, readOnboarding, writeOnboarding } from './record.ts';
 import { openServices } from './services.ts';
 import { undo } from './steps.ts';
 import { type AdvanceEvent, stepByReminder, takeStep } from './take-step.ts';
@@ -149,19 +149,18 @@ async function begin(
   before: Onboarding | undefined,
 ): Promise<Onboarding> {
   const { id, member, validator, roles } = invitation;
-  const now = Date.now();
-  return {
-    member,
-    invitation: id,
-    token: await opened.seal(member, token),
-    description: JSON.stringify({ id: member, name: name ?? member, identities, validator, roles }),
-    phase: before?.phase === 'done' ? 'replacing' : 'creating',
-    reason: null,
-    startedAt: now,
-    nextAt: 0,
-    keysTaken: false,
-    version: before?.version ?? 0,
-  };
+  const description = { id: member, name: name ?? member, identities, validator, roles };
+  return newOnboarding(
+    {
+      member,
+      invitation: id,
+      token: await opened.seal(member, token),
+      description: JSON.stringify(description),
+      phase: before?.phase === 'done' ? 'replacing' : 'creating',
+      keysTaken: false,
+    },
+    before,
+  );
 }
 
 async function answer(record: Onboarding, token: string): Promise<Response> {

@@ -27,6 +27,21 @@ export const OnboardingSchema = z.strictObject({
 });
 export type Onboarding = z.infer<typeof OnboardingSchema>;
 
+/** A record that begins, in the place of what there was of the member before. */
+export const newOnboarding = (
+  begun: Pick<
+    Onboarding,
+    'member' | 'invitation' | 'token' | 'description' | 'phase' | 'keysTaken'
+  >,
+  before: Onboarding | undefined,
+): Onboarding => ({
+  ...begun,
+  reason: null,
+  startedAt: Date.now(),
+  nextAt: 0,
+  version: before?.version ?? 0,
+});
+
 /** The key of the item. */
 export const onboardingItem = (member: string): string => `onboarding#${member}`;
 

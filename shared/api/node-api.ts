@@ -53,11 +53,14 @@ export const peerDoor = (consortium: string, member: string): string =>
 export const PEER_PATHS = ['/peer', '/peer/tidings'] as const;
 
 /**
- * Where a message goes. Tidings may lead to a drive: a node that is several functions takes them by a door
- * of their own, so that they take no place that votes need.
+ * Whether a message may lead to a drive: a node that is several functions takes it by a door of its own, so
+ * that it takes no place that votes need.
  */
+export const mayDrive = (message: Uint8Array): boolean => kindOf(message) === 'tidings';
+
+/** Where a message goes. */
 export const peerPath = (message: Uint8Array): (typeof PEER_PATHS)[number] =>
-  PEER_PATHS[kindOf(message) === 'tidings' ? 1 : 0];
+  PEER_PATHS[mayDrive(message) ? 1 : 0];
 
 /** RFC 3339 in UTC with milliseconds. */
 export const timeText = (milliseconds: number): string => new Date(milliseconds).toISOString();

@@ -10,8 +10,8 @@ import { functionName } from '../../functions/function-name.ts';
 import { SETUP_ITEMS } from '../../functions/node/node-record.ts';
 import { onboardingItem } from '../../functions/onboarding/record.ts';
 import { memberTemplate } from '../../infra/member-template.ts';
-import { isAllowed, type Request } from './policy-evaluator.ts';
-import { arnOf, policyModel } from './policy-model.ts';
+import type { Request } from './policy-evaluator.ts';
+import { allowedTo, arnOf, policyModel } from './policy-model.ts';
 import { consortium, templates } from './synthesis.ts';
 
 const MEMBER = 'newcomer';
@@ -55,7 +55,7 @@ function launched(): Template {
   return Template.fromJSON(JSON.parse(text) as object);
 }
 
-const { roles, resources } = policyModel([production.platform, production.consortium, launched()]);
+const model = policyModel([production.platform, production.consortium, launched()]);
 const later = (construct: string): string => `${STACK}-Node${construct}`;
 const table = arnOf('dynamodb', `table/${later('Table')}`);
 const signingKey = arnOf('kms', `key/${later('SigningKey')}`);
@@ -66,7 +66,7 @@ const doors = [...members.map(({ id }) => id), MEMBER].flatMap((member) =>
   (['peer', 'client'] as const).map((entry) => functionArn(name, member, entry)),
 );
 const PLACES = [
-  ...resources.keys(),
+  ...model.resources.keys(),
   ...doors,
   functionArn(name, founder, 'setup'),
   functionArn('other', MEMBER, 'client'),
@@ -95,29 +95,13 @@ function waysOf(action: string): [string, Request['context']][] {
     : [['', {}]];
 }
 
-/** Actions that any policy here names, and some that none may allow. */
-const ACTIONS = [
-  ...new Set([...roles.values()].flatMap((role) => role.identity.flatMap((one) => one.actions))),
-  'dynamodb:Scan',
-  'iam:PassRole',
-  'kms:CreateGrant',
-];
-
 function allowed(construct: string): string[] {
-  const { arn: principal, ...role } = roles.get(later(construct))!;
-  assert.ok(role.boundary, 'it has a boundary');
-  return ACTIONS.flatMap((action) =>
-    [...new Set(PLACES)].flatMap((resource) =>
-      waysOf(action).flatMap(([way, context]) =>
-        isAllowed(
-          { action, resource, context },
-          { principal, ...role, resource: resources.get(resource) ?? [] },
-        )
-          ? [`${action} ${resource} ${way}`.trim()]
-          : [],
-      ),
-    ),
-  ).sort();
+  assert.ok(model.roles.get(later(construct))!.boundary, 'it has a boundary');
+  const dangerous = ['dynamodb:Scan', 'iam:PassRole', 'kms:CreateGrant'];
+  return allowedTo(model, later(construct), {
+    places: [...new Set(PLACES)],
+    ...{ dangerous, waysOf },
+  }).sort();
 }
 const lines = (actions: string, place: string, ways: readonly string[] = ['']): string[] =>
   actions.split(' ').flatMap((action) => ways.map((way) => `${action} ${place} ${way}`.trim()));

@@ -10,7 +10,7 @@ import { memberTemplate } from '../../infra/member-template.ts';
 import { ownFiles } from '../../infra/release.ts';
 import { OWN_ACCOUNT_PARAMETERS } from '../../shared/api/own-account.ts';
 import { isAllowed, type Request } from './policy-evaluator.ts';
-import { arnOf, policyModel } from './policy-model.ts';
+import { allowedTo, arnOf, policyModel } from './policy-model.ts';
 import { consortium, ownAccount } from './synthesis.ts';
 
 const template = Template.fromStack(ownAccount(true).stack);
@@ -134,24 +134,8 @@ function waysOf(action: string): [string, Request['context']][] {
 
 /** All that a role may do to anything of this small world. */
 function allowed(role: string): string[] {
-  const { arn: principal, identity, boundary } = model.roles.get(role)!;
-  const actions = [...new Set([...model.roles.values()].flatMap((one) => one.identity))].flatMap(
-    (statement) => statement.actions,
-  );
-  return [...new Set([...actions, 'kms:CreateGrant', 'dynamodb:DeleteTable', 'iam:PassRole'])]
-    .flatMap((action) =>
-      PLACES.flatMap((resource) =>
-        waysOf(action).flatMap(([way, context]) =>
-          isAllowed(
-            { action, resource, context },
-            { principal, identity, boundary, resource: model.resources.get(resource) ?? [] },
-          )
-            ? [`${action} ${resource} ${way}`.trim()]
-            : [],
-        ),
-      ),
-    )
-    .sort();
+  const dangerous = ['kms:CreateGrant', 'dynamodb:DeleteTable', 'iam:PassRole'];
+  return allowedTo(model, role, { places: PLACES, dangerous, waysOf }).sort();
 }
 
 const lines = (actions: string, resource: string, ways: readonly string[] = ['']): string[] =>

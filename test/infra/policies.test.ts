@@ -9,11 +9,12 @@ import { functionName, onboardingFunction, relayFunction } from '../../functions
 import { SETUP_ITEMS } from '../../functions/node/node-record.ts';
 import { onboardingItem } from '../../functions/onboarding/record.ts';
 import { isAllowed, type Request } from './policy-evaluator.ts';
-import { arnOf, policyModel } from './policy-model.ts';
+import { allowedTo, arnOf, policyModel } from './policy-model.ts';
 import { consortium, logicalName, templates } from './synthesis.ts';
 
 const production = templates(true);
-const { roles, resources } = policyModel([production.platform, production.consortium]);
+const model = policyModel([production.platform, production.consortium]);
+const { roles, resources } = model;
 const MEMBERS = consortium.members.map(({ id }) => id);
 const { name } = consortium;
 
@@ -119,7 +120,7 @@ const contextOf = (of: string, key: 'member' | 'onboarding', value: string) => (
 const sealedFor = (of: string, member: string): string => `sealed for ${of}/${member}`;
 
 /** The ways to make a call that its policy may tell apart, by what this file calls them. */
-function contexts(action: string): [text: string, context: Request['context']][] {
+function waysOf(action: string): [text: string, context: Request['context']][] {
   if (action === 'kms:Sign') {
     return ['ECDSA_SHA_256', 'ECDSA_SHA_384'].map((algorithm) => [
       algorithm,
@@ -151,22 +152,9 @@ const line = (role: string, action: string, resource: string, how = ''): string 
 
 /** Everything that the policies allow in this small world. */
 function allowed(): string[] {
-  const named = [...roles.values()].flatMap(({ identity }) => identity.flatMap((s) => s.actions));
-  const actions = [...new Set([...named, ...DANGEROUS])];
-  const places = [...resources.keys(), ...STRANGERS];
-  return [...roles].flatMap(([role, { arn: principal, identity, boundary }]) =>
-    actions.flatMap((action) =>
-      places.flatMap((resource) =>
-        contexts(action)
-          .filter(([, context]) =>
-            isAllowed(
-              { action, resource, context },
-              { principal, identity, boundary, resource: resources.get(resource) ?? [] },
-            ),
-          )
-          .map(([how]) => line(role, action, resource, how)),
-      ),
-    ),
+  const trial = { places: [...resources.keys(), ...STRANGERS], dangerous: DANGEROUS, waysOf };
+  return [...roles.keys()].flatMap((role) =>
+    allowedTo(model, role, trial).map((call) => `${role} ${call}`),
   );
 }
 

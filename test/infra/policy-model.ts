@@ -3,7 +3,7 @@
  * resolved to an ARN that carries the construct's name instead of what AWS would choose.
  */
 import type { Template } from 'aws-cdk-lib/assertions';
-import type { Statement } from './policy-evaluator.ts';
+import { isAllowed, type Request, type Statement } from './policy-evaluator.ts';
 
 export interface Role {
   readonly arn: string;
@@ -49,6 +49,37 @@ const PLACES: Readonly<Record<string, (name: string) => string>> = {
 /** An ARN of this account and region. */
 export const arnOf = (service: string, place: string): string =>
   `arn:aws:${service}:${REGION}:${ACCOUNT}:${place}`;
+
+/** What is tried of a role. */
+export interface Trial {
+  readonly places: readonly string[];
+  /** Actions that no policy may name. */
+  readonly dangerous: readonly string[];
+  /** The ways to make a call that its policies may tell apart, by what a test calls them. */
+  readonly waysOf: (action: string) => [text: string, context: Request['context']][];
+}
+
+/** All that a role may do there, of what any role's policies name and what is dangerous: `<action> <ARN> <way>`. */
+export function allowedTo(
+  { roles, resources }: PolicyModel,
+  role: string,
+  { places, dangerous, waysOf }: Trial,
+): string[] {
+  const named = [...roles.values()].flatMap(({ identity }) => identity.flatMap((s) => s.actions));
+  const { arn: principal, identity, boundary } = roles.get(role)!;
+  return [...new Set([...named, ...dangerous])].flatMap((action) =>
+    places.flatMap((place) =>
+      waysOf(action)
+        .filter(([, context]) =>
+          isAllowed(
+            { action, resource: place, context },
+            { principal, identity, boundary, resource: resources.get(place) ?? [] },
+          ),
+        )
+        .map(([way]) => `${action} ${place} ${way}`.trim()),
+    ),
+  );
+}
 
 /** What stands behind a logical id: the CDK ends each with a hash. */
 const nameOf = (logicalId: string): string => logicalId.replace(/[0-9A-F]{8}$/, '');
