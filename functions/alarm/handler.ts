@@ -2,10 +2,12 @@
  * The alarm function: takes messages from the one alarm queue and wakes the function that each names.
  * One queue for all nodes, because a queue that idles is polled, and polls are billed. What a node failed
  * to do in all of Lambda's attempts returns to the queue as the record of a failed invocation: an alarm
- * is not lost because a table was out of reach when it rang.
+ * is not lost because a table was out of reach when it rang. Where much fails at once, alarms must not become
+ * more and more: those for one function are one wake, and a failed one waits before it is tried again.
  */
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { utf8 } from '../../shared/bytes/text.ts';
+import { longerWait } from '../../shared/ports/time.ts';
 import { isFor, meter, metered } from '../billing/metered-handler.ts';
 import { DEADLINES, givesUpAfter } from '../deadlines.ts';
 import { functionLog } from '../log.ts';
@@ -13,7 +15,12 @@ import type { AlarmMessage, NodeEvent } from '../node/node-alarm.ts';
 import { messageRetries } from '../retries.ts';
 
 interface QueueEvent {
-  readonly Records: readonly { readonly messageId: string; readonly body: string }[];
+  readonly Records: readonly QueueRecord[];
+}
+interface QueueRecord {
+  readonly messageId: string;
+  readonly body: string;
+  readonly attributes: { readonly ApproximateReceiveCount: string };
 }
 
 /** What Lambda sends to the destination of failed asynchronous invocations, as far as it is read here. */
@@ -37,21 +44,42 @@ export const handler = metered(log, async ({ Records }: QueueEvent) => {
   // Taken from the queue, and removed there, by Lambda's own calls.
   meter.count('sqs.receive', 1);
   meter.count('sqs.delete', 1);
+  // What a node has just failed to do is taken when the queue delivers it again, a minute later.
+  const early = Records.filter((record) => isFailure(record) && isFirst(record));
+  const wakes = new Map<string, { event: NodeEvent; ids: string[] }>();
+  for (const { messageId, body } of Records.filter((record) => !early.includes(record))) {
+    const { function: name, event } = messageOf(JSON.parse(body));
+    const wake = wakes.get(name);
+    wakes.set(name, {
+      event: wake ? longer(wake.event, event) : event,
+      ids: [...(wake?.ids ?? []), messageId],
+    });
+  }
   const failures = await Promise.all(
-    Records.map(async ({ messageId, body }) => {
+    [...wakes].map(async ([FunctionName, { event, ids }]) => {
       try {
-        const { function: FunctionName, event } = messageOf(JSON.parse(body));
         const Payload = utf8(JSON.stringify(event));
         await client.send(new InvokeCommand({ FunctionName, InvocationType: 'Event', Payload }));
         return [];
       } catch (error) {
-        log.error({ messageId, error: String(error) }, 'a node could not be woken');
-        return [{ itemIdentifier: messageId }];
+        log.error({ messages: ids, error: String(error) }, 'a node could not be woken');
+        return ids;
       }
     }),
   );
-  return { batchItemFailures: failures.flat() };
+  const later = [...failures.flat(), ...early.map(({ messageId }) => messageId)];
+  return { batchItemFailures: later.map((itemIdentifier) => ({ itemIdentifier })) };
 });
+
+const isFirst = ({ attributes }: QueueRecord): boolean =>
+  attributes.ApproximateReceiveCount === '1';
+const isFailure = ({ body }: QueueRecord): boolean => 'requestPayload' in JSON.parse(body);
+
+/** Of two events for a function, the one that says more: an alarm, and of two alarms the longer wait. */
+function longer(a: NodeEvent, b: NodeEvent): NodeEvent {
+  if (a.kind !== 'alarm' || b.kind !== 'alarm') return a.kind === 'alarm' ? a : b;
+  return longerWait(a.waited, b.waited) === a.waited ? a : b;
+}
 
 function messageOf(message: AlarmMessage | FailedInvocation): AlarmMessage {
   if (!('requestPayload' in message)) return message;

@@ -162,10 +162,10 @@ describe('alarms', () => {
       const isOwn = service === 'dynamodb' && caller.endsWith('payment-platform_client');
       return isOwn ? { kind: 'error', error: FORBIDDEN } : undefined;
     };
-    // In vain, and again when Lambda has given up.
-    await eventually(() => rings >= 2, 40_000);
+    // In vain, and again when Lambda has given up and the queue delivers it once more.
+    await eventually(() => rings >= 2, 120_000);
     proxy.plan = () => undefined;
-    await eventually(async () => (await heldBy(consortium, 'payment-platform')) === 0, 40_000);
+    await eventually(async () => (await heldBy(consortium, 'payment-platform')) === 0, 120_000);
     await reckon(consortium, clients);
   });
 });

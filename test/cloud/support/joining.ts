@@ -6,11 +6,9 @@ import { fuqiJson } from '../../support/fuqi.ts';
 export const CONSORTIUM = 'shenzhen-invoice';
 /** The hosted members; the first one invites. */
 export const HOSTED = ['tax-bureau', 'payment-platform', 'buyer-co'] as const;
-/** Where two cores start the functions of five members, one that is slow is not taken for dead. */
 export const CONSORTIUM_FILE = `
 format: fuqi-consortium-1
 name: ${CONSORTIUM}
-parameters: { baseTimeoutMs: 3000 }
 members:
   - { id: tax-bureau, name: Tax bureau, identities: { officer: [invoice.tax-bureau] } }
   - { id: payment-platform, name: Platform, identities: { platform: [invoice.payment-platform] } }
