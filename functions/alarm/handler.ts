@@ -15,12 +15,11 @@ import type { AlarmMessage, NodeEvent } from '../node/node-alarm.ts';
 import { messageRetries } from '../retries.ts';
 
 interface QueueEvent {
-  readonly Records: readonly QueueRecord[];
-}
-interface QueueRecord {
-  readonly messageId: string;
-  readonly body: string;
-  readonly attributes: { readonly ApproximateReceiveCount: string };
+  readonly Records: readonly {
+    readonly messageId: string;
+    readonly body: string;
+    readonly attributes: { readonly ApproximateReceiveCount: string };
+  }[];
 }
 
 /** What Lambda sends to the destination of failed asynchronous invocations, as far as it is read here. */
@@ -44,36 +43,39 @@ export const handler = metered(log, async ({ Records }: QueueEvent) => {
   // Taken from the queue, and removed there, by Lambda's own calls.
   meter.count('sqs.receive', 1);
   meter.count('sqs.delete', 1);
-  // What a node has just failed to do is taken when the queue delivers it again, a minute later.
-  const early = Records.filter((record) => isFailure(record) && isFirst(record));
+  const later: string[] = [];
   const wakes = new Map<string, { event: NodeEvent; ids: string[] }>();
-  for (const { messageId, body } of Records.filter((record) => !early.includes(record))) {
-    const { function: name, event } = messageOf(JSON.parse(body));
-    const wake = wakes.get(name);
-    wakes.set(name, {
-      event: wake ? longer(wake.event, event) : event,
-      ids: [...(wake?.ids ?? []), messageId],
-    });
+  for (const { messageId, body, attributes } of Records) {
+    try {
+      const message = JSON.parse(body) as AlarmMessage | FailedInvocation;
+      // What a node has just failed to do is taken when the queue delivers it again, a minute later.
+      if ('requestPayload' in message && attributes.ApproximateReceiveCount === '1') {
+        later.push(messageId);
+        continue;
+      }
+      const { function: name, event } = messageOf(message);
+      const wake = wakes.get(name);
+      if (wake) wake.event = longer(wake.event, event);
+      else wakes.set(name, { event, ids: [] });
+      wakes.get(name)!.ids.push(messageId);
+    } catch (error) {
+      log.error({ messageId, error: String(error) }, 'a message could not be read');
+      later.push(messageId);
+    }
   }
-  const failures = await Promise.all(
+  await Promise.all(
     [...wakes].map(async ([FunctionName, { event, ids }]) => {
       try {
         const Payload = utf8(JSON.stringify(event));
         await client.send(new InvokeCommand({ FunctionName, InvocationType: 'Event', Payload }));
-        return [];
       } catch (error) {
         log.error({ messages: ids, error: String(error) }, 'a node could not be woken');
-        return ids;
+        later.push(...ids);
       }
     }),
   );
-  const later = [...failures.flat(), ...early.map(({ messageId }) => messageId)];
   return { batchItemFailures: later.map((itemIdentifier) => ({ itemIdentifier })) };
 });
-
-const isFirst = ({ attributes }: QueueRecord): boolean =>
-  attributes.ApproximateReceiveCount === '1';
-const isFailure = ({ body }: QueueRecord): boolean => 'requestPayload' in JSON.parse(body);
 
 /** Of two events for a function, the one that says more: an alarm, and of two alarms the longer wait. */
 function longer(a: NodeEvent, b: NodeEvent): NodeEvent {

@@ -257,9 +257,9 @@ async function startOf(replica: Replica, epoch: number): Promise<Digest> {
 /** Starts anew from what is durable, as opening does. Under the lock. */
 async function restart(replica: Replica): Promise<void> {
   const durable = await readDurable(replica);
-  const { head, headVersion, snapshot, epoch, epochStart, record, retained } = durable;
+  const { head, epoch, record } = durable;
   const sameEpoch = epoch.set.epoch === replica.epoch.set.epoch;
-  Object.assign(replica, { head, headVersion, snapshot, epoch, epochStart, record, retained });
+  Object.assign(replica, durable);
   replica.durableRecord = record;
   replica.pending = new Map();
   if (!sameEpoch) {

@@ -90,3 +90,9 @@ it('takes what a node has just failed to do when it is delivered again', async (
   assert.deepEqual(await deliver(record('1', failed('a', alarm(3)), 2)), []);
   assert.deepEqual(woken, [{ name: 'a', event: alarm(3) }]);
 });
+
+it('is not kept from waking others by a message that it can’t read', async () => {
+  const unreadable = { ...record('1', {}), body: 'no JSON' };
+  assert.deepEqual(await deliver(unreadable, record('2', rung('a', alarm(3)))), ['1']);
+  assert.deepEqual(woken, [{ name: 'a', event: alarm(3) }]);
+});
