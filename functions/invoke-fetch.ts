@@ -28,7 +28,7 @@ export interface InvokedRequest {
 }
 
 /**
- * Invokes a function with a request and waits for its response; 404 where it is not there. Throws where
+ * Invokes a function with a request and waits for its response; 421 where it is not there. Throws where
  * the function failed or is throttled; the client's own time-out bounds the wait.
  */
 export async function invokeWithRequest(
@@ -42,7 +42,7 @@ export async function invokeWithRequest(
   const invoked = await invoke(client, functionName, payload, signal);
   if (!invoked) {
     return problem(
-      'not-found',
+      'misdirected',
       'Nothing of this name is hosted here: a member that hosts its own node is called there.',
     );
   }

@@ -5,7 +5,9 @@ import { CallRefused } from '../gateway-call.ts';
 import { UserError } from '../user-error.ts';
 
 export const POLL_MS = 1000;
-const ATTEMPTS_MAX = 8;
+const PAUSE_MAX_MS = 10_000;
+/** About two minutes: a node that has just moved here starts anew and fetches the ledger first. */
+const ATTEMPTS_MAX = 16;
 
 /** Steps may be taken again: a gateway or node that is slow or away is asked again for a while. */
 export async function patiently<T>(ask: () => Promise<T>): Promise<T> {
@@ -15,7 +17,7 @@ export async function patiently<T>(ask: () => Promise<T>): Promise<T> {
     } catch (error) {
       const passes = error instanceof CallRefused && [502, 503, 504].includes(error.status);
       if (!passes || attempt === ATTEMPTS_MAX) throw error;
-      await delay(POLL_MS * attempt);
+      await delay(Math.min(PAUSE_MAX_MS, POLL_MS * attempt));
     }
   }
 }

@@ -49,10 +49,11 @@ export async function forward(
     const body = streams ? limited(request.body!, bytesMax) : held && { stream: held };
     const sendTo = (to: Upstream) => send(request, to, body?.stream, anonymous, options);
     let outcome = await sendTo(upstream);
-    // Who has moved took nothing, nor who does not know the key of another node.
-    if (upstream === tenant && !streams && (isMoved(outcome) || isRefused(outcome))) {
+    if (upstream === tenant && mayHaveMoved(outcome)) {
       const there = await movedTo(tenant, options);
-      if (there) outcome = await sendTo(there);
+      // Asked for in any case: the next request goes there, where this one can't be sent twice.
+      const tookNothing = repeatable || outcome instanceof Response || outcome.refused;
+      if (there && !streams && tookNothing) outcome = await sendTo(there);
     }
     if (outcome instanceof Response) {
       if (isMoved(outcome) && upstream !== tenant && reads) {
@@ -70,6 +71,10 @@ export async function forward(
   }
   return failure ?? problem('bad-gateway', 'No node is known to this gateway.');
 }
+
+/** Who has moved says so, or does not know the key of another node, or is not there any more. */
+const mayHaveMoved = (outcome: Response | Failure): boolean =>
+  !(outcome instanceof Response) || isMoved(outcome) || isRefused(outcome);
 
 /** Whether the node says that it is not its member's any more. */
 const isMoved = (outcome: Response | Failure): boolean =>

@@ -134,6 +134,32 @@ test('a request goes on to where the node has moved, and anonymous ones to those
   assert.equal(alpha.requests.length, 2);
 });
 
+test('where nobody listens any more it is asked where the node is, also for the next request', async () => {
+  const moved = await upstream('beta, elsewhere');
+  const asked: string[] = [];
+  const { call } = await open({
+    fetch: async (input, init) => {
+      const { hostname } = new URL(String(input));
+      if (hostname !== 'gone') return fetch(input, init);
+      throw Object.assign(new TypeError('fetch failed'), { code: 'UND_ERR_SOCKET' });
+    },
+    members: [{ id: 'beta', endpoint: 'http://gone' }],
+    nodeOf: async (member) => {
+      asked.push(member);
+      return moved.endpoint;
+    },
+  });
+  assert.deepEqual(await json(await call('/blocks', { headers: as('beta') })), {
+    member: 'beta, elsewhere',
+    body: '',
+  });
+  // It may have been taken before the connection broke.
+  const written = await call('/invoices', { method: 'POST', headers: as('beta'), body: '{}' });
+  assert.equal(written.status, 502);
+  assert.deepEqual(asked, ['beta', 'beta']);
+  assert.equal(moved.requests.length, 1);
+});
+
 test('a node that has moved nobody knows where says so itself', async () => {
   const { call, beta } = await open({ nodeOf: async () => undefined });
   beta.answer = (_, response) => {
