@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 import { Command } from 'commander';
-import { Pool } from 'undici';
+import { Client } from 'undici';
 import { openKeyFile, readPassphrase, signTransaction } from '../node/key-file.ts';
 import type { LocalConsortium } from '../node/local-layout.ts';
 import { type LocalProcess, startProcesses, stopProcesses } from '../node/local-processes.ts';
@@ -116,14 +116,12 @@ async function run(
   count: number,
   total: number,
 ): Promise<{ seconds: number; latency: RecordableHistogram }> {
-  const perNode = Math.ceil(count / targets.length);
-  const pools = targets.map(({ process }) => new Pool(process.url, { connections: perNode }));
   const latency = createHistogram();
   const label = randomBytes(6).toString('hex');
   let next = 0;
   const client = async (index: number): Promise<void> => {
-    const { key } = targets[index % targets.length]!;
-    const pool = pools[index % pools.length]!;
+    const { key, process } = targets[index % targets.length]!;
+    const connection = new Client(process.url);
     while (next < total) {
       const number = next++;
       const body = signTransaction(key, {
@@ -140,7 +138,7 @@ async function run(
         notAfter: Date.now() + 120_000,
       });
       const sent = performance.now();
-      const { statusCode, body: answer } = await pool.request({
+      const { statusCode, body: answer } = await connection.request({
         method: 'POST',
         path: `${BASE}/transactions`,
         headers: { 'content-type': 'application/jose', prefer: 'wait=25' },
@@ -150,11 +148,11 @@ async function run(
       if (statusCode !== 200) throw new Error(`a transaction ended with ${statusCode}: ${text}`);
       latency.record(Math.max(1, Math.round((performance.now() - sent) * 1000)));
     }
+    await connection.close();
   };
   const from = performance.now();
   await Promise.all(Array.from({ length: count }, (_, index) => client(index)));
   const seconds = (performance.now() - from) / 1000;
-  await Promise.all(pools.map((pool) => pool.close()));
   return { seconds, latency };
 }
 

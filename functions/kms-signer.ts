@@ -13,8 +13,8 @@ import {
   SignCommand,
 } from '@aws-sdk/client-kms';
 import { jwkThumbprint, type PublicJwk } from '../shared/bytes/crypto.ts';
+import { rawSignature } from '../shared/bytes/der-signature.ts';
 import type { Signer } from '../shared/ports/signer.ts';
-import { rawSignature } from './der-signature.ts';
 
 /** What KMS answers of a key that somebody disabled, scheduled for deletion or deleted. */
 const UNUSABLE = new Set(['DisabledException', 'KMSInvalidStateException', 'NotFoundException']);

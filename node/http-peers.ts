@@ -68,7 +68,7 @@ export function peerHandler(
     }
     const refused = refuseMediaType(request, [CBOR_TYPE]);
     if (refused) return refused;
-    const message = await readMessage(request, bytesMax);
+    const message = await readUpTo(request, bytesMax);
     if (message === undefined) {
       return problem('payload-too-large', `The message is larger than ${bytesMax} bytes.`, {
         expected: bytesMax,
@@ -87,15 +87,6 @@ export function peerHandler(
       return problem('internal', 'The message could not be handled; the node’s log says why.');
     }
   };
-}
-
-/** The body's bytes; undefined where they are more than `bytesMax`. */
-async function readMessage(
-  request: globalThis.Request,
-  bytesMax: number,
-): Promise<Uint8Array | undefined> {
-  if (Number(request.headers.get('content-length') ?? 0) > bytesMax) return undefined;
-  return readUpTo(request, bytesMax);
 }
 
 /** Whether bytes are a request; asked only after one failed, to tell whose fault it was. */

@@ -12,6 +12,7 @@ import {
 } from 'node:crypto';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { jwkThumbprint, type PublicJwk } from '../shared/bytes/crypto.ts';
+import { rawSignature } from '../shared/bytes/der-signature.ts';
 import { toBase64Url, utf8 } from '../shared/bytes/text.ts';
 import {
   draftTransaction,
@@ -135,7 +136,8 @@ export function publicJwkOf(key: KeyObject): PublicJwk {
 
 /** An ES256 signature (RFC 7518 §3.4), 64 bytes r‖s, over the bytes. */
 export const signEs256 = (key: KeyObject, bytes: Uint8Array): Uint8Array =>
-  sign('sha256', bytes, { key, dsaEncoding: 'ieee-p1363' });
+  // Given the key alone, OpenSSL's own form comes in half the time.
+  rawSignature(sign('sha256', bytes, key));
 
 /** The `Signer` port on keys in memory: the node key, and its successor while it is rotated. */
 export function signerFromKeys(keys: readonly KeyObject[]): Signer {

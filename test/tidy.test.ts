@@ -32,8 +32,11 @@ function importsOf(file: string): string[] {
 
 /** Where a file may import from; the first rule whose `of` fits holds. */
 const RULES: readonly { readonly of: RegExp; readonly may: readonly RegExp[] }[] = [
-  { of: /^shared\/bytes\/crypto\.ts$/, may: [/^node:crypto$/] },
-  { of: /^shared\/bytes\//, may: [/^shared\/bytes\//, /^cborg$/] },
+  {
+    of: /^shared\/bytes\/crypto\.ts$/,
+    may: [/^node:crypto$/, /^shared\/bytes\/der-signature\.ts$/],
+  },
+  { of: /^shared\/bytes\//, may: [/^shared\/bytes\//] },
   // Certificates are checked against validator sets, and headers name them.
   { of: /^shared\/ledger\//, may: [/^shared\/(bytes|ledger)\//, /^zod$/] },
   { of: /^shared\/contract\//, may: [/^shared\/(bytes|ledger|contract)\//, /^zod$/] },

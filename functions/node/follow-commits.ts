@@ -3,7 +3,7 @@
  * head in the table, which both share, says so. A replica that can't go along any more, because it was
  * overtaken or an epoch has ended, looks for what is waited for in the table itself.
  */
-import { decodeLoosely } from '../../shared/bytes/cbor.ts';
+import { decodeCbor } from '../../shared/bytes/cbor.ts';
 import { tryFollowStore } from '../../shared/replica/follow-store.ts';
 import { decodeHead } from '../../shared/replica/head.ts';
 import { itemName } from '../../shared/replica/items.ts';
@@ -50,7 +50,7 @@ async function lookForWaited(replica: Replica, openNow: () => Promise<Replica>):
   // What is written above the head is not final yet.
   const found = ids.filter((_, index) => {
     const place = places[index];
-    return place && (decodeLoosely(place) as [number])[0] <= height!;
+    return place && (decodeCbor(place) as [number])[0] <= height!;
   });
   if (found.length === 0) return;
   const newer = await openNow();

@@ -10,7 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { SendMessageCommand } from '@aws-sdk/client-sqs';
 import { currentRequest } from '../../node/request-context.ts';
 import type { RequestAbout } from '../../shared/api/request-id.ts';
-import { decodeLoosely, encodeCbor } from '../../shared/bytes/cbor.ts';
+import { decodeCbor, encodeCbor } from '../../shared/bytes/cbor.ts';
 import { longerWait, type Waited } from '../../shared/ports/time.ts';
 import { dynamoHeadStore } from '../dynamodb/head-store.ts';
 import type { Table } from '../dynamodb/table.ts';
@@ -119,7 +119,7 @@ async function readAlarm({
 }: Pick<HostedNode, 'table'>): Promise<AlarmRecord & { readonly version: number }> {
   const stored = await dynamoHeadStore(table).read('alarm');
   if (!stored) return { ...NEVER, version: 0 };
-  const [due, claimedAt, [height, round, rings]] = decodeLoosely(stored.bytes) as Encoded;
+  const [due, claimedAt, [height, round, rings]] = decodeCbor(stored.bytes) as Encoded;
   return { due, claimedAt, waited: { height, round, rings }, version: stored.version };
 }
 

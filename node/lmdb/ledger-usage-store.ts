@@ -1,6 +1,6 @@
 /** The tally of the ledger in LMDB, written along with the next commit: what is lost is counted again. */
 import { z } from 'zod';
-import { decodeLoosely, encodeCbor } from '../../shared/bytes/cbor.ts';
+import { decodeCbor, encodeCbor } from '../../shared/bytes/cbor.ts';
 import { utf8 } from '../../shared/bytes/text.ts';
 import type { LedgerUsageStore } from '../../shared/ports/ledger-usage-store.ts';
 import { memoryLedgerUsageStore } from '../memory/ledger-usage-store.ts';
@@ -22,7 +22,7 @@ const RECORD_BYTES = 150;
 export function lmdbLedgerUsageStore(environment: Environment): LedgerUsageStore {
   const table = environment.table('ledger-usage');
   const records = [...table.getRange({})].map(({ value }) =>
-    LedgerUsageSchema.parse(decodeLoosely(value)),
+    LedgerUsageSchema.parse(decodeCbor(value)),
   );
   return memoryLedgerUsageStore(records, (record) => {
     const written = environment.later({

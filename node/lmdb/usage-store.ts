@@ -3,7 +3,7 @@
  * on disk with the block that it stands in; a crash loses some reads at the most.
  */
 import { z } from 'zod';
-import { decodeLoosely, encodeCbor } from '../../shared/bytes/cbor.ts';
+import { decodeCbor, encodeCbor } from '../../shared/bytes/cbor.ts';
 import { utf8 } from '../../shared/bytes/text.ts';
 import type { UsageOfDay, UsageStore } from '../../shared/ports/usage-store.ts';
 import { memoryUsageStore } from '../memory/usage-store.ts';
@@ -28,7 +28,7 @@ const RECORD_BYTES = 150;
 export function lmdbUsageStore(environment: Environment): UsageStore {
   const table = environment.table('usage');
   const days: Stored[] = [];
-  for (const { value } of table.getRange({})) days.push(RecordSchema.parse(decodeLoosely(value)));
+  for (const { value } of table.getRange({})) days.push(RecordSchema.parse(decodeCbor(value)));
   /** The newest totals that no write has taken along yet, by tenant and day. */
   const unwritten = new Map<string, Stored>();
 

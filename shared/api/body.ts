@@ -49,23 +49,29 @@ export async function readText(request: Request, bytesMax: number): Promise<stri
       got,
       expected: bytesMax,
     });
-  const declared = Number(request.headers.get('content-length') ?? Number.NaN);
+  const declared = declaredLength(request);
   if (declared > bytesMax) return tooLarge(declared);
-  const bytes = declared <= bytesMax ? await readWhole(request) : await readUpTo(request, bytesMax);
+  const bytes = await readUpTo(request, bytesMax);
   if (!bytes) return tooLarge(bytesMax + 1);
-  // Not every host holds a request to the length that it declares.
-  if (bytes.length > bytesMax) return tooLarge(bytes.length);
   return fromUtf8(bytes) ?? problem('bad-request', 'The body is not valid UTF-8.');
 }
 
-const readWhole = async (request: Request): Promise<Uint8Array> =>
-  new Uint8Array(await request.arrayBuffer());
+const declaredLength = (request: Request): number =>
+  Number(request.headers.get('content-length') ?? Number.NaN);
 
-/** Undefined where the body goes on after `bytesMax`. */
+/** The whole body; undefined where it goes on after `bytesMax`. */
 export async function readUpTo(
   request: Request,
   bytesMax: number,
 ): Promise<Uint8Array | undefined> {
+  const declared = declaredLength(request);
+  if (declared > bytesMax) return undefined;
+  if (declared <= bytesMax) {
+    // Much cheaper than a stream, where the host has the body at hand.
+    const bytes = new Uint8Array(await request.arrayBuffer());
+    // Not every host holds a request to the length that it declares.
+    return bytes.length > bytesMax ? undefined : bytes;
+  }
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of request.body ?? []) {

@@ -4,6 +4,7 @@
  * signing is a port (`shared/ports/signer.ts`).
  */
 import { createPublicKey, hash, type KeyObject, verify } from 'node:crypto';
+import { derSignature } from './der-signature.ts';
 
 /** SHA-256 (FIPS 180-4) of the bytes, as 64 lowercase hex characters. */
 export const sha256Hex = (bytes: Uint8Array): string => hash('sha256', bytes, 'hex');
@@ -63,5 +64,6 @@ export function verifyEs256(jwk: PublicJwk, message: Uint8Array, signature: Uint
   if (signature.length !== 64) return false;
   const key = importPublicKey(jwk);
   if (!key) return false;
-  return verify('sha256', message, { key, dsaEncoding: 'ieee-p1363' }, signature);
+  // Given the key alone, and so the DER form, the call takes a quarter less time.
+  return verify('sha256', message, key, derSignature(signature));
 }

@@ -2,7 +2,7 @@
  * What nodes say to each other: one request, one reply, both CBOR. Every message brings its sender's
  * highest certificates, so that rounds are entered by certificates only.
  */
-import { type Cbor, decodeLoosely, encodeCbor } from '../bytes/cbor.ts';
+import { type Cbor, decodeCbor, encodeCbor } from '../bytes/cbor.ts';
 import { byteString, list, natural } from '../bytes/cbor-shape.ts';
 import type { Digest } from '../bytes/digest.ts';
 import { fromHex, fromUtf8, toHex } from '../bytes/text.ts';
@@ -189,7 +189,7 @@ export function kindOf(bytes: Uint8Array): string | undefined {
 
 /** Decodes a request; throws an Error on anything else. */
 export function decodeRequest(bytes: Uint8Array): Request {
-  const [kind, standingItem, a, b, ...rest] = list(decodeLoosely(bytes));
+  const [kind, standingItem, a, b, ...rest] = list(decodeCbor(bytes));
   if (rest.length > 0) throw new Error('not a request');
   const standing = decodeStanding(standingItem);
   switch (kind) {
@@ -245,7 +245,7 @@ export function encodeReply(reply: Reply): Uint8Array {
 
 /** Decodes a reply; throws an Error on anything else. */
 export function decodeReply(bytes: Uint8Array): Reply {
-  const items = list(decodeLoosely(bytes), 7);
+  const items = list(decodeCbor(bytes), 7);
   const [standing, vote, timeout, steps, refusal, attestation, parts] = items;
   if (refusal !== null && typeof refusal !== 'string') throw new Error('not a reply');
   return {

@@ -1,5 +1,5 @@
 /** The safety record as bytes, for the head store. */
-import { type Cbor, decodeLoosely, encodeCbor } from '../bytes/cbor.ts';
+import { type Cbor, decodeCbor, encodeCbor } from '../bytes/cbor.ts';
 import type { Digest } from '../bytes/digest.ts';
 import { fromHex, toHex } from '../bytes/text.ts';
 import { decodeQc, decodeTc, encodeQc, encodeTc, type Statement } from '../ledger/certificate.ts';
@@ -25,7 +25,7 @@ export function encodeRecord(record: SafetyRecord): Uint8Array {
 /** Reverses `encodeRecord`. Certificates in one's own record were checked before they were saved. */
 export function decodeRecord(bytes: Uint8Array): SafetyRecord {
   const [version, store, epoch, votedRound, statement, proposed, highQc, highTc, floor] =
-    decodeLoosely(bytes) as Cbor[];
+    decodeCbor(bytes) as Cbor[];
   const pair = proposed as [number, Uint8Array] | null;
   return {
     version: version as number,

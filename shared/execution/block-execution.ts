@@ -3,7 +3,7 @@
  * (recent ids, epochs), and the next epoch where governance asked for one. `run` is called again,
  * with what it lacked fetched, until it answers; what was done stays done.
  */
-import { type Cbor, decodeLoosely, encodeCbor } from '../bytes/cbor.ts';
+import { type Cbor, decodeCbor, encodeCbor } from '../bytes/cbor.ts';
 import type { Digest } from '../bytes/digest.ts';
 import { encodeLeaders, type Leaders } from '../consensus/leaders.ts';
 import { encodeValidators, type ValidatorSet, validatorSetOf } from '../consensus/validators.ts';
@@ -187,7 +187,7 @@ export class BlockExecution {
   #rememberIds(view: View, writes: Map<string, Uint8Array | null>): void {
     const { height, time, windowMs } = this.#facts;
     for (const { key, value } of view.scan(RECENT_RANGE)) {
-      const [until] = decodeLoosely(value) as [number];
+      const [until] = decodeCbor(value) as [number];
       if (until < time) writes.set(key, null);
     }
     const ids = this.#included.map((transaction) => transaction.id).join('');
@@ -199,7 +199,7 @@ export class BlockExecution {
     // Only a governance transaction asks for a new epoch, and writes this record.
     const written = view.layers[0]!.get(SYSTEM_KEYS.epoch);
     if (!written) return null;
-    const record = decodeLoosely(written) as unknown as EpochRecord;
+    const record = decodeCbor(written) as unknown as EpochRecord;
     if (record.next !== epoch + 1) return null;
     return epochOf(ledger, epoch + 1, view);
   }
@@ -213,10 +213,10 @@ export class BlockExecution {
 export function epochOf(ledger: Digest, epoch: number, view: View): Epoch {
   const members = view
     .scan(prefixRange(SYSTEM_KEYS.members, MEMBERS_MAX))
-    .map(({ value }) => decodeLoosely(value) as unknown as MemberRecord);
+    .map(({ value }) => decodeCbor(value) as unknown as MemberRecord);
   const stored = view.get(SYSTEM_KEYS.parameters);
   if (!stored) throw new Error('the ledger has no parameters');
-  const parameters = decodeLoosely(stored) as unknown as ConsensusParameters;
+  const parameters = decodeCbor(stored) as unknown as ConsensusParameters;
   const active = members.filter((member) => member.active);
   const set = validatorSetOf(ledger, epoch, parameters.tenureRounds, active);
   return { set, parameters, observers: observersOf(active), amendments: [] };

@@ -3,7 +3,7 @@
  * result and its writes, or that the transaction may not stand in a block at all.
  * Throws `Miss` when state is not at hand, and a fault (any other Error) when this node can't tell.
  */
-import { decodeLoosely, encodeCbor, toValue, type Value } from '../bytes/cbor.ts';
+import { decodeCbor, encodeCbor, toValue, type Value } from '../bytes/cbor.ts';
 import type { Digest } from '../bytes/digest.ts';
 import { utf8 } from '../bytes/text.ts';
 import { argumentIssues } from '../contract/argument-issues.ts';
@@ -247,14 +247,14 @@ class CountedAccess implements StateAccess {
   get(key: string): Value | undefined {
     this.#count(++this.#gets, LIMITS.getsMax, 'reads');
     const bytes = this.#notingMiss(() => this.#view.get(key));
-    return bytes === null ? undefined : (decodeLoosely(bytes) as Value);
+    return bytes === null ? undefined : (decodeCbor(bytes) as Value);
   }
 
   scan(from: string, to: string, limit: number): { key: string; value: Value }[] {
     this.#count(++this.#scans, LIMITS.scansMax, 'scans');
     this.#count(limit, LIMITS.scanItemsMax, 'items a scan');
     const entries = this.#notingMiss(() => this.#view.scan({ from, to, limit }));
-    return entries.map(({ key, value }) => ({ key, value: decodeLoosely(value) as Value }));
+    return entries.map(({ key, value }) => ({ key, value: decodeCbor(value) as Value }));
   }
 
   put(key: string, value: Value): void {
@@ -298,7 +298,7 @@ class CountedAccess implements StateAccess {
 
 function read<T = Value>(view: View, key: string): T | undefined {
   const bytes = view.get(key);
-  return bytes === null ? undefined : (decodeLoosely(bytes) as T);
+  return bytes === null ? undefined : (decodeCbor(bytes) as T);
 }
 
 function refusal(

@@ -2,7 +2,7 @@
  * Headers and blocks. A header is deterministic CBOR; its tagged digest is the block's id.
  * Certificates travel beside the header: no signature enters an id.
  */
-import { type Cbor, decodeLoosely, encodeCbor } from '../bytes/cbor.ts';
+import { type Cbor, decodeCbor, encodeCbor } from '../bytes/cbor.ts';
 import { type Digest, taggedDigest } from '../bytes/digest.ts';
 import { equalBytes, fromHex, toHex } from '../bytes/text.ts';
 import {
@@ -92,7 +92,7 @@ const HEADER_FIELDS = 14;
 
 /** Decodes a header; throws an Error where the bytes are none. */
 export function decodeHeader(bytes: Uint8Array): Header {
-  const map = decodeLoosely(bytes) as Record<string, Cbor>;
+  const map = decodeCbor(bytes) as Record<string, Cbor>;
   if (typeof map !== 'object' || map === null || Object.keys(map).length !== HEADER_FIELDS) {
     throw new Error('not a header');
   }
@@ -140,7 +140,7 @@ export function encodeBlock(block: Block): Uint8Array {
 
 /** Decodes a block and derives its id; throws an Error where the bytes are none. */
 export function decodeBlock(bytes: Uint8Array): Block {
-  const [headerBytes, transactions, qc, tc, ...rest] = decodeLoosely(bytes) as Cbor[];
+  const [headerBytes, transactions, qc, tc, ...rest] = decodeCbor(bytes) as Cbor[];
   if (!(headerBytes instanceof Uint8Array) || rest.length > 0) throw new Error('not a block');
   if (!Array.isArray(transactions)) throw new Error('block.transactions');
   for (const item of transactions as Cbor[]) {

@@ -2,7 +2,7 @@
  * Disaster recovery on one node, while it is stopped: checks an agreement of the members against this
  * node's own ledger and starts the new epoch from the agreed block. It drops no final block.
  */
-import { decodeLoosely } from '../bytes/cbor.ts';
+import { decodeCbor } from '../bytes/cbor.ts';
 import { utf8 } from '../bytes/text.ts';
 import { type KeyRecord, type MemberRecord, SYSTEM_KEYS } from '../contract/system-records.ts';
 import type { Epoch } from '../execution/block-execution.ts';
@@ -43,7 +43,7 @@ export async function standstillOf({ heads, state }: Stores): Promise<Standstill
   const { epoch } = await readEpoch(state, head.epoch);
   const range = prefixRange(SYSTEM_KEYS.members, MEMBERS_MAX);
   const entries = await state.scan(range, head.header.height!);
-  const members = entries.map(({ value }) => decodeLoosely(value) as unknown as MemberRecord);
+  const members = entries.map(({ value }) => decodeCbor(value) as unknown as MemberRecord);
   return { head, headVersion: read.version, epoch, members };
 }
 
@@ -109,7 +109,7 @@ async function readKeys(
   const values = await state.get(keyIds.map(SYSTEM_KEYS.key), height);
   const keys = new Map<string, AgreementKey>();
   for (const [index, value] of values.entries()) {
-    if (value) keys.set(keyIds[index]!, decodeLoosely(value) as unknown as KeyRecord);
+    if (value) keys.set(keyIds[index]!, decodeCbor(value) as unknown as KeyRecord);
   }
   return keys;
 }

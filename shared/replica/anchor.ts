@@ -2,7 +2,7 @@
  * Anchors: a final block whose state a node takes, with why it is final. They are checked against the
  * validator set of their epoch, which the chain of hand-overs leads to; nothing else is believed.
  */
-import { decodeLoosely, encodeCbor } from '../bytes/cbor.ts';
+import { decodeCbor, encodeCbor } from '../bytes/cbor.ts';
 import { byteString, list, natural } from '../bytes/cbor-shape.ts';
 import type { Digest } from '../bytes/digest.ts';
 import { type Frontier, frontierPlaces, frontierRoot } from '../bytes/merkle.ts';
@@ -40,7 +40,7 @@ export const encodeAnchor = ({ finality, qc, peaks }: Anchor): Uint8Array =>
 
 /** Reverses `encodeAnchor`; throws an Error on any other structure. Nothing is checked yet. */
 export function decodeAnchor(bytes: Uint8Array): Anchor {
-  const [finalityItem, qc, peaks] = list(decodeLoosely(bytes), 3);
+  const [finalityItem, qc, peaks] = list(decodeCbor(bytes), 3);
   const finality = decodeFinality(finalityItem);
   return {
     header: decodeHeader(finality.header),

@@ -1,5 +1,5 @@
 /** What a node reads of its own durable records: at its start, and after a snapshot. */
-import { decodeLoosely } from '../bytes/cbor.ts';
+import { decodeCbor } from '../bytes/cbor.ts';
 import type { Digest } from '../bytes/digest.ts';
 import { decodeLeaders, EVERYBODY } from '../consensus/leaders.ts';
 import { decodeRecord } from '../consensus/record.ts';
@@ -37,7 +37,7 @@ export async function readDurable(options: ReplicaOptions): Promise<Durable> {
     head: {
       ...head,
       next: null,
-      leaders: leaders ? decodeLeaders(decodeLoosely(leaders)) : EVERYBODY,
+      leaders: leaders ? decodeLeaders(decodeCbor(leaders)) : EVERYBODY,
     },
     headVersion: read.version,
     snapshot,

@@ -2,7 +2,7 @@
  * What a node has at hand of the final state: caches over the state store at the head. They hold
  * nothing that the store does not, and are moved along with the head by `advance`.
  */
-import { decodeLoosely } from '../bytes/cbor.ts';
+import { decodeCbor } from '../bytes/cbor.ts';
 import type { Digest } from '../bytes/digest.ts';
 import { decodePage, type Page } from '../execution/state-tree.ts';
 import { type Base, type Layer, type Misses, rangeName } from '../execution/view.ts';
@@ -171,4 +171,4 @@ export interface FetchedBase extends Base {
 
 /** A torn write may have left the place of a transaction above the head: that one is not final. */
 const isFinal = (place: Uint8Array | undefined, head: number): boolean =>
-  place !== undefined && (decodeLoosely(place) as [number])[0] <= head;
+  place !== undefined && (decodeCbor(place) as [number])[0] <= head;

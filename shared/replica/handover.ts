@@ -4,7 +4,7 @@
  * nobody needs to be trusted for it. Hand-overs by agreement of the members have no such form: what
  * members agree on is believed by a node when its operator says so (`agreement.ts`).
  */
-import { type Cbor, decodeCbor, decodeLoosely, encodeCbor } from '../bytes/cbor.ts';
+import { type Cbor, decodeCbor, encodeCbor } from '../bytes/cbor.ts';
 import { byteString, list, natural } from '../bytes/cbor-shape.ts';
 import type { Digest } from '../bytes/digest.ts';
 import { toBase64Url } from '../bytes/text.ts';
@@ -59,7 +59,7 @@ export const encodeHandover = ({ finality, set }: Handover): Uint8Array =>
 
 /** Reverses `encodeHandover`; throws an Error on any other structure. Nothing is checked yet. */
 export function decodeHandover(bytes: Uint8Array, ledger: Digest): Handover {
-  const [finality, encodedSet] = list(decodeLoosely(bytes), 2);
+  const [finality, encodedSet] = list(decodeCbor(bytes), 2);
   const [epoch, tenureRounds, validators] = list(decodeCbor(byteString(encodedSet)), 3);
   return {
     finality: decodeFinality(finality),

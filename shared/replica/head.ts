@@ -1,5 +1,5 @@
 /** The head record and the epoch items as bytes. */
-import { type Cbor, decodeLoosely, encodeCbor } from '../bytes/cbor.ts';
+import { type Cbor, decodeCbor, encodeCbor } from '../bytes/cbor.ts';
 import type { Digest } from '../bytes/digest.ts';
 import type { Frontier } from '../bytes/merkle.ts';
 import { fromHex, toHex } from '../bytes/text.ts';
@@ -40,7 +40,7 @@ export function encodeHead(head: Omit<ChainPoint, 'leaders'>, snapshot: number):
 /** Reverses `encodeHead`. */
 export function decodeHead(bytes: Uint8Array): StoredHead {
   // A record of before there were snapshot heights in it ends with the epoch.
-  const [id, header, tree, history, epoch, snapshot = 0] = decodeLoosely(bytes) as [
+  const [id, header, tree, history, epoch, snapshot = 0] = decodeCbor(bytes) as [
     Uint8Array,
     Uint8Array,
     [Uint8Array, number | null],
@@ -76,7 +76,7 @@ export function encodeEpoch(
 
 /** Reverses `encodeEpoch`. */
 export function decodeEpoch(bytes: Uint8Array): { start: Digest; epoch: Epoch } {
-  const [start, ledger, number, validators, parameters, observers, amendments] = decodeLoosely(
+  const [start, ledger, number, validators, parameters, observers, amendments] = decodeCbor(
     bytes,
   ) as [Uint8Array, Uint8Array, number, Cbor, Cbor, string[], [string, Uint8Array][]];
   const consensus = parameters as unknown as ConsensusParameters;

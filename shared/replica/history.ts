@@ -1,5 +1,5 @@
 /** Reads of final blocks and what they left behind. They need no lock: all of it is immutable. */
-import { type Cbor, decodeLoosely } from '../bytes/cbor.ts';
+import { type Cbor, decodeCbor } from '../bytes/cbor.ts';
 import type { Digest } from '../bytes/digest.ts';
 import { toHex } from '../bytes/text.ts';
 import type { TreeRoot } from '../execution/state-tree.ts';
@@ -52,7 +52,7 @@ export async function treeAt(replica: Replica, height: number): Promise<TreeRoot
   if (height === replica.head.header.height) return replica.head.tree;
   const [item] = await replica.ports.state.items([itemName.tree(height)]);
   if (!item) throw new Error(`the store lacks the tree root of block ${height}`);
-  const [hash, version] = decodeLoosely(item) as [Uint8Array, number | null];
+  const [hash, version] = decodeCbor(item) as [Uint8Array, number | null];
   return { hash: toHex(hash) as Digest, version };
 }
 
@@ -63,7 +63,7 @@ export async function finalityItem(
 ): Promise<{ readonly descendants: readonly Uint8Array[]; readonly qc: QuorumCertificate }> {
   const [bytes] = await replica.ports.state.items([itemName.finality(height)]);
   if (!bytes) throw new Error(`the store lacks the finality proof of block ${height}`);
-  const [descendants, qc] = decodeLoosely(bytes) as [Uint8Array[], Cbor];
+  const [descendants, qc] = decodeCbor(bytes) as [Uint8Array[], Cbor];
   return { descendants, qc: decodeQc(qc) };
 }
 
@@ -73,7 +73,7 @@ export async function finalResults(
   heights: readonly number[],
 ): Promise<Uint8Array[][]> {
   const items = await replica.ports.state.items(heights.map((height) => itemName.results(height)));
-  return items.map((bytes) => (bytes ? (decodeLoosely(bytes) as Uint8Array[]) : []));
+  return items.map((bytes) => (bytes ? (decodeCbor(bytes) as Uint8Array[]) : []));
 }
 
 /** Where a final transaction stands; undefined where it is not final. */
@@ -83,7 +83,7 @@ export async function placeOf(
 ): Promise<{ readonly height: number; readonly index: number } | undefined> {
   const [bytes] = await replica.ports.state.items([itemName.transaction(id)]);
   if (!bytes) return undefined;
-  const [height, index] = decodeLoosely(bytes) as [number, number];
+  const [height, index] = decodeCbor(bytes) as [number, number];
   // A torn write may have left the place above the head: that one is not final.
   return height <= replica.head.header.height! ? { height, index } : undefined;
 }

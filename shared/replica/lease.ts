@@ -2,7 +2,7 @@
  * Which of a node's invocations drives: one at a time as a rule, since two would send the same proposals
  * twice. Nothing depends on it for safety: it may be lost, stale, or held by two that have other clocks.
  */
-import { decodeLoosely, encodeCbor } from '../bytes/cbor.ts';
+import { decodeCbor, encodeCbor } from '../bytes/cbor.ts';
 import { Rejected } from '../ledger/rejection.ts';
 import { decodeTransaction, type Transaction } from '../ledger/transaction.ts';
 import { settleAlarm } from './alarm.ts';
@@ -21,7 +21,7 @@ export async function takeLease(replica: Replica): Promise<boolean> {
   if (lease.version !== undefined && (await write(replica, lease.version, now + ms))) return true;
   const stored = await ports.heads.read('lease');
   if (stored) {
-    const [holder, until] = decodeLoosely(stored.bytes) as [string, number];
+    const [holder, until] = decodeCbor(stored.bytes) as [string, number];
     // One far ahead was taken by a clock that was wrong.
     const isHeld = holder !== lease.holder && until > now && until <= now + 2 * ms;
     if (isHeld) return false;

@@ -1,6 +1,6 @@
 /** Which transactions of the ledger this node's own member signed. */
 import type { TransactionPlace } from '../api/ledger-service.ts';
-import { decodeLoosely } from '../bytes/cbor.ts';
+import { decodeCbor } from '../bytes/cbor.ts';
 import type { Digest } from '../bytes/digest.ts';
 import { type KeyRecord, SYSTEM_KEYS } from '../contract/system-records.ts';
 import type { Block } from '../ledger/block.ts';
@@ -35,7 +35,7 @@ export async function ownIn(
 
 async function memberOf(replica: Replica, keyId: string): Promise<string | undefined> {
   const stored = await replica.final.read(SYSTEM_KEYS.key(keyId));
-  return stored ? (decodeLoosely(stored) as unknown as KeyRecord).member : undefined;
+  return stored ? (decodeCbor(stored) as unknown as KeyRecord).member : undefined;
 }
 
 /**

@@ -1,5 +1,5 @@
 /** Makes receipts and state proofs from what final blocks left behind. */
-import { decodeLoosely } from '../bytes/cbor.ts';
+import { decodeCbor } from '../bytes/cbor.ts';
 import type { Digest } from '../bytes/digest.ts';
 import { parseJsonJws } from '../bytes/jws.ts';
 import { inclusionPath, leafHash } from '../bytes/merkle.ts';
@@ -105,7 +105,7 @@ export async function evidenceProofOf(
 ): Promise<EvidenceProof | undefined> {
   const stored = await replica.final.read(SYSTEM_KEYS.offence(id));
   if (!stored) return undefined;
-  const { member, epoch, round, statements } = decodeLoosely(stored) as unknown as Evidence;
+  const { member, epoch, round, statements } = decodeCbor(stored) as unknown as Evidence;
   return {
     format: 'fuqi-evidence-1',
     ledger: replica.ledger,

@@ -1,5 +1,5 @@
 /** Reads of the state at one final height: plain values, and contracts' queries. */
-import { decodeLoosely, toValue, type Value } from '../bytes/cbor.ts';
+import { decodeCbor, toValue, type Value } from '../bytes/cbor.ts';
 import { argumentIssues } from '../contract/argument-issues.ts';
 import { bindQueryContext, ContractRejection, freezeDeep } from '../contract/bind.ts';
 import type { Caller, StateAccess } from '../contract/context.ts';
@@ -108,14 +108,14 @@ function readOnly(view: View): StateAccess {
     get(key) {
       count();
       const bytes = view.get(key);
-      return bytes === null ? undefined : (decodeLoosely(bytes) as Value);
+      return bytes === null ? undefined : (decodeCbor(bytes) as Value);
     },
     scan(from, to, limit) {
       count();
       const bounded = Math.min(limit, LIMITS.scanItemsMax);
       return view.scan({ from, to, limit: bounded }).map(({ key, value }) => ({
         key,
-        value: decodeLoosely(value) as Value,
+        value: decodeCbor(value) as Value,
       }));
     },
     put: refuse,

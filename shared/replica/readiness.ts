@@ -2,7 +2,7 @@
  * A node's proof that it follows the ledger, for the vote that waits for it. Signed outside the safety
  * record: it promises nothing about any round.
  */
-import { decodeLoosely } from '../bytes/cbor.ts';
+import { decodeCbor } from '../bytes/cbor.ts';
 import { jwkThumbprint, type PublicJwk } from '../bytes/crypto.ts';
 import { toBase64Url } from '../bytes/text.ts';
 import { type AwaitedRecord, type MemberRecord, SYSTEM_KEYS } from '../contract/system-records.ts';
@@ -51,11 +51,11 @@ async function awaitedKey(replica: Replica): Promise<PublicJwk | undefined> {
   const range = prefixRange(SYSTEM_KEYS.awaited(''), AWAITED_MAX);
   const entries = await ports.state.scan(range, head.header.height!);
   for (const { value } of entries) {
-    const awaited = decodeLoosely(value) as unknown as AwaitedRecord;
+    const awaited = decodeCbor(value) as unknown as AwaitedRecord;
     if (awaited.member === member && ports.signer.holds(awaited.key)) return awaited.key;
   }
   const bytes = await replica.final.read(SYSTEM_KEYS.member(member));
-  const record = bytes && (decodeLoosely(bytes) as unknown as MemberRecord);
+  const record = bytes && (decodeCbor(bytes) as unknown as MemberRecord);
   return record?.active && ports.signer.holds(record.nodeKey) ? record.nodeKey : undefined;
 }
 

@@ -3,7 +3,7 @@
  * the node's peer key, which the ledger knows as its member's identity `node`. The consensus key signs
  * statements only.
  */
-import { decodeLoosely } from '../bytes/cbor.ts';
+import { decodeCbor } from '../bytes/cbor.ts';
 import { validatorIndex } from '../consensus/validators.ts';
 import {
   type ContractRecord,
@@ -69,7 +69,7 @@ async function report(replica: Replica, custody: Custody, evidence: Evidence): P
 /** Whether the ledger keeps evidence, and lacks this. */
 async function isWanted(replica: Replica, id: string): Promise<boolean> {
   const stored = await replica.final.read(SYSTEM_KEYS.contract('evidence'));
-  const record = stored ? (decodeLoosely(stored) as unknown as ContractRecord) : undefined;
+  const record = stored ? (decodeCbor(stored) as unknown as ContractRecord) : undefined;
   if (!effectiveContract(record, replica.epoch.set.epoch)) return false;
   return !(await replica.final.read(SYSTEM_KEYS.offence(id)));
 }

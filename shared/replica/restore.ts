@@ -2,7 +2,7 @@
  * Takes from the stores what stands above the head: uncommitted blocks, which are inserted, not trusted,
  * and held transactions.
  */
-import { decodeLoosely } from '../bytes/cbor.ts';
+import { decodeCbor } from '../bytes/cbor.ts';
 import type { Digest } from '../bytes/digest.ts';
 import { type Block, decodeBlock } from '../ledger/block.ts';
 import { Rejected } from '../ledger/rejection.ts';
@@ -75,7 +75,7 @@ export async function restoreMempool(replica: Replica, held: Held): Promise<void
   const { height, time } = replica.head.header;
   const isPast = (id: Digest): boolean => replica.mempool.get(id)!.body.notAfter < time;
   const isFinal = (place: Uint8Array | undefined): boolean =>
-    place !== undefined && (decodeLoosely(place) as [number])[0] <= height!;
+    place !== undefined && (decodeCbor(place) as [number])[0] <= height!;
   // Committed before a snapshot so long that its place is not known, or not at all.
   const isOver = (id: Digest, place: Uint8Array | undefined): boolean =>
     isFinal(place) || (!place && replica.retained.state > 0 && isPast(id));

@@ -1,5 +1,5 @@
 /** Where what a node keeps begins, and the refusal of what lies before. */
-import { decodeLoosely, encodeCbor } from '../bytes/cbor.ts';
+import { decodeCbor, encodeCbor } from '../bytes/cbor.ts';
 import { list, natural } from '../bytes/cbor-shape.ts';
 import { type Rejected, rejected } from '../ledger/rejection.ts';
 import type { HeadStore } from '../ports/head-store.ts';
@@ -18,7 +18,7 @@ const ALL: Retained = { state: 0, bodies: 0 };
 export async function readRetained(heads: HeadStore): Promise<Retained> {
   const read = await heads.read('retained');
   if (!read) return ALL;
-  const [state, bodies] = list(decodeLoosely(read.bytes), 2);
+  const [state, bodies] = list(decodeCbor(read.bytes), 2);
   return { state: natural(state), bodies: natural(bodies) };
 }
 

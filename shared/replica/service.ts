@@ -5,7 +5,7 @@ import type {
   LedgerService,
   MemberInfo,
 } from '../api/ledger-service.ts';
-import { decodeLoosely, type Value } from '../bytes/cbor.ts';
+import { decodeCbor, type Value } from '../bytes/cbor.ts';
 import { currentRound } from '../consensus/safety.ts';
 import { argumentIssues } from '../contract/argument-issues.ts';
 import type { Contract } from '../contract/define.ts';
@@ -53,7 +53,7 @@ export function ledgerService(replica: Replica, custody: Custody): LedgerService
 
   const scan = async (prefix: string): Promise<Value[]> => {
     const entries = await replica.ports.state.scan(prefixRange(prefix, SCAN_MAX), headHeight());
-    return entries.map(({ value }) => decodeLoosely(value) as Value);
+    return entries.map(({ value }) => decodeCbor(value) as Value);
   };
 
   let contracts: { readonly epoch: number; readonly list: readonly Contract[] } | undefined;
@@ -64,7 +64,7 @@ export function ledgerService(replica: Replica, custody: Custody): LedgerService
     const list: Contract[] = [];
     for (const entry of replica.catalog.entries) {
       const stored = await replica.final.read(SYSTEM_KEYS.contract(entry.contract.name));
-      const record = stored && (decodeLoosely(stored) as unknown as ContractRecord);
+      const record = stored && (decodeCbor(stored) as unknown as ContractRecord);
       const code = record ? effectiveContract(record, epoch) : undefined;
       const { version } = entry.contract;
       if (code?.version === version && code.codeHash === entry.codeHash) list.push(entry.contract);
@@ -142,7 +142,7 @@ export function ledgerService(replica: Replica, custody: Custody): LedgerService
       const refused = checkHeight(replica, height);
       if (refused) return refused;
       const [bytes] = await replica.ports.state.get([key], height);
-      const value = bytes && (decodeLoosely(bytes) as Value);
+      const value = bytes && (decodeCbor(bytes) as Value);
       if (!withProof || height === 0) return { height, value };
       return { height, value, proof: await stateProofOf(replica, key, height) };
     },
@@ -166,7 +166,7 @@ export function ledgerService(replica: Replica, custody: Custody): LedgerService
 
     async keptAs(identity) {
       const bytes = await replica.final.read(SYSTEM_KEYS.roster(replica.member));
-      const roster = bytes && (decodeLoosely(bytes) as unknown as RosterRecord);
+      const roster = bytes && (decodeCbor(bytes) as unknown as RosterRecord);
       const keyId = roster?.identities[identity]?.keyId;
       return keyId === undefined ? undefined : custody.identityOf(keyId);
     },
@@ -176,7 +176,7 @@ export function ledgerService(replica: Replica, custody: Custody): LedgerService
       if (!keyId) return undefined;
       const read = async (key: string) => {
         const bytes = await replica.final.read(key);
-        return bytes ? (decodeLoosely(bytes) as unknown) : undefined;
+        return bytes ? (decodeCbor(bytes) as unknown) : undefined;
       };
       const key = (await read(SYSTEM_KEYS.key(keyId))) as KeyRecord | undefined;
       const member =

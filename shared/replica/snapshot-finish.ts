@@ -4,7 +4,7 @@
  * the end, now or at the next start.
  */
 import type { TransactionStatus } from '../api/ledger-service.ts';
-import { type Cbor, decodeLoosely, encodeCbor } from '../bytes/cbor.ts';
+import { type Cbor, decodeCbor, encodeCbor } from '../bytes/cbor.ts';
 import { sha256Hex } from '../bytes/crypto.ts';
 import type { Digest } from '../bytes/digest.ts';
 import { frontierPlaces } from '../bytes/merkle.ts';
@@ -125,7 +125,7 @@ export async function completeSnapshot(options: ReplicaOptions): Promise<void> {
 }
 
 const isReady = (bytes: Uint8Array): boolean => {
-  const item = decodeLoosely(bytes) as Cbor[] | null;
+  const item = decodeCbor(bytes) as Cbor[] | null;
   return item !== null && item[3] !== null;
 };
 
@@ -207,7 +207,7 @@ async function rememberRecent(replica: Replica, { anchor }: SnapshotProgress): P
     const entries = await state.scan({ ...range, from }, height);
     if (entries.length === 0) return;
     const items = entries.flatMap(({ key, value }) => {
-      const [, ids] = decodeLoosely(value) as [number, string];
+      const [, ids] = decodeCbor(value) as [number, string];
       const at = Number(key.slice(RECENT_PREFIX.length));
       return (ids.match(/.{64}/g) ?? []).map(
         (id, index) => [itemName.transaction(id as Digest), encodeCbor([at, index])] as const,

@@ -2,7 +2,7 @@
  * The durable record of a state sync: which block's state is being taken, and whether all of it is
  * there. Small on purpose: what was fetched is found again by its place in the tree.
  */
-import { decodeLoosely, encodeCbor } from '../bytes/cbor.ts';
+import { decodeCbor, encodeCbor } from '../bytes/cbor.ts';
 import { byteString, list, natural } from '../bytes/cbor-shape.ts';
 import type { ValidatorSet } from '../consensus/validators.ts';
 import type { TreeRoot } from '../execution/state-tree.ts';
@@ -36,7 +36,7 @@ export async function readProgress(
   setOf: (epoch: number) => Promise<ValidatorSet | undefined>,
 ): Promise<SnapshotProgress | undefined> {
   const read = await heads.read('snapshot');
-  const item = read && decodeLoosely(read.bytes);
+  const item = read && decodeCbor(read.bytes);
   if (!item) return undefined;
   const [encoded, base, versions, rootVersion, parts, bytes] = list(item, 6);
   const anchor = decodeAnchor(byteString(encoded));

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import * as cborg from 'cborg';
 import fc from 'fast-check';
 import { type Cbor, decodeCbor, encodeCbor, toValue } from '../../shared/bytes/cbor.ts';
 import { fromHex, toHex, utf8 } from '../../shared/bytes/text.ts';
@@ -129,6 +130,60 @@ describe('CBOR encoding', () => {
       }),
       { numRuns: 500 },
     );
+  });
+
+  it('equals what another library writes, which reads whatever this one reads', () => {
+    const options = { strict: true, allowIndefinite: false, rejectDuplicateMapKeys: true };
+    fc.assert(
+      fc.property(arbitraryCbor, (value) => {
+        const bytes = cborg.encode(value, cborg.rfc8949EncodeOptions);
+        assert.equal(toHex(encodeCbor(value)), toHex(bytes));
+        assert.deepEqual(cborg.decode(bytes, options), value);
+      }),
+    );
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 12 }), (bytes) => {
+        let value: Cbor;
+        try {
+          value = decodeCbor(bytes);
+        } catch {
+          return;
+        }
+        assert.deepEqual(cborg.decode(bytes, options), value);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('takes values of any size, one after the other and inside one another', () => {
+    const sizes = [0, 1, 22, 23, 24, 25, 255, 256, 65_534, 65_535, 65_536, 200_000];
+    for (const size of sizes) {
+      const value = [
+        'a'.repeat(size),
+        new Uint8Array(size),
+        'ü'.repeat(size),
+        { ['k'.repeat(size)]: size },
+      ];
+      assert.deepEqual(decodeCbor(encodeCbor(value)), value);
+    }
+    const inner = { b: 'x'.repeat(300) };
+    const outer = {
+      a: 'before',
+      get inner() {
+        return encodeCbor(inner);
+      },
+    };
+    assert.deepEqual(decodeCbor(encodeCbor(outer)), { a: 'before', inner: encodeCbor(inner) });
+    // What can't be encoded leaves nothing behind.
+    assert.throws(() => encodeCbor(['x', 0.5]));
+    assert.equal(toHex(encodeCbor(['x'])), '816178');
+  });
+
+  it('nests as deep as it can be read again, and no deeper', () => {
+    const nested = (levels: number): Cbor => (levels === 0 ? 1 : [nested(levels - 1)]);
+    assert.deepEqual(decodeCbor(encodeCbor(nested(512))), nested(512));
+    assert.throws(() => encodeCbor(nested(513)), /nested too deep at \/0\/0/);
+    assert.throws(() => decodeCbor(new Uint8Array(514).fill(0x81).fill(0x01, 513)), /too deep/);
   });
 
   it('does not depend on the order in which keys were set', () => {

@@ -1,6 +1,6 @@
-/** The signer on KMS (the emulator's), and the form of its signatures. */
+/** The signer on KMS (the emulator’s). */
 import assert from 'node:assert/strict';
-import { createHash, generateKeyPairSync, sign } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { after, describe, it } from 'node:test';
 import {
   CreateKeyCommand,
@@ -9,8 +9,6 @@ import {
   KMSClient,
   ScheduleKeyDeletionCommand,
 } from '@aws-sdk/client-kms';
-import fc from 'fast-check';
-import { rawSignature } from '../../functions/der-signature.ts';
 import { kmsSigner, publicJwk } from '../../functions/kms-signer.ts';
 import { verifyEs256 } from '../../shared/bytes/crypto.ts';
 import { emulatorForTests } from '../support/emulator.ts';
@@ -100,35 +98,5 @@ describe('the signer on KMS', () => {
     await client.send(new ScheduleKeyDeletionCommand({ KeyId: id, PendingWindowInDays: 7 }));
     clock.now += 30_000;
     assert.match((await signer.fault())!, /can’t be used: it is PendingDeletion on 2/);
-  });
-});
-
-describe('a DER signature', () => {
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const der = (message: Uint8Array) => sign('sha256', message, privateKey);
-
-  it('becomes the 64 bytes that verify', () => {
-    const key = testKey();
-    fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 64 }), (message) => {
-        const raw = rawSignature(sign('sha256', message, key.privateKey));
-        assert.equal(raw.length, 64);
-        assert.ok(verifyEs256(key.jwk, message, raw));
-      }),
-      { numRuns: 600 },
-    );
-  });
-
-  it('is refused where it is cut, longer, or something else', () => {
-    const good = der(digest('a'));
-    for (let length = 0; length < good.length; length++) {
-      assert.throws(() => rawSignature(good.subarray(0, length)));
-    }
-    assert.throws(() => rawSignature(Buffer.concat([good, Buffer.of(0)])));
-    for (const index of [0, 1, 2, 3]) {
-      const changed = Buffer.from(good);
-      changed[index]! ^= 0x40;
-      assert.throws(() => rawSignature(changed), `byte ${index}`);
-    }
   });
 });

@@ -3,7 +3,7 @@ import { afterEach, describe, it } from 'node:test';
 import { memoryStores } from '../../node/memory/stores.ts';
 import type { NodeStores } from '../../node/node-stores.ts';
 import type { TransactionStatus } from '../../shared/api/ledger-service.ts';
-import { decodeLoosely, encodeCbor } from '../../shared/bytes/cbor.ts';
+import { decodeCbor, encodeCbor } from '../../shared/bytes/cbor.ts';
 import {
   decodeReply,
   decodeRequest,
@@ -146,7 +146,7 @@ const isEntry = (part: Uint8Array): boolean => part[0] === 0x82;
 
 /** An anchor with its header changed. */
 function withHeader(part: Uint8Array, change: { height: number }): Uint8Array {
-  const [[header, descendants, certificate], qc, peaks] = decodeLoosely(part) as never as [
+  const [[header, descendants, certificate], qc, peaks] = decodeCbor(part) as never as [
     [Uint8Array, Uint8Array[], never],
     never,
     Uint8Array[],
