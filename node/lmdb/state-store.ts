@@ -3,7 +3,12 @@
  * share its transaction; who asks for them earlier makes them be written at once.
  */
 import { utf8 } from '../../shared/bytes/text.ts';
-import type { StateBatch, StateEntry, StateStore } from '../../shared/ports/state-store.ts';
+import type {
+  ScanRange,
+  StateBatch,
+  StateEntry,
+  StateStore,
+} from '../../shared/ports/state-store.ts';
 import type { Environment } from './environment.ts';
 import { Removals } from './removals.ts';
 import {
@@ -45,11 +50,42 @@ export function lmdbStateStore(environment: Environment): StateStore {
     return entry && sameKey(entry.key, start) ? liveValue(entry.value) : undefined;
   }
 
-  /** Writes what is waiting where a read at this height would miss it. */
+  /** Whether a read at this height would miss what is waiting to be written. */
+  function misses(at: number): boolean {
+    for (const { height } of waiting) if (height <= at) return true;
+    return false;
+  }
+
   async function settle(at: number): Promise<void> {
-    for (const { height } of waiting) {
-      if (height <= at) return environment.commit(async () => {});
+    if (misses(at)) await environment.commit(async () => {});
+  }
+
+  function scanAt({ from, to, limit }: ScanRange, at: number): StateEntry[] {
+    const end = boundOf(to);
+    const found: StateEntry[] = [];
+    let entry = seek(boundOf(from));
+    while (entry && found.length < limit && Buffer.compare(entry.key, end) < 0) {
+      if (heightOf(entry.key) > at) {
+        // Hot keys have many versions, so the reader jumps over the newer ones.
+        const older = seek(atHeight(entry.key, at));
+        if (older && !sameKey(older.key, entry.key)) {
+          entry = older;
+          continue;
+        }
+        if (!older) break;
+        entry = older;
+      }
+      const value = liveValue(entry.value);
+      if (value) found.push({ key: keyOf(entry.key), value });
+      entry = seek(afterKey(entry.key));
     }
+    return found;
+  }
+
+  function item(name: string): Uint8Array | undefined {
+    if (removedItems.has(name)) return undefined;
+    const content = waitingItems.get(name);
+    return content ? new Uint8Array(content) : items.get(utf8(name));
   }
 
   return {
@@ -79,34 +115,17 @@ export function lmdbStateStore(environment: Environment): StateStore {
       await settle(at);
       return keys.map((key) => valueAt(key, at));
     },
-    async scan({ from, to, limit }, at) {
+    async scan(range, at) {
       await settle(at);
-      const end = boundOf(to);
-      const found: StateEntry[] = [];
-      let entry = seek(boundOf(from));
-      while (entry && found.length < limit && Buffer.compare(entry.key, end) < 0) {
-        if (heightOf(entry.key) > at) {
-          // Hot keys have many versions, so the reader jumps over the newer ones.
-          const older = seek(atHeight(entry.key, at));
-          if (older && !sameKey(older.key, entry.key)) {
-            entry = older;
-            continue;
-          }
-          if (!older) break;
-          entry = older;
-        }
-        const value = liveValue(entry.value);
-        if (value) found.push({ key: keyOf(entry.key), value });
-        entry = seek(afterKey(entry.key));
-      }
-      return found;
+      return scanAt(range, at);
     },
     async items(names) {
-      return names.map((name) => {
-        if (removedItems.has(name)) return undefined;
-        const content = waitingItems.get(name);
-        return content ? new Uint8Array(content) : items.get(utf8(name));
-      });
+      return names.map(item);
+    },
+    now: {
+      value: (key, at) => (misses(at) ? undefined : (valueAt(key, at) ?? null)),
+      scan: (range, at) => (misses(at) ? undefined : scanAt(range, at)),
+      item,
     },
     removeItems: (names) => removedItems.remove(names),
   };

@@ -1,6 +1,6 @@
 /** The state store of a node that forgets everything when it ends: for tests and simulation. */
 import { utf8 } from '../../shared/bytes/text.ts';
-import type { StateEntry, StateStore } from '../../shared/ports/state-store.ts';
+import type { ScanRange, StateEntry, StateStore } from '../../shared/ports/state-store.ts';
 
 /** One value of a key; null where that height deleted it. */
 export interface Version {
@@ -33,6 +33,27 @@ export function memoryStateStore(
     known.splice(index, known[index]?.height === version.height ? 1 : 0, version);
   }
 
+  function scanAt(range: ScanRange, at: number): StateEntry[] {
+    ordered ??= [...versions.keys()]
+      .map((key) => ({ key, bytes: utf8(key) }))
+      .sort((a, b) => Buffer.compare(a.bytes, b.bytes));
+    const from = utf8(range.from);
+    const to = utf8(range.to);
+    const entries: StateEntry[] = [];
+    for (let index = lowerBound(ordered, from); index < ordered.length; index++) {
+      const { key, bytes } = ordered[index]!;
+      if (entries.length >= range.limit || Buffer.compare(bytes, to) >= 0) break;
+      const value = valueAt(key, at);
+      if (value) entries.push({ key, value });
+    }
+    return entries;
+  }
+
+  function item(name: string): Uint8Array | undefined {
+    const bytes = items.get(name);
+    return bytes && new Uint8Array(bytes);
+  }
+
   return {
     async write(batch) {
       for (const [key, value] of batch.values) {
@@ -44,25 +65,15 @@ export function memoryStateStore(
       return keys.map((key) => valueAt(key, at));
     },
     async scan(range, at) {
-      ordered ??= [...versions.keys()]
-        .map((key) => ({ key, bytes: utf8(key) }))
-        .sort((a, b) => Buffer.compare(a.bytes, b.bytes));
-      const from = utf8(range.from);
-      const to = utf8(range.to);
-      const entries: StateEntry[] = [];
-      for (let index = lowerBound(ordered, from); index < ordered.length; index++) {
-        const { key, bytes } = ordered[index]!;
-        if (entries.length >= range.limit || Buffer.compare(bytes, to) >= 0) break;
-        const value = valueAt(key, at);
-        if (value) entries.push({ key, value });
-      }
-      return entries;
+      return scanAt(range, at);
     },
     async items(names) {
-      return names.map((name) => {
-        const bytes = items.get(name);
-        return bytes && new Uint8Array(bytes);
-      });
+      return names.map(item);
+    },
+    now: {
+      value: (key, at) => valueAt(key, at) ?? null,
+      scan: scanAt,
+      item,
     },
     async removeItems(names) {
       for (const name of names) items.delete(name);

@@ -110,3 +110,14 @@ export function guarded<T>(run: () => T): T {
     active = false;
   }
 }
+
+/** Runs what the platform does for contract code (reading a store), which may use what contract code may not. */
+export function unguarded<T>(run: () => T): T {
+  if (!active) return run();
+  active = false;
+  try {
+    return run();
+  } finally {
+    active = true;
+  }
+}

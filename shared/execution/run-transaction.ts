@@ -3,7 +3,7 @@
  * result and its writes, or that the transaction may not stand in a block at all.
  * Throws `Miss` when state is not at hand, and a fault (any other Error) when this node can't tell.
  */
-import { decodeCbor, encodeCbor, toValue, type Value } from '../bytes/cbor.ts';
+import { encodeCbor, toValue, type Value } from '../bytes/cbor.ts';
 import type { Digest } from '../bytes/digest.ts';
 import { utf8 } from '../bytes/text.ts';
 import { argumentIssues } from '../contract/argument-issues.ts';
@@ -24,8 +24,9 @@ import { Rejected, type Rejection, type RejectionCode } from '../ledger/rejectio
 import type { ContractEvent, TransactionResult } from '../ledger/result.ts';
 import type { Transaction } from '../ledger/transaction.ts';
 import { checkSignature, checkWindow, unknownKey } from './admissible.ts';
-import { guarded } from './guards.ts';
-import { Miss, type View } from './view.ts';
+import { decodeValue } from './decoded-values.ts';
+import { guarded, unguarded } from './guards.ts';
+import type { View } from './view.ts';
 
 /** What a block says to all of its transactions. */
 export interface BlockFacts {
@@ -197,7 +198,7 @@ function apply(
     if (!parsed.success) throw new Error('output does not fit its schema');
     checkSizes(output, events);
   } catch (error) {
-    access.throwIfMissed();
+    access.throwIfUnknown();
     const stopped = access.stopped ?? error;
     if (stopped instanceof LimitExceeded) {
       return refusal(transaction, 'limit-exceeded', stopped.message, {});
@@ -237,7 +238,9 @@ class CountedAccess implements StateAccess {
   #gets = 0;
   #scans = 0;
   #puts = 0;
-  stopped: Miss | LimitExceeded | undefined;
+  stopped: LimitExceeded | undefined;
+  /** A miss, or a fault of the store: this node can't tell what the result is. */
+  #unknown: { readonly why: unknown } | undefined;
 
   constructor(view: View, writes: Map<string, Uint8Array | null>) {
     this.#view = view;
@@ -246,15 +249,15 @@ class CountedAccess implements StateAccess {
 
   get(key: string): Value | undefined {
     this.#count(++this.#gets, LIMITS.getsMax, 'reads');
-    const bytes = this.#notingMiss(() => this.#view.get(key));
-    return bytes === null ? undefined : (decodeCbor(bytes) as Value);
+    const bytes = this.#reading(() => this.#view.get(key));
+    return bytes === null ? undefined : decodeValue(bytes);
   }
 
   scan(from: string, to: string, limit: number): { key: string; value: Value }[] {
     this.#count(++this.#scans, LIMITS.scansMax, 'scans');
     this.#count(limit, LIMITS.scanItemsMax, 'items a scan');
-    const entries = this.#notingMiss(() => this.#view.scan({ from, to, limit }));
-    return entries.map(({ key, value }) => ({ key, value: decodeCbor(value) as Value }));
+    const entries = this.#reading(() => this.#view.scan({ from, to, limit }));
+    return entries.map(({ key, value }) => ({ key, value: decodeValue(value) }));
   }
 
   put(key: string, value: Value): void {
@@ -272,11 +275,12 @@ class CountedAccess implements StateAccess {
 
   /** Contract code may have caught what stopped it: the run is over all the same. */
   throwIfStopped(): void {
+    this.throwIfUnknown();
     if (this.stopped) throw this.stopped;
   }
 
-  throwIfMissed(): void {
-    if (this.stopped instanceof Miss) throw this.stopped;
+  throwIfUnknown(): void {
+    if (this.#unknown) throw this.#unknown.why;
   }
 
   #count(count: number, max: number, what: string): void {
@@ -286,19 +290,19 @@ class CountedAccess implements StateAccess {
     throw this.stopped;
   }
 
-  #notingMiss<T>(read: () => T): T {
+  #reading<T>(read: () => T): T {
     try {
-      return read();
-    } catch (error) {
-      if (error instanceof Miss) this.stopped = error;
-      throw error;
+      return unguarded(read);
+    } catch (why) {
+      this.#unknown = { why };
+      throw why;
     }
   }
 }
 
 function read<T = Value>(view: View, key: string): T | undefined {
   const bytes = view.get(key);
-  return bytes === null ? undefined : (decodeCbor(bytes) as T);
+  return bytes === null ? undefined : (decodeValue(bytes) as T);
 }
 
 function refusal(

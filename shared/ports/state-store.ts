@@ -15,6 +15,7 @@
  * - `items` answers the immutable items by name; undefined where there is none.
  * - When `removeItems` resolves, `items` finds none of them; removing an absent one succeeds. It need
  *   not be durable at once: a removed item may come back after a crash.
+ * - A store whose reads need no waiting has `now`: the same answers, at once.
  */
 export interface StateStore {
   write(batch: StateBatch): Promise<void>;
@@ -22,6 +23,17 @@ export interface StateStore {
   scan(range: ScanRange, at: number): Promise<StateEntry[]>;
   items(names: readonly string[]): Promise<(Uint8Array | undefined)[]>;
   removeItems(names: readonly string[]): Promise<void>;
+  readonly now?: ImmediateReads;
+}
+
+/** Reads of a store without waiting. */
+export interface ImmediateReads {
+  /** The value of a key at a height, null where there is none; undefined where it can't be said without waiting. */
+  value(key: string, at: number): Uint8Array | null | undefined;
+  /** As `scan`; undefined where it can't be said without waiting. */
+  scan(range: ScanRange, at: number): StateEntry[] | undefined;
+  /** An item; undefined where there is none. */
+  item(name: string): Uint8Array | undefined;
 }
 
 /** Everything that one block writes. */

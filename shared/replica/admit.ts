@@ -1,9 +1,9 @@
 /** Admission: what a node lets into its mempool, checked against the final state. */
 
-import { decodeCbor } from '../bytes/cbor.ts';
 import type { PublicJwk } from '../bytes/crypto.ts';
 import { type KeyRecord, SYSTEM_KEYS } from '../contract/system-records.ts';
 import { checkSignature, checkWindow, unknownKey } from '../execution/admissible.ts';
+import { decodeValue } from '../execution/decoded-values.ts';
 import { type Rejected, rejected } from '../ledger/rejection.ts';
 import type { Transaction } from '../ledger/transaction.ts';
 import { type Replica, uncommitted } from './replica.ts';
@@ -57,5 +57,5 @@ const isOver = ({ head }: Replica, { body }: Transaction): boolean =>
 
 async function keyOf(replica: Replica, keyId: string): Promise<PublicJwk | undefined> {
   const bytes = await replica.final.read(SYSTEM_KEYS.key(keyId));
-  return bytes ? (decodeCbor(bytes) as unknown as KeyRecord).jwk : undefined;
+  return bytes ? (decodeValue(bytes) as unknown as KeyRecord).jwk : undefined;
 }

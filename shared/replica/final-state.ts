@@ -4,10 +4,10 @@
  */
 import { decodeCbor } from '../bytes/cbor.ts';
 import type { Digest } from '../bytes/digest.ts';
+import { GenerationalCache } from '../execution/generational-cache.ts';
 import { decodePage, type Page } from '../execution/state-tree.ts';
 import { type Base, type Layer, type Misses, rangeName } from '../execution/view.ts';
 import type { StateEntry, StateStore } from '../ports/state-store.ts';
-import { GenerationalCache } from './generational-cache.ts';
 import { itemName } from './items.ts';
 
 /** Bytes of values. */
@@ -44,18 +44,44 @@ export class FinalState {
   base(ancestorPages: readonly ReadonlyMap<string, Page>[]): FetchedBase {
     const ranges = new Map<string, readonly StateEntry[]>();
     return {
-      value: (key) => this.#values.get(key),
-      known: (id) => this.#known.get(id),
-      range: (range) => ranges.get(rangeName(range)),
+      value: (key) => this.#valueAtHand(key),
+      known: (id) => this.#known.get(id) ?? this.#knownNow(id),
+      range: (range) => ranges.get(rangeName(range)) ?? this.#store.now?.scan(range, this.height),
       page: (name) => {
         for (const pages of ancestorPages) {
           const page = pages.get(name);
           if (page) return page;
         }
-        return this.#pages.get(name);
+        return this.#pages.get(name) ?? this.#pageNow(name);
       },
       fetch: (misses) => this.#fetch(misses, ranges),
     };
+  }
+
+  /** What a store says at once need not be fetched; undefined where this one can't. */
+  #valueAtHand(key: string): Uint8Array | null | undefined {
+    // Null is an answer: no value.
+    const cached = this.#values.get(key);
+    if (cached !== undefined) return cached;
+    const value = this.#store.now?.value(key, this.height);
+    if (value !== undefined) this.#values.set(key, value);
+    return value;
+  }
+
+  #knownNow(id: Digest): boolean | undefined {
+    const { now } = this.#store;
+    if (!now) return undefined;
+    const known = isFinal(now.item(itemName.transaction(id)), this.height);
+    this.#known.set(id, known);
+    return known;
+  }
+
+  #pageNow(name: string): Page | undefined {
+    const bytes = this.#store.now?.item(name);
+    if (!bytes) return undefined;
+    const page = decodePage(bytes);
+    this.#pages.set(name, page);
+    return page;
   }
 
   /** Whether a transaction is known to be final; false also where that was never asked. */
@@ -65,7 +91,7 @@ export class FinalState {
 
   /** Whether a transaction is final, asking the store where that is not known. */
   async isKnown(id: Digest): Promise<boolean> {
-    const known = this.#known.get(id);
+    const known = this.#known.get(id) ?? this.#knownNow(id);
     if (known !== undefined) return known;
     const at = this.height;
     const place = await this.#place(id);
@@ -100,7 +126,7 @@ export class FinalState {
 
   /** A value at the head, from the store where it is not at hand. */
   async read(key: string): Promise<Uint8Array | null> {
-    const cached = this.#values.get(key);
+    const cached = this.#valueAtHand(key);
     if (cached !== undefined) return cached;
     const at = this.height;
     const [value] = await this.#store.get([key], at);

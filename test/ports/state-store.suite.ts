@@ -17,12 +17,24 @@ const batch = (height: number, values: Record<string, string | null>): StateBatc
 
 const textOf = (bytes: Uint8Array | undefined): string | undefined => bytes && fromUtf8(bytes);
 
+/** What a store says at once, before and after it said the same to who waits, is the same. */
 async function get({ state }: NodeStores, keys: string[], at: number) {
-  return (await state.get(keys, at)).map(textOf);
+  const early = keys.map((key) => state.now?.value(key, at));
+  const values = await state.get(keys, at);
+  const late = keys.map((key) => state.now?.value(key, at));
+  for (const [index, value] of values.entries()) {
+    if (early[index] !== undefined) assert.deepEqual(early[index], value ?? null);
+    if (state.now) assert.deepEqual(late[index], value ?? null);
+  }
+  return values.map(textOf);
 }
 
 async function scan({ state }: NodeStores, from: string, to: string, at: number, limit = 1000) {
-  const entries = await state.scan({ from, to, limit }, at);
+  const range = { from, to, limit };
+  const early = state.now?.scan(range, at);
+  const entries = await state.scan(range, at);
+  if (early) assert.deepEqual(early, entries);
+  if (state.now) assert.deepEqual(state.now.scan(range, at), entries);
   return entries.map(({ key, value }) => [key, textOf(value)]);
 }
 
@@ -174,6 +186,8 @@ export function stateStoreSuite(harness: Harness): void {
     const names = ['page/7', 'none', 'page/49', 'page/7', 'page'];
     for (let round = 0; round < 2; round++) {
       const read = (await stores.state.items(names)).map(plain);
+      const { now } = stores.state;
+      if (now) assert.deepEqual(names.map(now.item).map(plain), read);
       const seven = bytesOf(700, 7);
       assert.deepEqual(read, [seven, undefined, bytesOf(4900, 49), seven, undefined]);
       await stores.heads.swap('head', round, { version: round + 1, bytes: bytesOf(10, 1) });

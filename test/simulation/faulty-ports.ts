@@ -4,7 +4,7 @@
  */
 import type { NodeStores } from '../../node/node-stores.ts';
 import type { PublicJwk } from '../../shared/bytes/crypto.ts';
-import type { StateBatch } from '../../shared/ports/state-store.ts';
+import type { ScanRange, StateBatch } from '../../shared/ports/state-store.ts';
 import type { Ports } from '../../shared/replica/replica.ts';
 import type { FaultCounts, Faults } from './faults.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -72,6 +72,20 @@ export function faultyPorts(
   }
 
   const { heads, blocks, state, mempool } = stores;
+  /** Reads at once, which fail at once; half of the nodes have a store that can. */
+  const atOnce = <T>(read: () => T): T => {
+    if (happens('store-error', world.faults.storeError)) throw new Error('the store is damaged');
+    return read();
+  };
+  const { now } = state;
+  const immediate = now &&
+    scheduler.chance(0.5) && {
+      now: {
+        value: (key: string, at: number) => atOnce(() => now.value(key, at)),
+        scan: (range: ScanRange, at: number) => atOnce(() => now.scan(range, at)),
+        item: (name: string) => atOnce(() => now.item(name)),
+      },
+    };
   return {
     heads: {
       read: (name) => call(() => heads.read(name)),
@@ -97,6 +111,7 @@ export function faultyPorts(
       scan: (range, at) => call(() => state.scan(range, at)),
       items: (names) => call(() => state.items(names)),
       removeItems: (names) => call(() => state.removeItems(names)),
+      ...immediate,
     },
     mempool: {
       add: (entries) =>
