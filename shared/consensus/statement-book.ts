@@ -5,6 +5,7 @@
  * bounded whatever a hostile sender does: recent rounds, one statement a validator, kind and round.
  */
 import type { Digest } from '../bytes/digest.ts';
+import { equalBytes } from '../bytes/text.ts';
 import type {
   IndexedSignature,
   QuorumCertificate,
@@ -81,6 +82,13 @@ export class StatementBook {
     // A checked signature on a far round is still the signer's alone, who could fill the book with them.
     if (round > this.#current + 1) return;
     this.#saw(this.#votes, this.#vote(round, block), entry, checked);
+  }
+
+  /** Whether this very signature was checked on this very vote, of this epoch. */
+  holdsVote(round: number, block: Digest, { validator, signature }: IndexedSignature): boolean {
+    const known = this.#votes.get(round)?.get(validator);
+    if (known?.statement.kind !== 'vote' || known.statement.block !== block) return false;
+    return equalBytes(known.signature, signature);
   }
 
   /** A leader's statement for its own block: in a proposal, or as another node shows it. */

@@ -107,14 +107,21 @@ export const startQc = (epoch: number, block: Digest): VerifiedQc =>
 
 /**
  * Checks a quorum certificate: this epoch, a quorum of distinct validators in ascending order, every
- * signature good. Round 0 has no signatures and is not checked here: it is known, not proven.
+ * signature good. Round 0 has no signatures and is not checked here: it is known, not proven. `isKnown` says
+ * of a signature that this very one was checked on this statement before: a proposal's, or one's own.
  */
-export function verifyQc(set: ValidatorSet, qc: QuorumCertificate): VerifiedQc | undefined {
+export function verifyQc(
+  set: ValidatorSet,
+  qc: QuorumCertificate,
+  isKnown: (entry: IndexedSignature) => boolean = () => false,
+): VerifiedQc | undefined {
   if (qc.epoch !== set.epoch || qc.round < 1) return undefined;
   if (!isQuorum(set, qc.signatures)) return undefined;
   const { ledger, epoch } = set;
   const statement = { kind: 'vote', ledger, epoch, round: qc.round, block: qc.block } as const;
-  if (!qc.signatures.every((entry) => verifyStatement(set, statement, entry))) return undefined;
+  const isGood = (entry: IndexedSignature): boolean =>
+    isKnown(entry) || verifyStatement(set, statement, entry);
+  if (!qc.signatures.every(isGood)) return undefined;
   return qc as VerifiedQc;
 }
 

@@ -48,7 +48,10 @@ export function checkQc(replica: Replica, qc: QuorumCertificate): VerifiedQc | u
     return highQc;
   }
   if (qc.round > 0) {
-    const checked = verifyQc(replica.epoch.set, qc);
+    const { round, block } = qc;
+    const checked = verifyQc(replica.epoch.set, qc, (entry) =>
+      replica.book.holdsVote(round, block, entry),
+    );
     if (checked) replica.book.sawQc(checked, { checked: true });
     return checked;
   }
