@@ -40,7 +40,8 @@ export const withRequestId =
     if (c.res.headers.get('content-type') === PROBLEM_TYPE && c.req.method !== 'HEAD') {
       c.res = await named(c.res, requestId);
     }
-    c.header('x-request-id', requestId);
+    // Hono's own setter makes another response of one that is there, body and all.
+    c.res.headers.set('x-request-id', requestId);
   };
 
 /** A problem document that says of which request it is (`instance`, RFC 9457 §3.1.5). */
