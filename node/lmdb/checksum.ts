@@ -6,14 +6,39 @@ import { crc32 } from 'node:zlib';
 
 const CHECKSUM_BYTES = 4;
 
-/** An encoder of LMDB-js: bytes in, bytes out. Decoding throws an Error where a value was changed. */
+/** A copy of bytes with their checksum behind them: as they are stored. */
+export class Sealed {
+  readonly #stored: Buffer;
+
+  /** `before` goes before the bytes. */
+  constructor(value: Uint8Array, before: Uint8Array = NOTHING) {
+    const length = before.length + value.length;
+    this.#stored = Buffer.allocUnsafe(length + CHECKSUM_BYTES);
+    this.#stored.set(before);
+    this.#stored.set(value, before.length);
+    this.#stored.writeUInt32BE(crc32(this.value), length);
+  }
+
+  /** With the checksum. */
+  get stored(): Buffer {
+    return this.#stored;
+  }
+
+  /** Without it. */
+  get value(): Uint8Array {
+    return this.#stored.subarray(0, -CHECKSUM_BYTES);
+  }
+}
+
+const NOTHING = new Uint8Array();
+
+/**
+ * An encoder of LMDB-js: bytes in, bytes out, those that are sealed already as they are. Decoding throws an
+ * Error where a value was changed.
+ */
 export const withChecksum = {
-  encode(value: Uint8Array): Buffer {
-    const stored = Buffer.allocUnsafe(value.length + CHECKSUM_BYTES);
-    stored.set(value);
-    stored.writeUInt32BE(crc32(value), value.length);
-    return stored;
-  },
+  encode: (value: Uint8Array | Sealed): Buffer =>
+    value instanceof Sealed ? value.stored : new Sealed(value).stored,
   decode(stored: Uint8Array): Uint8Array {
     const { length } = stored;
     // LMDB-js uses the buffer again for the next read, and it may be longer than the value.

@@ -6,12 +6,16 @@
  */
 import { accessSync, constants, mkdirSync } from 'node:fs';
 import { type Database, open, type RootDatabase } from 'lmdb';
-import { withChecksum } from './checksum.ts';
+import { type Sealed, withChecksum } from './checksum.ts';
 import { checkDataFile } from './data-file.ts';
 import { lockFolder } from './folder-lock.ts';
 
 /** Keys are bytes in the order of memcmp, at most 1978 of them; values are bytes. */
 export type Table = Database<Uint8Array, Uint8Array>;
+
+/** Puts bytes that have their checksum already: the table takes them as they are. */
+export const putSealed = (table: Table, key: Uint8Array, sealed: Sealed): Promise<boolean> =>
+  table.put(key, sealed as unknown as Uint8Array);
 
 /** A write that need not be durable before the next commit. */
 export interface LaterWrite {

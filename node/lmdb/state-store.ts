@@ -9,7 +9,8 @@ import type {
   StateEntry,
   StateStore,
 } from '../../shared/ports/state-store.ts';
-import type { Environment } from './environment.ts';
+import { Sealed } from './checksum.ts';
+import { type Environment, putSealed } from './environment.ts';
 import { Removals } from './removals.ts';
 import {
   afterKey,
@@ -23,14 +24,14 @@ import {
 
 // The first byte of what is stored says whether the height deleted the value.
 const DELETED = Uint8Array.of(0);
-const LIVE = 1;
+const LIVE = Uint8Array.of(1);
 
 /** The state store of an open environment. */
 export function lmdbStateStore(environment: Environment): StateStore {
   const values = environment.table('state');
   const items = environment.table('items');
   const waiting = new Set<StateBatch>();
-  const waitingItems = new Map<string, Uint8Array>();
+  const waitingItems = new Map<string, Sealed>();
   const removedItems = new Removals<string>(environment, items, utf8);
 
   // One range object for all reads, its start moved: making one costs as much again as reading.
@@ -85,7 +86,7 @@ export function lmdbStateStore(environment: Environment): StateStore {
   function item(name: string): Uint8Array | undefined {
     if (removedItems.has(name)) return undefined;
     const content = waitingItems.get(name);
-    return content ? new Uint8Array(content) : items.get(utf8(name));
+    return content ? new Uint8Array(content.value) : items.get(utf8(name));
   }
 
   return {
@@ -100,8 +101,8 @@ export function lmdbStateStore(environment: Environment): StateStore {
         bytes,
         write: () =>
           Promise.all([
-            ...entries.map(([key, value]) => values.put(key, value)),
-            ...named.map(([name, content]) => items.put(utf8(name), content)),
+            ...entries.map(([key, sealed]) => putSealed(values, key, sealed)),
+            ...named.map(([name, sealed]) => putSealed(items, utf8(name), sealed)),
           ]),
         written: () => {
           waiting.delete(batch);
@@ -132,24 +133,21 @@ export function lmdbStateStore(environment: Environment): StateStore {
 }
 
 const liveValue = (stored: Uint8Array): Uint8Array | undefined =>
-  stored[0] === LIVE ? stored.subarray(1) : undefined;
+  stored[0] === LIVE[0] ? stored.subarray(1) : undefined;
 
 /** Copies a batch into what LMDB takes: the caller may reuse its bytes before they are written. */
 function encodeBatch(batch: StateBatch) {
   let bytes = 0;
-  const entries = batch.values.map(([key, value]): [Uint8Array, Uint8Array] => {
+  const entries = batch.values.map(([key, value]): [Uint8Array, Sealed] => {
     if (key.includes('\0')) throw new Error('a state key holds a NUL');
     const name = versionedKey(key, batch.height);
-    if (!value) return [name, DELETED];
-    const stored = new Uint8Array(value.length + 1);
-    stored[0] = LIVE;
-    stored.set(value, 1);
-    bytes += name.length + stored.length;
-    return [name, stored];
+    const sealed = value ? new Sealed(value, LIVE) : new Sealed(DELETED);
+    bytes += name.length + sealed.stored.length;
+    return [name, sealed];
   });
-  const named = batch.items.map(([name, content]): [string, Uint8Array] => {
+  const named = batch.items.map(([name, content]): [string, Sealed] => {
     bytes += name.length + content.length;
-    return [name, new Uint8Array(content)];
+    return [name, new Sealed(content)];
   });
   return { entries, named, bytes };
 }

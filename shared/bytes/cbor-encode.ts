@@ -3,6 +3,7 @@
  * stored or sent passes through it: it checks and writes in one pass, into one buffer that is used again.
  */
 import type { Cbor } from './cbor.ts';
+import { shortLivedCopy } from './slab.ts';
 import { compareUtf8 } from './text.ts';
 
 /** Containers in containers: whatever encodes can be decoded, and neither depends on how deep a stack goes. */
@@ -62,7 +63,7 @@ class Writer {
 
   /** A copy of what was written. */
   take(): Uint8Array {
-    return this.#bytes.slice(0, this.#at);
+    return shortLivedCopy(this.#bytes, this.#at);
   }
 
   /** Makes it ready for the next value; answers whether it is worth keeping. */
@@ -134,7 +135,7 @@ class Writer {
     const keys = Object.keys(value);
     for (let index = 1; index < keys.length; index++) {
       if (compareKeys(keys[index - 1]!, keys[index]!) < 0) continue;
-      keys.sort(compareKeys);
+      sort(keys);
       break;
     }
     this.#head(5, keys.length);
@@ -198,6 +199,22 @@ class Writer {
 function at(error: unknown, step: string | number): unknown {
   if (error instanceof Unencodable) error.path.push(step);
   return error;
+}
+
+/** By insertion where they are few: it allocates nothing. */
+function sort(keys: string[]): void {
+  if (keys.length > 32) {
+    keys.sort(compareKeys);
+    return;
+  }
+  for (let index = 1; index < keys.length; index++) {
+    const key = keys[index]!;
+    let place = index;
+    for (; place > 0 && compareKeys(keys[place - 1]!, key) > 0; place--) {
+      keys[place] = keys[place - 1]!;
+    }
+    keys[place] = key;
+  }
 }
 
 const NOT_ASCII = /[^\0-\x7f]/;

@@ -35,14 +35,17 @@ export function derSignature(raw: Uint8Array): Uint8Array {
   const s = start(raw, COORDINATE_BYTES);
   const rLength = COORDINATE_BYTES - r + sign(raw, r);
   const sLength = 2 * COORDINATE_BYTES - s + sign(raw, s);
-  const der = new Uint8Array(6 + rLength + sLength);
+  // From a pool, which is not zeroed: each byte is written.
+  const der = Buffer.allocUnsafe(6 + rLength + sLength);
   der[0] = SEQUENCE;
   der[1] = 4 + rLength + sLength;
   der[2] = INTEGER;
   der[3] = rLength;
+  der[4] = 0;
   der.set(raw.subarray(r, COORDINATE_BYTES), 4 + sign(raw, r));
   der[4 + rLength] = INTEGER;
   der[5 + rLength] = sLength;
+  der[6 + rLength] = 0;
   der.set(raw.subarray(s), 6 + rLength + sign(raw, s));
   return der;
 }

@@ -11,10 +11,13 @@ const EMPTY_ROOT = sha256Hex(new Uint8Array()) as Digest;
 
 /** SHA-256(0x00 ‖ data), RFC 9162 §2.1.1. */
 export function leafHash(data: Uint8Array): Digest {
-  const bytes = new Uint8Array(1 + data.length);
-  bytes.set(data, 1);
-  return sha256Hex(bytes) as Digest;
+  if (1 + data.length > leafBytes.length) leafBytes = Buffer.alloc(2 * (1 + data.length));
+  leafBytes.set(data, 1);
+  return sha256Hex(leafBytes.subarray(0, 1 + data.length)) as Digest;
 }
+
+// The first byte stays zero. As below: nothing of it is kept.
+let leafBytes = Buffer.alloc(4096);
 
 // One buffer for all calls: hashing is synchronous and leaves nothing behind that matters.
 const nodeBytes = Buffer.alloc(65, 1);

@@ -6,6 +6,7 @@
 import { type Cbor, decodeCbor } from '../bytes/cbor.ts';
 import { sha256Hex } from '../bytes/crypto.ts';
 import { type Digest, type DigestTag, ZERO_DIGEST } from '../bytes/digest.ts';
+import { shortLivedCopy } from '../bytes/slab.ts';
 import { toHex, utf8 } from '../bytes/text.ts';
 
 /** A key with its value's hash; it stands for every subtree that holds no other leaf. */
@@ -160,7 +161,7 @@ export function encodePage({ nodes }: Page): Uint8Array {
       at = writeHead(bytes, at, 0, (slot as Child).version);
     }
   }
-  return new Uint8Array(bytes.subarray(0, at));
+  return shortLivedCopy(bytes, at);
 }
 
 let page = Buffer.alloc(8 * 1024);

@@ -11,12 +11,12 @@ import type { StateEntry, StateStore } from '../ports/state-store.ts';
 import { itemName } from './items.ts';
 
 /** Bytes of values. */
-const VALUES_BYTES_MAX = 64 * 1024 * 1024;
+const VALUES_BYTES_MAX = 16 * 1024 * 1024;
 /** What an entry takes besides its value, about. */
 const ENTRY_BYTES = 200;
 const TRANSACTIONS_MAX = 60_000;
 // A decoded page takes about 1.7 KB.
-const PAGES_MAX = 20_000;
+const PAGES_MAX = 6000;
 
 const valueCache = (): GenerationalCache<string, Uint8Array | null> =>
   new GenerationalCache(VALUES_BYTES_MAX, (value) => ENTRY_BYTES + (value?.length ?? 0));
@@ -184,7 +184,8 @@ export class FinalState {
     ids: Iterable<Digest>,
   ): void {
     this.height = height;
-    for (const [key, value] of writes) this.#values.set(key, value);
+    // Encoded values share their memory with others that are soon forgotten; these are kept.
+    for (const [key, value] of writes) this.#values.set(key, value && new Uint8Array(value));
     for (const [name, page] of pages) this.#pages.set(name, page);
     for (const id of ids) this.#known.set(id, true);
   }
