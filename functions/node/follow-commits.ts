@@ -27,7 +27,7 @@ export async function followCommits(
   isOver: () => boolean,
 ): Promise<void> {
   await pause(replica, FIRST_MS);
-  for (let ms = NEXT_MS; !isOver(); ms = Math.min(ms * GROWTH, NEXT_MS_MAX)) {
+  for (let ms = NEXT_MS; !isOver(); ms = Math.min(Math.ceil(ms * GROWTH), NEXT_MS_MAX)) {
     await pause(replica, ms);
     if (replica.waiters.size === 0 || replica.driving) continue;
     // Those who wait are told by what moves the head along.

@@ -17,7 +17,7 @@ import { getIssuers, putIssuers } from './issuers.ts';
 import { deleteJoin, getJoin, postJoin } from './join.ts';
 import { metered } from './metering.ts';
 import { type ApiContext, type ApiEnv, consortiumPath, type NodeApi } from './node-api.ts';
-import { problem } from './problem.ts';
+import { noSuchPath, problem } from './problem.ts';
 import { withRequestId } from './request-id.ts';
 import { getState } from './state.ts';
 import { authenticate, refuseReading } from './tenant.ts';
@@ -56,7 +56,7 @@ export function nodeApp(node: NodeApi): Hono<ApiEnv> {
     node.log?.error({ requestId: id, method: c.req.method, path: c.req.path, err: error }, 'fault');
     return problem('internal', 'The node failed on this request; its log has the request id.');
   });
-  app.notFound(() => problem('not-found', 'No call has this path; GET /openapi.json lists them.'));
+  app.notFound((c) => noSuchPath(c.req.path));
   app.get('/healthz', (c) => getHealth(c, node));
   app.get('/openapi.json', (c) => getOpenapi(c, node));
   app.get('/docs', (c) => getDocs(c, node));
@@ -67,7 +67,7 @@ export function nodeApp(node: NodeApi): Hono<ApiEnv> {
   app.delete(`${base}/join`, (c) => deleteJoin(c, node));
   app.route(base, consortiumApp(node));
   app.all('/v1/consortia/:consortium/*', (c) =>
-    problem('not-found', 'This node serves another consortium.', {
+    problem('wrong-consortium', 'This node serves another consortium.', {
       got: c.req.param('consortium'),
       expected: node.service.genesis.consortium,
     }),

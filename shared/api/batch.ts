@@ -143,6 +143,7 @@ function jwsText(bytes: Uint8Array): string | ProblemDocument {
   if ('fault' in parsed) {
     return problemDocument('malformed', `The line is not JSON: column ${parsed.fault.column}.`);
   }
+  if ('refused' in parsed) return rejectionDocument(parsed.refused);
   return typeof parsed.value === 'string' ? parsed.value : text;
 }
 

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { Value } from '../bytes/cbor.ts';
 import { fromUtf8 } from '../bytes/text.ts';
 import { parseJson } from './json.ts';
-import { type FieldError, problem } from './problem.ts';
+import { type FieldError, problem, problemResponse, rejectionDocument } from './problem.ts';
 
 /** The media type of a request, lower case, without parameters; undefined where it has none. */
 export const mediaType = (request: Request): string | undefined =>
@@ -99,6 +99,7 @@ export async function readJsonObject(
       errors: [{ detail: `not JSON at line ${line}, column ${column}` }],
     });
   }
+  if ('refused' in parsed) return problemResponse(rejectionDocument(parsed.refused));
   const { value } = parsed;
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     const got = value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value;

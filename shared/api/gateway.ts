@@ -15,7 +15,7 @@ import { JOIN_PAGE_POLICY, joinPage } from './join-page.ts';
 import { ANONYMOUS } from './meter.ts';
 import { limitResponse } from './metering.ts';
 import { type ApiLog, consortiumPath } from './node-api.ts';
-import { problem } from './problem.ts';
+import { noSuchPath, problem } from './problem.ts';
 import { type InRequest, withRequestId } from './request-id.ts';
 import { type Rotation, rotation as rotationOf, type Upstream } from './rotation.ts';
 import { type ApiKeyDirectory, bearerToken, parseApiKey, unknownKey } from './tenant.ts';
@@ -92,11 +92,7 @@ export function gatewayApp(options: GatewayOptions): Hono<GatewayEnv> {
     log?.error({ requestId: id, method: c.req.method, path: c.req.path, err: error }, 'fault');
     return problem('internal', 'The gateway failed on this request; its log has the request id.');
   });
-  app.notFound(() =>
-    problem('not-found', 'No call has this path; GET /docs describes them all.', {
-      expected: `${consortiumPath(consortium)}/…`,
-    }),
-  );
+  app.notFound((c) => noSuchPath(c.req.path));
   const pass = async (request: Request, id: string): Promise<Response> => {
     const route = await routeOf(request, options, rotation);
     return route instanceof Response
@@ -128,7 +124,7 @@ export function gatewayApp(options: GatewayOptions): Hono<GatewayEnv> {
     const got = c.req.param('consortium');
     return got === consortium
       ? pass(c.req.raw, c.get('requestId'))
-      : problem('not-found', 'This gateway serves another consortium.', {
+      : problem('wrong-consortium', 'This gateway serves another consortium.', {
           got,
           expected: consortium,
         });

@@ -3,22 +3,27 @@
  * of the first fault. Promises never to echo the text: it may hold what must not stand in an answer.
  */
 
+import type { Value } from '../bytes/cbor.ts';
+import { parseStrictJson } from '../bytes/strict-json.ts';
+import type { Rejection } from '../ledger/rejection.ts';
+import { JSON_FAULTS } from '../ledger/strict-body.ts';
+
 /** Where a text stops being JSON; both count from 1. */
 export interface JsonFault {
   readonly line: number;
   readonly column: number;
 }
 
-/** Parses a JSON text (RFC 8259). */
+/** Parses a JSON text (RFC 8259) that everybody reads in the same way; the refusal of one that is JSON all the same. */
 export function parseJson(
   text: string,
-): { readonly value: unknown } | { readonly fault: JsonFault } {
-  try {
-    return { value: JSON.parse(text) };
-  } catch {
-    const before = text.slice(0, faultOffset(text)).split('\n');
-    return { fault: { line: before.length, column: before.at(-1)!.length + 1 } };
-  }
+): { readonly value: Value } | { readonly fault: JsonFault } | { readonly refused: Rejection } {
+  const parsed = parseStrictJson(text);
+  if ('value' in parsed) return parsed;
+  const { fault, pointer } = parsed;
+  if (fault !== 'not-json') return { refused: { ...JSON_FAULTS[fault], pointer } };
+  const before = text.slice(0, faultOffset(text)).split('\n');
+  return { fault: { line: before.length, column: before.at(-1)!.length + 1 } };
 }
 
 const SPACE = /[ \t\n\r]*/y;

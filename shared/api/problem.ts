@@ -26,6 +26,8 @@ type HttpCode =
   | 'payload-too-large'
   | 'request-timeout'
   | 'misdirected'
+  | 'wrong-consortium'
+  | 'unknown-version'
   | 'rate-limited'
   | 'quota-exceeded'
   | 'unavailable'
@@ -50,6 +52,10 @@ interface Meaning {
 /** The closed table: every code, its HTTP status, its title and whether to try again. */
 export const PROBLEMS: Readonly<Record<ProblemCode, Meaning>> = {
   malformed: { status: 400, title: 'Not a transaction', retry: 'none' },
+  'duplicate-field': { status: 400, title: 'Field stands twice', retry: 'new' },
+  'invalid-text': { status: 400, title: 'Text is not Unicode', retry: 'new' },
+  'inexact-number': { status: 400, title: 'Number loses digits', retry: 'new' },
+  'nested-too-deep': { status: 400, title: 'Nested too deep', retry: 'new' },
   'too-large': { status: 413, title: 'Transaction too large', retry: 'none' },
   'unsupported-algorithm': { status: 400, title: 'Algorithm not supported', retry: 'new' },
   'wrong-ledger': { status: 422, title: 'Made for another ledger', retry: 'new' },
@@ -86,6 +92,8 @@ export const PROBLEMS: Readonly<Record<ProblemCode, Meaning>> = {
   'unsupported-media-type': { status: 415, title: 'Media type not supported', retry: 'none' },
   'payload-too-large': { status: 413, title: 'Request body too large', retry: 'none' },
   'request-timeout': { status: 408, title: 'Request body did not come', retry: 'same' },
+  'wrong-consortium': { status: 404, title: 'Another consortium', retry: 'none' },
+  'unknown-version': { status: 404, title: 'No such version of the API', retry: 'none' },
   misdirected: { status: 421, title: 'Not the member’s node', retry: 'same' },
   'rate-limited': { status: 429, title: 'Too many requests', retry: 'same' },
   'quota-exceeded': { status: 429, title: 'Quota used up', retry: 'same' },
@@ -104,6 +112,8 @@ export interface FieldError {
 
 /** What a problem may say besides its code and detail. */
 export interface ProblemMembers {
+  /** Where it is another than that of the code. */
+  readonly type?: string;
   readonly reason?: string;
   readonly pointer?: string;
   readonly got?: Value;
@@ -138,6 +148,8 @@ export interface ProblemDocument extends ProblemMembers {
 
 export const PROBLEM_TYPE = 'application/problem+json';
 
+const TYPES = 'https://fuqi.dev/problems/';
+
 /** Builds the document; `detail` is a sentence that says what was found and what to do. */
 export function problemDocument(
   code: ProblemCode,
@@ -147,7 +159,7 @@ export function problemDocument(
 ): ProblemDocument {
   const { title, retry } = PROBLEMS[code];
   return {
-    type: `https://fuqi.dev/problems/${code}`,
+    type: `${TYPES}${code}`,
     title,
     status,
     code,
@@ -165,11 +177,13 @@ export function rejectionDocument(
   status?: number,
 ): ProblemDocument {
   const { code, message, issues, ...rest } = rejection;
+  // A contract's own reasons are problem types of their own.
+  const type = rest.reason === undefined ? {} : { type: `${TYPES}${code}/${rest.reason}` };
   const errors = issues?.map(({ pointer, message: detail }) => ({ pointer, detail }));
   return problemDocument(
     code,
     message,
-    { ...rest, ...(errors === undefined ? {} : { errors }), ...members },
+    { ...rest, ...type, ...(errors === undefined ? {} : { errors }), ...members },
     status,
   );
 }
@@ -196,6 +210,22 @@ export const problem = (
   headers: Readonly<Record<string, string>> = {},
 ): Response => problemResponse(problemDocument(code, detail, members), headers);
 
+/** The refusal of a path that no call has, or whose version of the API there is none of. */
+export function noSuchPath(path: string): Response {
+  const version = /^\/(v[0-9]+)\//.exec(path)?.[1];
+  if (version === undefined || version === API_VERSION) {
+    return problem(
+      'not-found',
+      'No call has this path; GET /docs describes them all, GET /openapi.json lists them.',
+    );
+  }
+  return problem('unknown-version', 'There is no such version of the API.', {
+    got: version,
+    expected: API_VERSION,
+  });
+}
+
+const API_VERSION = 'v1';
 const GOT_CHARACTERS_MAX = 200;
 
 /** What a caller sent is shown to it again in short, so that an answer is never as large as the request. */

@@ -23,6 +23,9 @@ interface Bucket {
 /** Tenants whose buckets are remembered; a full bucket is as good as none. */
 const TENANTS_MAX = 10_000;
 
+/** What sums of fractions may lack of a whole token: less than what comes in a millisecond. */
+const ROUNDING = 1e-9;
+
 /** Nobody is locked out for longer than this, however far it was too fast elsewhere. */
 const OWED_S_MAX = 60;
 
@@ -50,7 +53,9 @@ export function tokenBuckets(rate: number, burst: number): TokenBuckets {
   return {
     take(tenant, now) {
       const bucket = filled(tenant, now);
-      if (bucket.tokens < 1) return now + ((1 - bucket.tokens) / rate) * 1000;
+      if (bucket.tokens < 1 - ROUNDING) {
+        return now + Math.ceil(((1 - bucket.tokens) / rate) * 1000);
+      }
       bucket.tokens -= 1;
       return null;
     },

@@ -3,6 +3,7 @@
  * JSON serialisations are taken apart into the exact texts that were signed, never re-serialised.
  */
 import type { Value } from './cbor.ts';
+import { type JsonFault, parseStrictJson } from './strict-json.ts';
 import { fromBase64Url, fromUtf8, utf8 } from './text.ts';
 
 /** One signature of a JWS: the protected header as signed (base64url text) and the signature bytes. */
@@ -57,16 +58,27 @@ export function parseJsonJws(input: unknown): Jws | undefined {
   return { payload, signatures: parsed };
 }
 
-/** The JSON object behind a base64url text; undefined where it is not UTF-8 JSON of an object. */
-export function parseJsonPart(text: string): Record<string, Value> | undefined {
+/** The JSON object behind a base64url text, or why there is none. */
+export function readJsonPart(
+  text: string,
+  depthMax?: number,
+):
+  | { readonly value: Record<string, Value> }
+  | { readonly fault: JsonFault; readonly pointer: string } {
   const bytes = fromBase64Url(text);
   const json = bytes && fromUtf8(bytes);
-  if (json === undefined) return undefined;
-  try {
-    const value: unknown = JSON.parse(json);
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
-    return value as Record<string, Value>;
-  } catch {
-    return undefined;
-  }
+  if (json === undefined) return NOT_AN_OBJECT;
+  const parsed = parseStrictJson(json, depthMax);
+  if ('fault' in parsed) return parsed;
+  const { value } = parsed;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return NOT_AN_OBJECT;
+  return { value: value as Record<string, Value> };
+}
+
+const NOT_AN_OBJECT = { fault: 'not-json', pointer: '' } as const;
+
+/** The JSON object behind a base64url text; undefined where it is none that everybody reads in the same way. */
+export function parseJsonPart(text: string): Record<string, Value> | undefined {
+  const read = readJsonPart(text);
+  return 'value' in read ? read.value : undefined;
 }

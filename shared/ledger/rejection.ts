@@ -9,6 +9,10 @@ import type { Value } from '../bytes/cbor.ts';
 export type RejectionCode =
   // Refused before a block (also: a block that holds such a transaction is invalid).
   | 'malformed'
+  | 'duplicate-field'
+  | 'invalid-text'
+  | 'inexact-number'
+  | 'nested-too-deep'
   | 'too-large'
   | 'unsupported-algorithm'
   | 'wrong-ledger'

@@ -10,12 +10,14 @@ import {
   type JwsSignature,
   parseCompactJws,
   parseJsonJws,
-  parseJsonPart,
+  readJsonPart,
   signingInput,
 } from '../bytes/jws.ts';
-import { fromBase64Url, toBase64Url, utf8 } from '../bytes/text.ts';
+import { type JsonFault, parseStrictJson } from '../bytes/strict-json.ts';
+import { toBase64Url, utf8 } from '../bytes/text.ts';
 import { LIMITS } from './limits.ts';
 import { Rejected, rejected } from './rejection.ts';
+import { JSON_FAULTS } from './strict-body.ts';
 
 /** What a caller signs. */
 export interface TransactionBody {
@@ -70,11 +72,9 @@ export function parseTransaction(text: string): Transaction | Rejected {
   const trimmed = text.trim();
   if (trimmed.length > LIMITS.transactionBytesMax * 2) return tooLarge(trimmed.length);
   if (!trimmed.startsWith('{')) return fromJws(parseCompactJws(trimmed));
-  try {
-    return fromJws(parseJsonJws(JSON.parse(trimmed)));
-  } catch {
-    return malformed('', 'a body that is not JSON');
-  }
+  const parsed = parseStrictJson(trimmed);
+  if ('fault' in parsed) return faulty(parsed, '', 'a body that is not JSON');
+  return fromJws(parseJsonJws(parsed.value));
 }
 
 /** Decodes the form that stands in a block. */
@@ -139,8 +139,9 @@ function fromJws(jws: Jws | undefined, encoded?: Uint8Array): Transaction | Reje
 
 function readHeader(entry: JwsSignature, index: number): string | Rejected {
   const at = `/signatures/${index}/protected`;
-  const header = fromBase64Url(entry.protected) && parseJsonPart(entry.protected);
-  if (!header) return malformed(at, 'a protected header that is not base64url JSON');
+  const read = readJsonPart(entry.protected);
+  if ('fault' in read) return faulty(read, at, 'a protected header that is not base64url JSON');
+  const header = read.value;
   if (header.alg !== 'ES256') {
     return rejected('unsupported-algorithm', 'Sign with ES256.', {
       pointer: `${at}/alg`,
@@ -158,8 +159,10 @@ function readHeader(entry: JwsSignature, index: number): string | Rejected {
 }
 
 function readBody(payload: string): TransactionBody | Rejected {
-  const body = parseJsonPart(payload);
-  if (!body) return malformed('/payload', 'a payload that is not base64url JSON');
+  // The payload itself, and its arguments with what they hold.
+  const read = readJsonPart(payload, LIMITS.nestingMax + 1);
+  if ('fault' in read) return faulty(read, '/payload', 'a payload that is not base64url JSON');
+  const body = read.value;
   for (const field of Object.keys(body)) {
     if (!BODY_FIELDS.includes(field)) return malformed('/payload', `an unknown field "${field}"`);
   }
@@ -175,9 +178,6 @@ function readBody(payload: string): TransactionBody | Rejected {
   }
   if (typeof args !== 'object' || args === null || Array.isArray(args)) {
     return malformed('/payload/args', 'no object');
-  }
-  if (depth(args, LIMITS.nestingMax) > LIMITS.nestingMax) {
-    return malformed('/payload/args', `more than ${LIMITS.nestingMax} levels of nesting`);
   }
   if (typeof nonce !== 'string' || nonce.length < 1 || nonce.length > 64) {
     return malformed('/payload/nonce', 'no text of 1 to 64 characters');
@@ -195,13 +195,15 @@ function readBody(payload: string): TransactionBody | Rejected {
   };
 }
 
-/** How deep a JSON value nests; stops counting above `max`, so that it never recurses further. */
-function depth(value: Value, max: number): number {
-  if (typeof value !== 'object' || value === null) return 0;
-  if (max === 0) return 1;
-  let deepest = 0;
-  for (const child of Object.values(value)) deepest = Math.max(deepest, depth(child, max - 1));
-  return deepest + 1;
+/** The refusal of JSON with a fault, found at a place. */
+function faulty(
+  { fault, pointer }: { readonly fault: JsonFault; readonly pointer: string },
+  at: string,
+  otherwise: string,
+): Rejected {
+  if (fault === 'not-json') return malformed(at, otherwise);
+  const { code, message } = JSON_FAULTS[fault];
+  return rejected(code, message, { pointer: `${at}${pointer}` });
 }
 
 const malformed = (pointer: string, found: string): Rejected =>

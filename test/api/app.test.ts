@@ -387,8 +387,9 @@ test('events are filtered by type and begin where asked', async () => {
 });
 
 test('another consortium, path or method is refused as such', async () => {
-  await refusal(await app.request('/v1/consortia/other/blocks'), 404, 'not-found');
-  await refusal(await app.request('/v1/consortia/other'), 404, 'not-found');
+  await refusal(await app.request('/v1/consortia/other/blocks'), 404, 'wrong-consortium');
+  await refusal(await app.request('/v1/consortia/other'), 404, 'wrong-consortium');
+  await refusal(await app.request('/v2/consortia/demo/blocks'), 404, 'unknown-version');
   await refusal(await app.request('/nothing'), 404, 'not-found');
   await refusal(await get('/nothing/at/all'), 404, 'not-found');
   for (const [path, allow] of [

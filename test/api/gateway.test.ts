@@ -403,10 +403,16 @@ test('browsers of any origin may call', async () => {
 
 test('another consortium or path is not found', async () => {
   const { url, alpha } = await open();
-  for (const path of ['/v1/consortia/other/blocks', '/v1/consortia/other', '/peer', '/x']) {
+  for (const [path, code] of [
+    ['/v1/consortia/other/blocks', 'wrong-consortium'],
+    ['/v1/consortia/other', 'wrong-consortium'],
+    ['/v2/consortia/demo/blocks', 'unknown-version'],
+    ['/peer', 'not-found'],
+    ['/x', 'not-found'],
+  ]) {
     const response = await fetch(`${url}${path}`);
     assert.equal(response.status, 404, path);
-    assert.equal((await json(response)).code, 'not-found');
+    assert.equal((await json(response)).code, code);
   }
   assert.equal(alpha.requests.length, 0);
 });

@@ -14,8 +14,11 @@ const HOUR_MS = 3_600_000;
 const EVERY_MS = 30_000;
 /** As hosted nodes have them. */
 const TIMES = { baseTimeoutMs: 3000, timeoutMsMax: 24_000 };
-/** A commit that meets the absent member's tenure takes its timeout, and the next leader's rounds. */
-const COMMIT_MS_MAX = 3 * TIMES.baseTimeoutMs;
+/**
+ * A commit that meets the absent member's tenure takes its timeout, and the next leader's rounds. Invocations of
+ * one function may get into each other's way just then, which costs another timeout.
+ */
+const COMMIT_MS_MAX = { process: 3 * TIMES.baseTimeoutMs, function: 4 * TIMES.baseTimeoutMs };
 /** What it holds rings within the cap, and then it has to catch up. */
 const BACK_MS_MAX = 2 * TIMES.timeoutMsMax;
 const WAIT_MS = 60_000;
@@ -24,7 +27,7 @@ for (const host of ['process', 'function'] as const) {
   describe(`a member out of reach for an hour, nodes as a ${host}`, () => {
     it('holds nobody up, and goes on where the others are', async () => {
       const cluster = new Cluster({
-        ...{ seed: 7, replicas: 4, host },
+        ...{ seed: 7, replicas: 4, host, leases: host === 'function' },
         parameters: { ...TIMES, transactionWindowMs: 2 * HOUR_MS },
       });
       const { scheduler, network } = cluster;
@@ -52,7 +55,10 @@ for (const host of ['process', 'function'] as const) {
       }
       await scheduler.runUntil(from + HOUR_MS);
       assert.equal(took.length, HOUR_MS / EVERY_MS);
-      assert.ok(Math.max(...took) <= COMMIT_MS_MAX, `the slowest took ${Math.max(...took)} ms`);
+      assert.ok(
+        Math.max(...took) <= COMMIT_MS_MAX[host],
+        `the slowest took ${Math.max(...took)} ms`,
+      );
       assert.equal((await absent.inspect()).head.header.height, 0);
 
       const [left] = [...ends.keys()] as [Digest];

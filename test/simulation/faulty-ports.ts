@@ -7,6 +7,7 @@ import type { PublicJwk } from '../../shared/bytes/crypto.ts';
 import type { ScanRange, StateBatch } from '../../shared/ports/state-store.ts';
 import type { Ports } from '../../shared/replica/replica.ts';
 import type { FaultCounts, Faults } from './faults.ts';
+import type { Host } from './node.ts';
 import type { Scheduler } from './scheduler.ts';
 
 export interface Life {
@@ -37,6 +38,7 @@ export function faultyPorts(
   stores: NodeStores,
   key: { readonly publicKey: PublicJwk; readonly sign: (digest: Uint8Array) => Uint8Array },
   watch: Watch,
+  host: Host,
 ): Omit<Ports, 'peers' | 'time'> {
   const { scheduler, counts } = world;
   const happens = (kind: string, probability: number): boolean => {
@@ -72,13 +74,14 @@ export function faultyPorts(
   }
 
   const { heads, blocks, state, mempool } = stores;
-  /** Reads at once, which fail at once; half of the nodes have a store that can. */
+  /** Reads at once, which fail at once: half of the processes have a store that can, a function has none. */
   const atOnce = <T>(read: () => T): T => {
     if (happens('store-error', world.faults.storeError)) throw new Error('the store is damaged');
     return read();
   };
   const { now } = state;
   const immediate = now &&
+    host === 'process' &&
     scheduler.chance(0.5) && {
       now: {
         value: (key: string, at: number) => atOnce(() => now.value(key, at)),

@@ -4,6 +4,8 @@
  * under way at once over the same store. Where its invocations share a lease, an environment also keeps
  * its replica for a later input, as hosted nodes do; any number of environments may lag behind the store.
  */
+
+import { followCommits } from '../../functions/node/follow-commits.ts';
 import { type MemoryStores, memoryStores } from '../../node/memory/stores.ts';
 import { kindOf } from '../../shared/consensus/message.ts';
 import type { Transaction } from '../../shared/ledger/transaction.ts';
@@ -165,7 +167,22 @@ export class SimulatedNode implements Endpoint {
   }
 
   submit(transaction: Transaction, waitMs: number): ReturnType<typeof submit> {
-    return this.#run((replica) => submit(replica, transaction, waitMs));
+    return this.#run(async (replica) => {
+      let isOver = false;
+      // As the hosted node does: another invocation may commit what this one waits for.
+      if (replica.lease) {
+        followCommits(
+          replica,
+          () => this.inspect(),
+          () => isOver,
+        ).catch(() => {});
+      }
+      try {
+        return await submit(replica, transaction, waitMs);
+      } finally {
+        isOver = true;
+      }
+    });
   }
 
   /** A replica on this node's store that nothing can disturb, for reading. */
@@ -259,7 +276,7 @@ export class SimulatedNode implements Endpoint {
       sign: (digest: Uint8Array) => keys.signAs(member, digest),
     };
     const ports: Ports = {
-      ...faultyPorts(world, life, this.#stores, key, watch),
+      ...faultyPorts(world, life, this.#stores, key, watch, host),
       peers: {
         request: async (to, message) => {
           const sent = tamper ? await tamper(to, message) : message;

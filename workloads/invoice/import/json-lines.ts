@@ -46,6 +46,10 @@ function entry(text: string, line: number): SourceRecord {
   if ('fault' in json) {
     return refusal('malformed-json', line, { expected: `JSON at column ${json.fault.column}` });
   }
+  if ('refused' in json) {
+    const { message, pointer } = json.refused;
+    return refusal('malformed-json', line, { expected: `${pointer}: ${message}` });
+  }
   const parsed = EntrySchema.safeParse(json.value);
   if (!parsed.success) return refusal('invalid-document', line, firstIssue(parsed.error));
   const { reference, kind, document, customer, at, relatesTo, purpose } = parsed.data;
