@@ -24,8 +24,8 @@ after(() => fuqi('down', '--wipe', ...own));
 
 const keys = (): Record<string, string> => JSON.parse(readFileSync(layout.keyRing, 'utf8')).keys;
 
-/** A payment through the gateway, as the payment platform's key; answers the status code. */
-async function pay(reference: string): Promise<number> {
+/** A payment through the gateway, as the payment platform's key. */
+async function answeredTo(reference: string): Promise<{ status: number; text: string }> {
   const response = await fetch(`${BASE}/payments`, {
     method: 'POST',
     headers: {
@@ -34,9 +34,9 @@ async function pay(reference: string): Promise<number> {
     },
     body: JSON.stringify({ reference, payee: 'corner-shop', currency: 'CNY', amount: 100 }),
   });
-  await response.text();
-  return response.status;
+  return { status: response.status, text: await response.text() };
 }
+const pay = async (reference: string): Promise<number> => (await answeredTo(reference)).status;
 
 const hasPayment = async (reference: string, url = GATEWAY): Promise<boolean> => {
   const response = await fetch(`${url}/v1/consortia/demo/payments/${reference}`);
@@ -174,17 +174,28 @@ describe('a consortium on one machine', () => {
     });
   }
 
-  it('has every answered transaction after all nodes are killed right after the answer', async () => {
+  it('has every answered transaction, byte for byte, after all nodes are killed right after the answer', async () => {
     for (let round = 0; round < 3; round++) {
       const references = Array.from({ length: 6 }, (_, index) => `crash-${round}-${index}`);
-      const statuses = await Promise.all(references.map(pay));
+      const answers = await Promise.all(references.map(answeredTo));
       for (const { pid } of running(layout)) process.kill(pid, 'SIGKILL');
-      assert.deepEqual(statuses, Array(6).fill(200));
+      assert.deepEqual(
+        answers.map(({ status }) => status),
+        Array(6).fill(200),
+      );
       await until(() => running(layout).length === 0);
       await fuqiJson('up', ...own);
       for (const reference of references) {
         await until(() => hasPayment(reference));
         assert.equal(await pay(reference), 422, 'and it is there once');
+      }
+      const nodes = running(layout).filter(({ name }) => name !== 'gateway');
+      for (const { text } of answers) {
+        const { id } = JSON.parse(text) as { id: string };
+        for (const { url } of nodes) {
+          const again = await fetch(`${url}/v1/consortia/demo/transactions/${id}`);
+          assert.equal(await again.text(), text);
+        }
       }
     }
     assert.equal((await fuqiJson('down', ...own)).stopped, 5);
