@@ -370,8 +370,13 @@ export class SimulatedNode implements Endpoint {
     const cancel = scheduler.after(Math.max(0, both.at - this.#now()), () => {
       this.#durableAlarm = undefined;
       this.#run(async (replica) => {
-        // As functions do: an alarm that finds nothing is over.
+        // As functions do: an alarm that finds nothing is over. They look before a replica is opened, which
+        // would set the next one for what only the last block's finality names.
         if (!(await isStoreIdle(replica.ports))) await ring(replica, both.waited);
+        else if (this.#lives.size === 1) {
+          this.#durableAlarm?.cancel();
+          this.#durableAlarm = undefined;
+        }
       }).catch(() => {
         // The queue delivers it once more.
         const retryMs = scheduler.between(50, 500);

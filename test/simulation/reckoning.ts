@@ -50,6 +50,8 @@ export async function reckon(
     assert.equal(heights.at(-1), height, `liveness: a node is behind, of heights ${heights}`);
   }
   for (const replica of replicas) {
+    // Left in the dark, a node can't say of a transaction that came too late whether it was committed.
+    if (cluster.hasFaultyMembers && replica.head.header.height! < height) continue;
     assert.equal(replica.mempool.size, 0, `liveness: ${replica.member} holds transactions`);
   }
   const places = await assertSameHistory(replicas, height);
