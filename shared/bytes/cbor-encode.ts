@@ -132,12 +132,7 @@ class Writer {
     if (prototype !== Object.prototype && prototype !== null) {
       throw new Unencodable('an object of a class');
     }
-    const keys = Object.keys(value);
-    for (let index = 1; index < keys.length; index++) {
-      if (compareKeys(keys[index - 1]!, keys[index]!) < 0) continue;
-      sort(keys);
-      break;
-    }
+    const keys = canonicalKeys(value);
     this.#head(5, keys.length);
     for (const key of keys) {
       this.#string(key, 'a key');
@@ -199,6 +194,17 @@ class Writer {
 function at(error: unknown, step: string | number): unknown {
   if (error instanceof Unencodable) error.path.push(step);
   return error;
+}
+
+/** An object's keys in the order of their encodings. */
+export function canonicalKeys(value: object): string[] {
+  const keys = Object.keys(value);
+  for (let index = 1; index < keys.length; index++) {
+    if (compareKeys(keys[index - 1]!, keys[index]!) < 0) continue;
+    sort(keys);
+    break;
+  }
+  return keys;
 }
 
 /** By insertion where they are few: it allocates nothing. */

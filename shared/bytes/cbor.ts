@@ -3,6 +3,8 @@
  * byte and text strings, arrays, maps with text keys, booleans, null. No floats, no undefined, no tags: two
  * encoders can't disagree on what isn't there.
  */
+import { canonicalKeys } from './cbor-encode.ts';
+
 export { decodeCbor } from './cbor-decode.ts';
 export { encodeCbor } from './cbor-encode.ts';
 
@@ -27,7 +29,8 @@ export type Value =
 
 /**
  * A plain copy of what a contract returned or stores: optional properties that are undefined are
- * left out; everything else that is not a `Value` (floats, bytes, dates, functions) throws a
+ * left out, and keys stand as they do when it is read back: whoever is answered before gets the same text.
+ * Everything else that is not a `Value` (floats, bytes, dates, functions) throws a
  * TypeError naming the place.
  */
 export function toValue(input: unknown, path = ''): Value {
@@ -37,7 +40,8 @@ export function toValue(input: unknown, path = ''): Value {
     const prototype = Object.getPrototypeOf(input);
     if (prototype !== Object.prototype && prototype !== null) fail(path, 'an object of a class');
     const copy: Record<string, Value> = {};
-    for (const [key, value] of Object.entries(input)) {
+    for (const key of canonicalKeys(input)) {
+      const value = (input as Record<string, unknown>)[key];
       if (key === '__proto__') fail(path, 'a key named __proto__');
       if (value !== undefined) copy[key] = toValue(value, `${path}/${key}`);
     }

@@ -301,6 +301,13 @@ describe('CBOR decoding', () => {
 });
 
 describe('a contract value', () => {
+  it('is written in the order in which it is read back', () => {
+    const value = { reference: 1, id: { zz: 1, a: [{ c: 1, b: 2 }] }, ü: 0, 2: 'two', 1: 'one' };
+    const text = JSON.stringify(toValue(value));
+    assert.equal(text, JSON.stringify(decodeCbor(encodeCbor(value))));
+    assert.notEqual(text, JSON.stringify(value));
+  });
+
   it('is a copy without its undefined properties', () => {
     const input = { a: 1, b: undefined, c: [{ d: undefined, e: null }] };
     const value = toValue(input);
