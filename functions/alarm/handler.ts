@@ -44,7 +44,7 @@ export const handler = metered(log, async ({ Records }: QueueEvent) => {
   meter.count('sqs.receive', 1);
   meter.count('sqs.delete', 1);
   const later: string[] = [];
-  const wakes = new Map<string, { event: NodeEvent; ids: string[] }>();
+  const wakes = new Map<string, { readonly event: NodeEvent; readonly ids: readonly string[] }>();
   for (const { messageId, body, attributes } of Records) {
     try {
       const message = JSON.parse(body) as AlarmMessage | FailedInvocation;
@@ -54,10 +54,8 @@ export const handler = metered(log, async ({ Records }: QueueEvent) => {
         continue;
       }
       const { function: name, event } = messageOf(message);
-      const wake = wakes.get(name);
-      if (wake) wake.event = longer(wake.event, event);
-      else wakes.set(name, { event, ids: [] });
-      wakes.get(name)!.ids.push(messageId);
+      const wake = wakes.get(name) ?? { event, ids: [] };
+      wakes.set(name, { event: longer(wake.event, event), ids: [...wake.ids, messageId] });
     } catch (error) {
       log.error({ messageId, error: String(error) }, 'a message could not be read');
       later.push(messageId);

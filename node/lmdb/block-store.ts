@@ -2,13 +2,14 @@
 import type { Digest } from '../../shared/bytes/digest.ts';
 import { fromHex } from '../../shared/bytes/text.ts';
 import type { BlockStore } from '../../shared/ports/block-store.ts';
-import type { Environment } from './environment.ts';
+import { Sealed } from './checksum.ts';
+import { type Environment, putSealed } from './environment.ts';
 import { Removals } from './removals.ts';
 
 /** The block store of an open environment. */
 export function lmdbBlockStore(environment: Environment): BlockStore {
   const table = environment.table('blocks');
-  const waiting = new Map<Digest, Uint8Array>();
+  const waiting = new Map<Digest, Sealed>();
   const removals = new Removals<Digest>(environment, table, fromHex);
   return {
     async put(id, bytes) {
@@ -16,20 +17,20 @@ export function lmdbBlockStore(environment: Environment): BlockStore {
       // One whose removal is under way is not there any more, whatever the table says yet.
       const leaving = removals.cancel(id);
       if (!leaving && (waiting.has(id) || table.doesExist(key))) return;
-      const copy = new Uint8Array(bytes);
-      waiting.set(id, copy);
+      const sealed = new Sealed(bytes);
+      waiting.set(id, sealed);
       await environment.later({
-        bytes: copy.length,
-        write: () => table.put(key, copy),
+        bytes: bytes.length,
+        write: () => putSealed(table, key, sealed),
         written: () => {
-          if (waiting.get(id) === copy) waiting.delete(id);
+          if (waiting.get(id) === sealed) waiting.delete(id);
         },
       });
     },
     async get(id) {
       if (removals.has(id)) return undefined;
-      const bytes = waiting.get(id);
-      return bytes ? new Uint8Array(bytes) : table.get(fromHex(id));
+      const sealed = waiting.get(id);
+      return sealed ? new Uint8Array(sealed.value) : table.get(fromHex(id));
     },
     remove: (ids) => removals.remove(ids),
   };

@@ -8,25 +8,21 @@ const CHECKSUM_BYTES = 4;
 
 /** A copy of bytes with their checksum behind them: as they are stored. */
 export class Sealed {
-  readonly #stored: Buffer;
+  /** With the checksum. */
+  readonly stored: Buffer;
 
   /** `before` goes before the bytes. */
   constructor(value: Uint8Array, before: Uint8Array = NOTHING) {
     const length = before.length + value.length;
-    this.#stored = Buffer.allocUnsafe(length + CHECKSUM_BYTES);
-    this.#stored.set(before);
-    this.#stored.set(value, before.length);
-    this.#stored.writeUInt32BE(crc32(this.value), length);
-  }
-
-  /** With the checksum. */
-  get stored(): Buffer {
-    return this.#stored;
+    this.stored = Buffer.allocUnsafe(length + CHECKSUM_BYTES);
+    this.stored.set(before);
+    this.stored.set(value, before.length);
+    this.stored.writeUInt32BE(crc32(this.value), length);
   }
 
   /** Without it. */
   get value(): Uint8Array {
-    return this.#stored.subarray(0, -CHECKSUM_BYTES);
+    return this.stored.subarray(0, -CHECKSUM_BYTES);
   }
 }
 

@@ -4,13 +4,13 @@
  */
 export class GenerationalCache<K, V> {
   readonly #generationMax: number;
-  readonly #weigh: (value: V, key: K) => number;
+  readonly #weigh: (value: V) => number;
   #weight = 0;
   #young = new Map<K, V>();
   #old = new Map<K, V>();
 
   /** Holds at most `sizeMax` entries, or so much of what `weigh` says of each. */
-  constructor(sizeMax: number, weigh: (value: V, key: K) => number = () => 1) {
+  constructor(sizeMax: number, weigh: (value: V) => number = () => 1) {
     this.#generationMax = Math.ceil(sizeMax / 2);
     this.#weigh = weigh;
   }
@@ -26,8 +26,7 @@ export class GenerationalCache<K, V> {
   set(key: K, value: V): void {
     const before = this.#young.get(key);
     this.#young.set(key, value);
-    this.#weight += this.#weigh(value, key);
-    if (before !== undefined) this.#weight -= this.#weigh(before, key);
+    this.#weight += this.#weigh(value) - (before === undefined ? 0 : this.#weigh(before));
     if (this.#weight < this.#generationMax) return;
     this.#old = this.#young;
     this.#young = new Map();
