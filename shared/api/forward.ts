@@ -49,7 +49,7 @@ export async function forward(
     const body = streams ? limited(request.body!, bytesMax) : held && { stream: held };
     const sendTo = (to: Upstream) => send(request, to, body?.stream, anonymous, options);
     let outcome = await sendTo(upstream);
-    if (upstream === tenant && mayHaveMoved(outcome)) {
+    if (upstream === tenant && !request.signal.aborted && mayHaveMoved(outcome)) {
       const there = await movedTo(tenant, options);
       // Asked for in any case: the next request goes there, where this one can't be sent twice.
       const tookNothing = repeatable || outcome instanceof Response || outcome.refused;
