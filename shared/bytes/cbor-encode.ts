@@ -84,7 +84,7 @@ class Writer {
     const { length } = value;
     if (length <= SHORT_TEXT) {
       // With room for any head: writing it must not move the buffer.
-      this.#reserve(length + 9);
+      this.#reserve(length + HEAD_BYTES_MAX);
       const start = this.#at;
       const bytes = this.#bytes;
       // Up to 23 characters have a head of one byte, 24 of two.
@@ -144,36 +144,9 @@ class Writer {
     }
   }
 
-  /** The initial byte and argument of an item (RFC 8949 §3), the shortest there is. */
   #head(major: number, argument: number): void {
-    this.#reserve(9);
-    const type = major << 5;
-    const bytes = this.#bytes;
-    if (argument < 24) {
-      bytes[this.#at++] = type | argument;
-    } else if (argument < 2 ** 8) {
-      bytes[this.#at++] = type | 24;
-      bytes[this.#at++] = argument;
-    } else if (argument < 2 ** 16) {
-      bytes[this.#at++] = type | 25;
-      bytes[this.#at++] = argument >>> 8;
-      bytes[this.#at++] = argument & 0xff;
-    } else if (argument < 2 ** 32) {
-      bytes[this.#at++] = type | 26;
-      this.#uint32(argument);
-    } else {
-      bytes[this.#at++] = type | 27;
-      this.#uint32(Math.floor(argument / 2 ** 32));
-      this.#uint32(argument >>> 0);
-    }
-  }
-
-  #uint32(value: number): void {
-    const bytes = this.#bytes;
-    bytes[this.#at++] = value >>> 24;
-    bytes[this.#at++] = (value >>> 16) & 0xff;
-    bytes[this.#at++] = (value >>> 8) & 0xff;
-    bytes[this.#at++] = value & 0xff;
+    this.#reserve(HEAD_BYTES_MAX);
+    this.#at = writeHead(this.#bytes, this.#at, major, argument);
   }
 
   #byte(value: number): void {
@@ -189,6 +162,48 @@ class Writer {
     this.#bytes = larger;
     this.#text = Buffer.from(larger.buffer);
   }
+}
+
+/**
+ * Writes the initial byte and the argument of an item (RFC 8949 §3), the shortest there is; answers where they
+ * end. They take 9 bytes at the most.
+ */
+export function writeHead(
+  bytes: Uint8Array,
+  from: number,
+  major: number,
+  argument: number,
+): number {
+  const type = major << 5;
+  let at = from;
+  if (argument < 24) {
+    bytes[at++] = type | argument;
+  } else if (argument < 2 ** 8) {
+    bytes[at++] = type | 24;
+    bytes[at++] = argument;
+  } else if (argument < 2 ** 16) {
+    bytes[at++] = type | 25;
+    bytes[at++] = argument >>> 8;
+    bytes[at++] = argument & 0xff;
+  } else if (argument < 2 ** 32) {
+    bytes[at++] = type | 26;
+    at = writeUint32(bytes, at, argument);
+  } else {
+    bytes[at++] = type | 27;
+    at = writeUint32(bytes, at, Math.floor(argument / 2 ** 32));
+    at = writeUint32(bytes, at, argument >>> 0);
+  }
+  return at;
+}
+
+const HEAD_BYTES_MAX = 9;
+
+function writeUint32(bytes: Uint8Array, at: number, value: number): number {
+  bytes[at] = value >>> 24;
+  bytes[at + 1] = (value >>> 16) & 0xff;
+  bytes[at + 2] = (value >>> 8) & 0xff;
+  bytes[at + 3] = value & 0xff;
+  return at + 4;
 }
 
 function at(error: unknown, step: string | number): unknown {

@@ -4,6 +4,7 @@
  * The encoding holds the slots only; inner hashes are derived.
  */
 import { type Cbor, decodeCbor } from '../bytes/cbor.ts';
+import { writeHead } from '../bytes/cbor-encode.ts';
 import { sha256Hex } from '../bytes/crypto.ts';
 import { type Digest, type DigestTag, ZERO_DIGEST } from '../bytes/digest.ts';
 import { shortLivedCopy } from '../bytes/slab.ts';
@@ -178,17 +179,6 @@ function writeHash(bytes: Buffer, at: number, hash: Digest): number {
   bytes[at + 1] = 0x20;
   bytes.write(hash, at + 2, 32, 'hex');
   return at + 34;
-}
-
-/** Major type and argument in their shortest form (RFC 8949 §3); answers where they end. */
-function writeHead(bytes: Buffer, at: number, major: number, argument: number): number {
-  const type = major << 5;
-  if (argument < 24) return bytes.writeUInt8(type | argument, at);
-  if (argument < 2 ** 8) return bytes.writeUInt8(argument, bytes.writeUInt8(type | 24, at));
-  if (argument < 2 ** 16) return bytes.writeUInt16BE(argument, bytes.writeUInt8(type | 25, at));
-  if (argument < 2 ** 32) return bytes.writeUInt32BE(argument, bytes.writeUInt8(type | 26, at));
-  const high = bytes.writeUInt32BE(Math.floor(argument / 2 ** 32), bytes.writeUInt8(type | 27, at));
-  return bytes.writeUInt32BE(argument >>> 0, high);
 }
 
 /** Reverses `encodePage`; throws an Error where the bytes are no page. */

@@ -2,8 +2,8 @@
 import { currentRound } from '../consensus/safety.ts';
 import { StatementBook } from '../consensus/statement-book.ts';
 import { TimeoutTally } from '../consensus/tally.ts';
-import { GenerationalCache } from '../execution/generational-cache.ts';
 import { Mempool } from '../mempool/mempool.ts';
+import { GenerationalCache } from './generational-cache.ts';
 import { Lock } from './lock.ts';
 import { noRecovery } from './recover.ts';
 import type { Replica, ReplicaOptions } from './replica.ts';

@@ -4,10 +4,10 @@
  */
 import { decodeCbor } from '../bytes/cbor.ts';
 import type { Digest } from '../bytes/digest.ts';
-import { GenerationalCache } from '../execution/generational-cache.ts';
 import { decodePage, type Page } from '../execution/state-tree.ts';
 import { type Base, type Layer, type Misses, rangeName } from '../execution/view.ts';
 import type { StateEntry, StateStore } from '../ports/state-store.ts';
+import { GenerationalCache } from './generational-cache.ts';
 import { itemName } from './items.ts';
 
 /** Bytes of values. */
@@ -45,14 +45,14 @@ export class FinalState {
     const ranges = new Map<string, readonly StateEntry[]>();
     return {
       value: (key) => this.#valueAtHand(key),
-      known: (id) => this.#known.get(id) ?? this.#knownNow(id),
+      known: (id) => this.#knownAtHand(id),
       range: (range) => ranges.get(rangeName(range)) ?? this.#store.now?.scan(range, this.height),
       page: (name) => {
         for (const pages of ancestorPages) {
           const page = pages.get(name);
           if (page) return page;
         }
-        return this.#pages.get(name) ?? this.#pageNow(name);
+        return this.#pageAtHand(name);
       },
       fetch: (misses) => this.#fetch(misses, ranges),
     };
@@ -68,15 +68,18 @@ export class FinalState {
     return value;
   }
 
-  #knownNow(id: Digest): boolean | undefined {
+  #knownAtHand(id: Digest): boolean | undefined {
+    const cached = this.#known.get(id);
     const { now } = this.#store;
-    if (!now) return undefined;
+    if (cached !== undefined || !now) return cached;
     const known = isFinal(now.item(itemName.transaction(id)), this.height);
     this.#known.set(id, known);
     return known;
   }
 
-  #pageNow(name: string): Page | undefined {
+  #pageAtHand(name: string): Page | undefined {
+    const cached = this.#pages.get(name);
+    if (cached) return cached;
     const bytes = this.#store.now?.item(name);
     if (!bytes) return undefined;
     const page = decodePage(bytes);
@@ -91,7 +94,7 @@ export class FinalState {
 
   /** Whether a transaction is final, asking the store where that is not known. */
   async isKnown(id: Digest): Promise<boolean> {
-    const known = this.#known.get(id) ?? this.#knownNow(id);
+    const known = this.#knownAtHand(id);
     if (known !== undefined) return known;
     const at = this.height;
     const place = await this.#place(id);

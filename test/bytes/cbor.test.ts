@@ -105,6 +105,15 @@ const { value: arbitraryCbor } = fc.letrec<{ value: Cbor }>((tie) => ({
   ) as fc.Arbitrary<Cbor>,
 }));
 
+/** What bytes are the encoding of; undefined where they are none. */
+function decoded(bytes: Uint8Array): Cbor | undefined {
+  try {
+    return decodeCbor(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
 describe('CBOR encoding', () => {
   for (const [value, hex] of EXAMPLES) {
     it(`encodes RFC 8949 example ${hex} and decodes it again`, () => {
@@ -143,13 +152,8 @@ describe('CBOR encoding', () => {
     );
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 12 }), (bytes) => {
-        let value: Cbor;
-        try {
-          value = decodeCbor(bytes);
-        } catch {
-          return;
-        }
-        assert.deepEqual(cborg.decode(bytes, options), value);
+        const value = decoded(bytes);
+        if (value !== undefined) assert.deepEqual(cborg.decode(bytes, options), value);
       }),
       { numRuns: 1000 },
     );
@@ -257,13 +261,8 @@ describe('CBOR decoding', () => {
   it('accepts nothing but what encoding gives back', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 12 }), (bytes) => {
-        let value: Cbor;
-        try {
-          value = decodeCbor(bytes);
-        } catch {
-          return;
-        }
-        assert.equal(toHex(encodeCbor(value)), toHex(bytes));
+        const value = decoded(bytes);
+        if (value !== undefined) assert.equal(toHex(encodeCbor(value)), toHex(bytes));
       }),
       { numRuns: 1000 },
     );
@@ -275,13 +274,7 @@ describe('CBOR decoding', () => {
         const bytes = Uint8Array.from(encodeCbor(value));
         const bit = at % (bytes.length * 8);
         bytes[bit >> 3]! ^= 1 << (bit & 7);
-        let other: Cbor;
-        try {
-          other = decodeCbor(bytes);
-        } catch {
-          return;
-        }
-        assert.notDeepEqual(other, value);
+        assert.notDeepEqual(decoded(bytes), value);
       }),
       { numRuns: 300 },
     );
