@@ -132,17 +132,21 @@ describe('alarms', () => {
 
   it('are not lost with the invocation that was about to set one', async () => {
     const { proxy } = consortium;
-    let isKilled = false;
+    let kills = 0;
+    let isKilling = true;
     // Nothing gets through to other nodes, so that the payments have to wait.
     proxy.plan = (call) => {
       if (call.service === 'lambda' && byNode(call)) return { kind: 'error', error: UNREACHABLE };
-      if (call.service !== 'sqs' || isKilled) return undefined;
-      isKilled = true;
+      // Each of its invocations: one that an earlier alarm woke may be the first to set one.
+      const isOwn = call.caller?.endsWith('payment-platform_client') ?? false;
+      if (call.service !== 'sqs' || !isOwn || !isKilling) return undefined;
+      kills++;
       return { kind: 'kill', when: 'before' };
     };
     const clients = consortium.clients();
     assert.equal(await clients.leave('alarm-lost'), undefined);
-    assert.ok(isKilled);
+    assert.ok(kills > 0);
+    isKilling = false;
     await eventually(async () => (await clients.leave('alarm-set')) !== undefined, 30_000);
     proxy.plan = () => undefined;
     // Nobody asks the node from here on: only its alarm can move it.

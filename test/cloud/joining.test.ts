@@ -135,10 +135,7 @@ describe('a hosted consortium', () => {
     assert.ok(!launch.href.includes('fuqi-invitation'));
     await shoot(page, 'join-hosted');
     await page.locator('#hosted-start').click();
-    await eventually(
-      async () => (await team.progress(invitation.id)).status === 'accepted',
-      60_000,
-    );
+    await eventually(() => team.isAccepted(invitation.id), 60_000);
     await team.vote(invitation.id);
     // Three of four have approved. It goes on by itself; asking shows how far it is.
     await page.locator('#keys').waitFor({ timeout: 60_000 });
@@ -170,10 +167,7 @@ describe('a hosted consortium', () => {
   it('leaves nothing of a candidate that the members refuse', async () => {
     const { link, invitation } = await team.invite('sixth-co');
     await joinHosted(link, 'sixth-co', '--no-wait');
-    await eventually(
-      async () => (await team.progress(invitation.id)).status === 'accepted',
-      60_000,
-    );
+    await eventually(() => team.isAccepted(invitation.id), 60_000);
     const resources = await stackOf('sixth-co');
     const key = resources.find(({ ResourceType }) => ResourceType === 'AWS::KMS::Key');
     await team.vote(invitation.id, '--refuse');

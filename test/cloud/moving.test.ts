@@ -72,7 +72,7 @@ async function isNeeded(member: string, name: string): Promise<void> {
 /** Joins by the command line, which looks how far it is, while the others vote as soon as they can. */
 async function joinHosted(join: readonly string[], invitation: string): Promise<void> {
   const voting = async (): Promise<void> => {
-    await eventually(async () => (await team.progress(invitation)).status === 'accepted', 60_000);
+    await eventually(() => team.isAccepted(invitation), 60_000);
     await team.vote(invitation);
   };
   const [{ onboarding }] = await Promise.all([fuqiJson(...join), voting()]);

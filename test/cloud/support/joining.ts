@@ -1,6 +1,6 @@
 /** What the administrators of a hosted consortium do to take a member in, through the CLI. */
 import type { Cloud } from '../../../infra/emulator/consortium.ts';
-import { call } from '../../../node/gateway-call.ts';
+import { CallRefused, call } from '../../../node/gateway-call.ts';
 import { fuqiJson } from '../../support/fuqi.ts';
 
 export const CONSORTIUM = 'shenzhen-invoice';
@@ -37,9 +37,19 @@ export function administrators(cloud: Cloud, root: string) {
     const { proposal } = await progress(id);
     await fuqiJson('vote', proposal, ...more, '--as', `${member}/admin`, ...own);
   };
+  /** Whether it was accepted; another member's node, which reads, may not even have the invitation yet. */
+  const isAccepted = async (id: string): Promise<boolean> => {
+    try {
+      return (await progress(id)).status === 'accepted';
+    } catch (error) {
+      if (error instanceof CallRefused && error.status === 404) return false;
+      throw error;
+    }
+  };
   return {
     as,
     progress,
+    isAccepted,
     invite: (member: string, ...more: string[]) =>
       fuqiJson('invite', member, '--as', `${HOSTED[0]}/admin`, ...more, ...own) as Promise<{
         link: string;
