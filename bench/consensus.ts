@@ -1,7 +1,8 @@
 /**
  * `npm run bench`: real node processes on LMDB with synced writes, and closed-loop clients spread over
- * the nodes' own APIs that each sign their transactions and wait for the commit. Prints one JSON line
- * for each number of clients. Everything runs on one machine, the clients included.
+ * the nodes' own APIs that each sign their transactions and wait for the commit; with `--custodial` they
+ * have their node sign. Prints one JSON line for each number of clients. Everything runs on one machine,
+ * the clients included.
  */
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -11,25 +12,35 @@ import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 import { Command } from 'commander';
 import { Client } from 'undici';
 import { openKeyFile, readPassphrase, signTransaction } from '../node/key-file.ts';
-import type { LocalConsortium } from '../node/local-layout.ts';
+import type { KeyRing, LocalConsortium } from '../node/local-layout.ts';
 import { type LocalProcess, startProcesses, stopProcesses } from '../node/local-processes.ts';
 import { provision } from '../node/local-provision.ts';
 import type { Digest } from '../shared/bytes/digest.ts';
+import type { TransactionBody } from '../shared/ledger/transaction.ts';
 
 const NAME = 'bench';
 const BASE = `/v1/consortia/${NAME}`;
 const PAYEE = 'member-1';
+const WAIT = 'wait=25';
 const TICKS_PER_SECOND = 100;
 
-const { nodes, clients, txs, port, keep } = new Command()
+const { nodes, clients, txs, port, keep, custodial } = new Command()
   .option('--nodes <number>', 'validators', '4')
   .option('--clients <list>', 'numbers of clients, one line each', '1,16,128,1024')
   .option('--txs <number>', 'transactions for each line', '4000')
   .option('--port <number>', 'the first port', '9180')
+  .option('--custodial', 'the nodes sign for their clients, which call with API keys')
   .option('--keep', 'keep the folder with the nodes’ logs')
   .option('--json', 'JSON lines (there is no other output)')
   .parse()
-  .opts<{ nodes: string; clients: string; txs: string; port: string; keep?: boolean }>();
+  .opts<{
+    nodes: string;
+    clients: string;
+    txs: string;
+    port: string;
+    keep?: boolean;
+    custodial?: boolean;
+  }>();
 
 const members = Array.from({ length: Number(nodes) }, (_, index) => `member-${index + 1}`);
 const description: LocalConsortium = {
@@ -50,11 +61,13 @@ try {
   const nodeProcesses = processes.filter(({ name }) => name !== 'gateway');
   const { ledger } = await get(nodeProcesses[0]!, BASE);
   const passphrase = readPassphrase({ env: {}, file: layout.passphrase });
+  const ring: KeyRing = JSON.parse(readFileSync(layout.keyRing, 'utf8'));
   const load: Load = {
     ledger,
     targets: nodeProcesses.map((process) => ({
       process,
       key: openKeyFile(layout.member(process.name).identityKey('platform'), passphrase),
+      apiKey: ring.keys[`${process.name}/platform`]!,
     })),
   };
   await run(load, 1, 1);
@@ -75,6 +88,7 @@ interface Load {
   readonly targets: readonly {
     readonly process: LocalProcess;
     readonly key: ReturnType<typeof openKeyFile>;
+    readonly apiKey: string;
   }[];
 }
 
@@ -97,7 +111,7 @@ async function measure(load: Load, count: number, total: number): Promise<object
   const after = { cpu: cpuSeconds(load), height: (await get(observed, '/healthz')).height };
   const batches = await fullBlocks(observed, before.height, after.height);
   return {
-    name: 'consensus',
+    name: custodial ? 'consensus-custodial' : 'consensus',
     nodes: load.targets.length,
     clients: count,
     txs: total,
@@ -120,25 +134,24 @@ async function run(
   const label = randomBytes(6).toString('hex');
   let next = 0;
   const client = async (index: number): Promise<void> => {
-    const { key, process } = targets[index % targets.length]!;
+    const { key, process, apiKey } = targets[index % targets.length]!;
     const connection = new Client(process.url);
     while (next < total) {
       const number = next++;
-      const body = signTransaction(key, {
-        ledger,
-        contract: 'invoice',
-        method: 'recordPayment',
-        args: {
-          reference: `${label}-${number}`,
-          payee: PAYEE,
-          currency: 'CNY',
-          amount: 100 + number,
-        },
-        nonce: `${label}${number}`,
-        notAfter: Date.now() + 120_000,
-      });
+      const reference = `${label}-${number}`;
+      const args = { reference, payee: PAYEE, currency: 'CNY', amount: 100 + number };
+      const request = custodial
+        ? custodialRequest(apiKey, args)
+        : signedRequest(key, {
+            ledger,
+            contract: 'invoice',
+            method: 'recordPayment',
+            args,
+            nonce: reference,
+            notAfter: Date.now() + 120_000,
+          });
       const sent = performance.now();
-      const { status, text } = await post(connection, body);
+      const { status, text } = await post(connection, request);
       if (status !== 200) throw new Error(`a transaction ended with ${status}: ${text}`);
       latency.record(Math.max(1, Math.round((performance.now() - sent) * 1000)));
     }
@@ -150,18 +163,33 @@ async function run(
   return { seconds, latency };
 }
 
-/** Sends a transaction and waits for the answer, without a stream for each: the client shares the machine. */
-function post(connection: Client, body: string): Promise<{ status: number; text: string }> {
+interface Request {
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+function signedRequest(key: Load['targets'][number]['key'], body: TransactionBody): Request {
+  const headers = { 'content-type': 'application/jose', prefer: WAIT };
+  return { path: `${BASE}/transactions`, headers, body: signTransaction(key, body) };
+}
+
+function custodialRequest(apiKey: string, args: object): Request {
+  const headers = {
+    'content-type': 'application/json',
+    authorization: `Bearer ${apiKey}`,
+    prefer: WAIT,
+  };
+  return { path: `${BASE}/payments`, headers, body: JSON.stringify(args) };
+}
+
+/** Sends a request and waits for the answer, without a stream for each: the client shares the machine. */
+function post(connection: Client, request: Request): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
     let status = 0;
     let text = '';
     connection.dispatch(
-      {
-        method: 'POST',
-        path: `${BASE}/transactions`,
-        headers: { 'content-type': 'application/jose', prefer: 'wait=25' },
-        body,
-      },
+      { method: 'POST', ...request },
       {
         onRequestStart() {},
         onResponseStart(_, statusCode) {

@@ -34,15 +34,17 @@ export function merkleRoot(leaves: readonly Digest[]): Digest {
   // Pairing neighbours level by level, a last odd one moving up as it is, gives the same tree as
   // the RFC's split at the largest power of two.
   let level = leaves;
-  while (level.length > 1) {
-    const above: Digest[] = [];
-    for (let index = 0; index < level.length; index += 2) {
-      const right = level[index + 1];
-      above.push(right === undefined ? level[index]! : nodeHash(level[index]!, right));
-    }
-    level = above;
-  }
+  while (level.length > 1) level = levelAbove(level);
   return level[0] ?? EMPTY_ROOT;
+}
+
+function levelAbove(level: readonly Digest[]): Digest[] {
+  const above: Digest[] = [];
+  for (let index = 0; index < level.length; index += 2) {
+    const right = level[index + 1];
+    above.push(right === undefined ? level[index]! : nodeHash(level[index]!, right));
+  }
+  return above;
 }
 
 /** The inclusion path of a leaf, RFC 9162 §2.1.3.1, lowest sibling first. */
@@ -50,6 +52,27 @@ export const inclusionPath = (leaves: readonly Digest[], index: number): Digest[
   inclusionRanges(index, leaves.length).map(({ start, end }) =>
     merkleRoot(leaves.slice(start, end)),
   );
+
+/**
+ * The inclusion paths of all leaves (at least one), in order, with their root: the work of one tree,
+ * where asking for one path after the other would hash it again for each.
+ */
+export function inclusionPaths(leaves: readonly Digest[]): {
+  readonly root: Digest;
+  readonly paths: readonly (readonly Digest[])[];
+} {
+  const paths: Digest[][] = leaves.map(() => []);
+  let level = leaves;
+  for (let height = 0; level.length > 1; height++) {
+    for (const [index, path] of paths.entries()) {
+      // Its ancestor's neighbour; a last odd one moves up without.
+      const sibling = level[Math.floor(index / 2 ** height) ^ 1];
+      if (sibling !== undefined) path.push(sibling);
+    }
+    level = levelAbove(level);
+  }
+  return { root: level[0] ?? EMPTY_ROOT, paths };
+}
 
 /** The proof that the first `oldSize` (≥ 1) leaves are a prefix, RFC 9162 §2.1.4.1. */
 export const consistencyPath = (leaves: readonly Digest[], oldSize: number): Digest[] =>
@@ -67,14 +90,23 @@ export interface InclusionClaim {
 }
 
 /** Checks an inclusion proof, RFC 9162 §2.1.3.2; false, never an exception, for anything wrong. */
-export function verifyInclusion({ leaf, index, size, path, root }: InclusionClaim): boolean {
-  if (!isNatural(index) || !isNatural(size) || index >= size) return false;
-  if (!isDigest(leaf) || !path.every(isDigest)) return false;
+export const verifyInclusion = ({ root, ...rest }: InclusionClaim): boolean =>
+  rootFromPath(rest) === root;
+
+/** The root that an inclusion proof leads to, RFC 9162 §2.1.3.2; undefined for a proof that leads nowhere. */
+export function rootFromPath({
+  leaf,
+  index,
+  size,
+  path,
+}: Omit<InclusionClaim, 'root'>): Digest | undefined {
+  if (!isNatural(index) || !isNatural(size) || index >= size) return undefined;
+  if (!isDigest(leaf) || !path.every(isDigest)) return undefined;
   let fn = index;
   let sn = size - 1;
   let hash = leaf;
   for (const sibling of path) {
-    if (sn === 0) return false;
+    if (sn === 0) return undefined;
     if (isOdd(fn) || fn === sn) {
       hash = nodeHash(sibling, hash);
       while (!isOdd(fn) && fn !== 0) [fn, sn] = [half(fn), half(sn)];
@@ -83,7 +115,7 @@ export function verifyInclusion({ leaf, index, size, path, root }: InclusionClai
     }
     [fn, sn] = [half(fn), half(sn)];
   }
-  return sn === 0 && hash === root;
+  return sn === 0 ? hash : undefined;
 }
 
 /** What a consistency proof claims: the tree of `newSize` leaves begins with that of `oldSize`. */

@@ -5,6 +5,7 @@
 import { type PublicJwk, verifyEs256 } from '../bytes/crypto.ts';
 import type { Digest } from '../bytes/digest.ts';
 import { signingInput } from '../bytes/jws.ts';
+import { BATCH_ALGORITHM, verifyBatchSignature } from '../ledger/batch-signature.ts';
 import { type Rejected, rejected } from '../ledger/rejection.ts';
 import type { Transaction } from '../ledger/transaction.ts';
 
@@ -54,7 +55,9 @@ export function checkSignature(
   const key = known?.get(index);
   if (key && key.x === jwk.x && key.y === jwk.y) return undefined;
   const { signature } = transaction.signatures[index]!;
-  if (!verifyEs256(jwk, signingInput(transaction, index), signature)) {
+  const isBatch = transaction.algorithms[index] === BATCH_ALGORITHM;
+  const verify = isBatch ? verifyBatchSignature : verifyEs256;
+  if (!verify(jwk, signingInput(transaction, index), signature)) {
     return rejected('bad-signature', 'The signature does not fit the key that it names.', {
       pointer: `/signatures/${index}/signature`,
     });

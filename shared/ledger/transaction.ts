@@ -15,6 +15,7 @@ import {
 } from '../bytes/jws.ts';
 import { type JsonFault, parseStrictJson } from '../bytes/strict-json.ts';
 import { toBase64Url, utf8 } from '../bytes/text.ts';
+import { BATCH_ALGORITHM } from './batch-signature.ts';
 import { LIMITS } from './limits.ts';
 import { Rejected, rejected } from './rejection.ts';
 import { JSON_FAULTS } from './strict-body.ts';
@@ -37,9 +38,14 @@ export interface Transaction extends Jws {
   readonly body: TransactionBody;
   /** The key id (JWK thumbprint) of each signature, in order. */
   readonly keyIds: readonly string[];
+  /** How each signature is made, in order. */
+  readonly algorithms: readonly SignatureAlgorithm[];
   /** The encoding that stands in a block: CBOR [payload, [[protected, signature], …]]. */
   readonly bytes: Uint8Array;
 }
+
+/** ES256 over the signing input (RFC 7518 §3.4), or over the root of a tree in which it stands. */
+export type SignatureAlgorithm = 'ES256' | typeof BATCH_ALGORITHM;
 
 const NAME = /^[a-z][a-z0-9-]{0,62}$/;
 const METHOD = /^[a-z][A-Za-z0-9]{0,62}$/;
@@ -56,14 +62,18 @@ export interface Draft {
 }
 
 /** Drafts a transaction of a key: what is to be signed, and the id that it will have. */
-export function draftTransaction(keyId: string, body: TransactionBody): Draft {
-  const header = { alg: 'ES256', typ: TRANSACTION_TYPE, kid: keyId };
+export function draftTransaction(
+  keyId: string,
+  body: TransactionBody,
+  alg: SignatureAlgorithm = 'ES256',
+): Draft {
+  const header = { alg, typ: TRANSACTION_TYPE, kid: keyId };
   const part = (value: object): string => toBase64Url(utf8(JSON.stringify(value)));
   const input = `${part(header)}.${part(body)}`;
   return { input, id: taggedDigest('fuqi/v1/transaction', utf8(input)) };
 }
 
-/** The compact JWS of a draft with its signature, 64 bytes r‖s. */
+/** The compact JWS of a draft with its signature: 64 bytes r‖s, or a batch signature. */
 export const signedDraft = (input: string, signature: Uint8Array): string =>
   `${input}.${toBase64Url(signature)}`;
 
@@ -116,11 +126,14 @@ function fromJws(jws: Jws | undefined, encoded?: Uint8Array): Transaction | Reje
     return malformed('/signatures', `${jws.signatures.length} signatures`);
   }
   const keyIds: string[] = [];
+  const algorithms: SignatureAlgorithm[] = [];
   for (const [index, entry] of jws.signatures.entries()) {
-    const keyId = readHeader(entry, index);
-    if (keyId instanceof Rejected) return keyId;
+    const header = readHeader(entry, index);
+    if (header instanceof Rejected) return header;
+    const { keyId, algorithm } = header;
     if (keyIds.includes(keyId)) return malformed(`/signatures/${index}`, 'the same key twice');
     keyIds.push(keyId);
+    algorithms.push(algorithm);
   }
   const body = readBody(jws.payload);
   if (body instanceof Rejected) return body;
@@ -133,19 +146,26 @@ function fromJws(jws: Jws | undefined, encoded?: Uint8Array): Transaction | Reje
     id: taggedDigest('fuqi/v1/transaction', signingInput(jws, 0)),
     body,
     keyIds,
+    algorithms,
     bytes,
   };
 }
 
-function readHeader(entry: JwsSignature, index: number): string | Rejected {
+interface Header {
+  readonly keyId: string;
+  readonly algorithm: SignatureAlgorithm;
+}
+
+function readHeader(entry: JwsSignature, index: number): Header | Rejected {
   const at = `/signatures/${index}/protected`;
   const read = readJsonPart(entry.protected);
   if ('fault' in read) return faulty(read, at, 'a protected header that is not base64url JSON');
   const header = read.value;
-  if (header.alg !== 'ES256') {
+  const { alg: algorithm } = header;
+  if (algorithm !== 'ES256' && algorithm !== BATCH_ALGORITHM) {
     return rejected('unsupported-algorithm', 'Sign with ES256.', {
       pointer: `${at}/alg`,
-      got: typeof header.alg === 'string' ? header.alg : null,
+      got: typeof algorithm === 'string' ? algorithm : null,
       expected: 'ES256',
     });
   }
@@ -155,7 +175,7 @@ function readHeader(entry: JwsSignature, index: number): string | Rejected {
   if (typeof keyId !== 'string' || !KEY_ID.test(keyId)) {
     return malformed(`${at}/kid`, 'no JWK SHA-256 thumbprint');
   }
-  return keyId;
+  return { keyId, algorithm };
 }
 
 function readBody(payload: string): TransactionBody | Rejected {

@@ -7,8 +7,11 @@ export interface Custody {
   keyId(identity: string): string | undefined;
   /** The identity whose key this is; undefined where it is not kept. */
   identityOf(keyId: string): string | undefined;
-  /** ES256 over a transaction's signing input, 64 bytes r‖s. Throws where no such key is kept. */
-  sign(identity: string, signingInput: Uint8Array): Uint8Array;
+  /**
+   * A batch signature (`shared/ledger/batch-signature.ts`) of a transaction's signing input: what is asked
+   * for at about the same time may share one. Throws where no such key is kept.
+   */
+  sign(identity: string, signingInput: Uint8Array): Promise<Uint8Array>;
   /** A random nonce for a call that brings none. */
   nonce(): string;
 }

@@ -6,6 +6,7 @@
 import type { TransactionStatus } from '../api/ledger-service.ts';
 import type { Value } from '../bytes/cbor.ts';
 import { utf8 } from '../bytes/text.ts';
+import { BATCH_ALGORITHM } from '../ledger/batch-signature.ts';
 import { Rejected, rejected } from '../ledger/rejection.ts';
 import { draftTransaction, parseTransaction, signedDraft } from '../ledger/transaction.ts';
 import type { Custody } from '../ports/custody.ts';
@@ -42,15 +43,20 @@ export async function submitCustodial(
   }
   const { transactionWindowMs } = replica.epoch.parameters;
   const now = replica.ports.time.now();
+  // Always as one of a batch, if only of itself: the same call is the same transaction, with the same header.
   const draft = (notAfter: number) =>
-    draftTransaction(keyId, {
-      ledger: replica.ledger,
-      contract,
-      method,
-      args: args as { readonly [key: string]: Value },
-      nonce: nonce ?? custody.nonce(),
-      notAfter,
-    });
+    draftTransaction(
+      keyId,
+      {
+        ledger: replica.ledger,
+        contract,
+        method,
+        args: args as { readonly [key: string]: Value },
+        nonce: nonce ?? custody.nonce(),
+        notAfter,
+      },
+      BATCH_ALGORITHM,
+    );
   const [newest = now, ...earlier] =
     nonce === undefined
       ? [now + Math.floor(transactionWindowMs / 2)]
@@ -64,7 +70,7 @@ export async function submitCustodial(
 
   async function signAndSubmit(notAfter: number): Promise<TransactionStatus | Rejected> {
     const { input } = draft(notAfter);
-    const jws = signedDraft(input, custody.sign(identity, utf8(input)));
+    const jws = signedDraft(input, await custody.sign(identity, utf8(input)));
     const transaction = parseTransaction(jws);
     return transaction instanceof Rejected ? transaction : ledger.submit(transaction, waitMs);
   }

@@ -117,6 +117,9 @@ describe('a signed transaction', () => {
     await isRefused(await post(sign(body(), 'alpha/leaver')), 422, 'key-revoked');
     const forged = written(JSON.stringify(body()));
     await isRefused(await post(forged), 401, 'bad-signature', '/signatures/0/signature');
+    // Nor is a signature of one kind one of the other.
+    const asBatch = written(JSON.stringify(body()), { alg: 'fuqi/v1/ES256-batch' });
+    await isRefused(await post(asBatch), 401, 'bad-signature', '/signatures/0/signature');
   });
 
   it('for another ledger, or sent to another consortium', async () => {

@@ -17,6 +17,7 @@ import { timers } from '../../node/timers.ts';
 import { jwkThumbprint, type PublicJwk } from '../../shared/bytes/crypto.ts';
 import { utf8 } from '../../shared/bytes/text.ts';
 import type { Catalog } from '../../shared/contract/catalog.ts';
+import { signBatch } from '../../shared/ledger/batch-signature.ts';
 import { type Genesis, type GenesisMember, ledgerId } from '../../shared/ledger/genesis.ts';
 import { type ConsensusParameters, DEFAULT_PARAMETERS } from '../../shared/ledger/limits.ts';
 import {
@@ -336,7 +337,7 @@ export class LocalNetwork {
       keyId: (name) => key(name)?.keyId,
       identityOf: (keyId) =>
         [...this.keys].find(([, one]) => one.keyId === keyId)?.[0].split('/')[1],
-      sign: (name, input) => es256(key(name)!, input),
+      sign: async (name, input) => signBatch([input], (message) => es256(key(name)!, message))[0]!,
       nonce: () => randomBytes(16).toString('base64url'),
     };
   }
