@@ -1,0 +1,123 @@
+/** Clients that pay: each sends a payment, waits until it is final, and sends the next. */
+import { randomBytes } from 'node:crypto';
+import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Client } from 'undici';
+import { signTransaction } from '../../node/key-file.ts';
+import { BASE, type BenchConsortium, type Target } from './consortium.ts';
+
+const PAYEE = 'member-1';
+const WAIT = 'wait=25';
+
+export interface LoadOptions {
+  /** The nodes sign for their clients, which call with API keys. */
+  readonly custodial?: boolean | undefined;
+  /** Payments a second that all clients together start, at the most; as many as they can unless told. */
+  readonly perSecond?: number | undefined;
+  /** Told of each payment that was committed. */
+  readonly onPaid?: (paid: { readonly reference: string; readonly id: string }) => void;
+}
+
+export interface LoadFigures {
+  readonly seconds: number;
+  /** Microseconds from sending to the final answer. */
+  readonly latency: RecordableHistogram;
+}
+
+/** Commits `total` payments by `count` clients, spread over the nodes' own APIs. Throws where one fails. */
+export async function load(
+  { ledger, targets }: Pick<BenchConsortium, 'ledger' | 'targets'>,
+  count: number,
+  total: number,
+  { custodial, perSecond, onPaid }: LoadOptions = {},
+): Promise<LoadFigures> {
+  const latency = createHistogram();
+  const label = randomBytes(6).toString('hex');
+  let next = 0;
+  const from = performance.now();
+  const client = async (index: number): Promise<void> => {
+    const target = targets[index % targets.length]!;
+    const connection = new Client(target.process.url);
+    while (next < total) {
+      const number = next++;
+      if (perSecond !== undefined) {
+        const due = from + (number * 1000) / perSecond - performance.now();
+        if (due > 0) await delay(due);
+      }
+      const reference = `${label}-${number}`;
+      const args = { reference, payee: PAYEE, currency: 'CNY', amount: 100 + number };
+      const request = custodial
+        ? custodialRequest(target, args)
+        : signedRequest(target, args, ledger);
+      const sent = performance.now();
+      const { status, text } = await send(connection, { method: 'POST', ...request });
+      if (status !== 200) throw new Error(`a payment ended with ${status}: ${text}`);
+      latency.record(Math.max(1, Math.round((performance.now() - sent) * 1000)));
+      onPaid?.({ reference, id: JSON.parse(text).id });
+    }
+    await connection.close();
+  };
+  await Promise.all(Array.from({ length: count }, (_, index) => client(index)));
+  return { seconds: (performance.now() - from) / 1000, latency };
+}
+
+interface Payment {
+  readonly reference: string;
+  readonly payee: string;
+  readonly currency: string;
+  readonly amount: number;
+}
+
+interface Post {
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+function signedRequest({ key }: Target, args: Payment, ledger: BenchConsortium['ledger']): Post {
+  const body = signTransaction(key, {
+    ledger,
+    contract: 'invoice',
+    method: 'recordPayment',
+    args: { ...args },
+    nonce: args.reference,
+    notAfter: Date.now() + 120_000,
+  });
+  const headers = { 'content-type': 'application/jose', prefer: WAIT };
+  return { path: `${BASE}/transactions`, headers, body };
+}
+
+function custodialRequest({ apiKey }: Target, args: Payment): Post {
+  const headers = {
+    'content-type': 'application/json',
+    authorization: `Bearer ${apiKey}`,
+    prefer: WAIT,
+  };
+  return { path: `${BASE}/payments`, headers, body: JSON.stringify(args) };
+}
+
+/** Sends a request and reads the answer, without a stream for each: the client shares the machine. */
+export function send(
+  connection: Client,
+  request: Omit<Post, 'body'> & { readonly method: 'GET' | 'POST'; readonly body?: string },
+): Promise<{ status: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    let status = 0;
+    let text = '';
+    connection.dispatch(request, {
+      onRequestStart() {},
+      onResponseStart(_, statusCode) {
+        status = statusCode;
+      },
+      onResponseData(_, chunk) {
+        text += chunk.toString('latin1');
+      },
+      onResponseEnd() {
+        resolve({ status, text });
+      },
+      onResponseError(_, error) {
+        reject(error);
+      },
+    });
+  });
+}
