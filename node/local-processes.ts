@@ -6,6 +6,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { GatewayConfigSchema, loadJson, NodeConfigSchema } from './config.ts';
+import { HEAP_FLAGS } from './heap-flags.ts';
 import type { LocalConsortium, LocalLayout } from './local-layout.ts';
 import { UserError } from './user-error.ts';
 
@@ -103,10 +104,8 @@ function launch(planned: Planned): LocalProcess {
   const kind = planned.name === 'gateway' ? 'gateway' : 'node';
   const log = openSync(planned.log, 'a');
   // A session of its own: Ctrl-C reaches the command, which stops the nodes in order.
-  const child = spawn(process.execPath, [CLI, kind, 'start', '--config', planned.config], {
-    detached: true,
-    stdio: ['ignore', log, log],
-  });
+  const args = [...HEAP_FLAGS, CLI, kind, 'start', '--config', planned.config];
+  const child = spawn(process.execPath, args, { detached: true, stdio: ['ignore', log, log] });
   closeSync(log);
   child.unref();
   if (child.pid === undefined)

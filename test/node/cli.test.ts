@@ -5,6 +5,7 @@ import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { verifyProof } from '../../node/cli/verify.ts';
+import { HEAP_FLAGS } from '../../node/heap-flags.ts';
 import { openKeyFile, signTransaction } from '../../node/key-file.ts';
 import { localLayout } from '../../node/local-layout.ts';
 import type { Digest } from '../../shared/bytes/digest.ts';
@@ -270,4 +271,14 @@ describe('fuqi verify', () => {
     assert.ok(code === 1 || code === 2, stdout);
     assert.doesNotMatch(stdout, /^VALID/);
   });
+});
+
+it('starts nodes with the heap that they are measured with', () => {
+  const cli = readFileSync(new URL('../../node/cli.ts', import.meta.url), 'utf8');
+  assert.equal(cli.split('\n')[0], `#!/usr/bin/env -S node ${HEAP_FLAGS.join(' ')}`);
+  const { processes } = layout;
+  for (const { pid } of JSON.parse(readFileSync(processes, 'utf8')) as { pid: number }[]) {
+    const commandLine = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+    assert.deepEqual(commandLine.slice(1, 1 + HEAP_FLAGS.length), [...HEAP_FLAGS]);
+  }
 });
