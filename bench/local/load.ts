@@ -53,7 +53,7 @@ export async function load(
       const { status, text } = await send(connection, { method: 'POST', ...request });
       if (status !== 200) throw new Error(`a payment ended with ${status}: ${text}`);
       latency.record(Math.max(1, Math.round((performance.now() - sent) * 1000)));
-      onPaid?.({ reference, id: JSON.parse(text).id });
+      if (onPaid) onPaid({ reference, id: JSON.parse(text).id });
     }
     await connection.close();
   };
