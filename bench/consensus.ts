@@ -9,12 +9,13 @@ import { print, startConsortium } from './local/consortium.ts';
 import { load } from './local/load.ts';
 import { measure } from './local/measure.ts';
 
-const { nodes, clients, txs, port, keep, custodial } = new Command()
+const { nodes, clients, txs, port, keep, custodial, gateway } = new Command()
   .option('--nodes <number>', 'validators', '4')
   .option('--clients <list>', 'numbers of clients, one line each', '1,16,128,1024')
   .option('--txs <number>', 'transactions for each line', '4000')
   .option('--port <number>', 'the first port', '9180')
   .option('--custodial', 'the nodes sign for their clients, which call with API keys')
+  .option('--gateway', 'the clients call the gateway')
   .option('--keep', 'keep the folder with the nodes’ logs')
   .option('--json', 'JSON lines (there is no other output)')
   .parse()
@@ -25,6 +26,7 @@ const { nodes, clients, txs, port, keep, custodial } = new Command()
     port: string;
     keep?: boolean;
     custodial?: boolean;
+    gateway?: boolean;
   }>();
 
 const started = performance.now();
@@ -34,10 +36,13 @@ try {
   const ms = Math.round(performance.now() - started);
   print({ name: 'start-to-first-commit', nodes: consortium.targets.length, ms });
   // The engine compiles what is hot; a short load before the first line takes that out of it.
-  await load(consortium, 16, 500, { custodial });
-  const name = custodial ? 'consensus-custodial' : 'consensus';
-  for (const count of clients.split(',').map(Number))
-    print({ name, ...(await measure(consortium, count, Number(txs), { custodial })) });
+  const options = { custodial, throughGateway: gateway };
+  await load(consortium, 16, 500, options);
+  const name = ['consensus', ...(custodial ? ['custodial'] : []), ...(gateway ? ['gateway'] : [])];
+  for (const count of clients.split(',').map(Number)) {
+    const figures = await measure(consortium, count, Number(txs), options);
+    print({ name: name.join('-'), ...figures });
+  }
 } finally {
   await consortium.stop(keep);
 }

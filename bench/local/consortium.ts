@@ -24,6 +24,7 @@ export interface Target {
 export interface BenchConsortium {
   readonly ledger: Digest;
   readonly targets: readonly Target[];
+  readonly gateway: LocalProcess;
   readonly layout: LocalLayout;
   /** Stops all; removes the folder unless it is kept. */
   stop(keep?: boolean): Promise<void>;
@@ -51,6 +52,7 @@ export async function startConsortium(nodes: number, port: number): Promise<Benc
   return {
     ledger,
     layout,
+    gateway: processes.find(({ name }) => name === 'gateway')!,
     targets: nodeProcesses.map((process) => ({
       process,
       key: openKeyFile(layout.member(process.name).identityKey('platform'), passphrase),

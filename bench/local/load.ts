@@ -12,6 +12,8 @@ const WAIT = 'wait=25';
 export interface LoadOptions {
   /** The nodes sign for their clients, which call with API keys. */
   readonly custodial?: boolean | undefined;
+  /** The clients call the gateway, which knows by their keys whose node to ask. */
+  readonly throughGateway?: boolean | undefined;
   /** Payments a second that all clients together start, at the most; as many as they can unless told. */
   readonly perSecond?: number | undefined;
   /** Told of each payment that was committed. */
@@ -26,10 +28,10 @@ export interface LoadFigures {
 
 /** Commits `total` payments by `count` clients, spread over the nodes' own APIs. Throws where one fails. */
 export async function load(
-  { ledger, targets }: Pick<BenchConsortium, 'ledger' | 'targets'>,
+  { ledger, targets, gateway }: Pick<BenchConsortium, 'ledger' | 'targets' | 'gateway'>,
   count: number,
   total: number,
-  { custodial, perSecond, onPaid }: LoadOptions = {},
+  { custodial, throughGateway, perSecond, onPaid }: LoadOptions = {},
 ): Promise<LoadFigures> {
   const latency = createHistogram();
   const label = randomBytes(6).toString('hex');
@@ -37,7 +39,7 @@ export async function load(
   const from = performance.now();
   const client = async (index: number): Promise<void> => {
     const target = targets[index % targets.length]!;
-    const connection = new Client(target.process.url);
+    const connection = new Client((throughGateway ? gateway : target.process).url);
     while (next < total) {
       const number = next++;
       if (perSecond !== undefined) {

@@ -36,7 +36,9 @@ async function hunt(): Promise<{ bug: string; seeds: number | null; found: strin
       loss: seed % 8 === 3 ? 'lost' : 'restore',
     } as const;
     const attacked = seed % 3 === 0 ? calm : { cast };
-    const plans = [{ ...calm, newEpoch: true }, attacked, {}, allCorrect];
+    const plans = bug?.byAttack
+      ? [attacked, { ...calm, newEpoch: true }]
+      : [{ ...calm, newEpoch: true }, attacked, {}, allCorrect];
     try {
       await simulate(seed, replicas, plans[seed % plans.length]);
     } catch (error) {
