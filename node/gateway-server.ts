@@ -5,6 +5,7 @@ import { tokenBuckets } from '../shared/api/token-bucket.ts';
 import { openApiKeys } from './api-keys.ts';
 import { besides, GatewayConfigSchema, loadJson } from './config.ts';
 import { type Listening, listen } from './listen.ts';
+import { nodeFetch } from './node-fetch.ts';
 import { inRequest } from './request-context.ts';
 
 /** Less than a node's: the one who waits for the client is the one who says so. */
@@ -19,8 +20,10 @@ export async function startGateway(configFile: string, log: Logger): Promise<Lis
     ...limits,
     buckets: tokenBuckets(limits.requestsPerSecond, limits.burst),
   };
+  const outgoing = nodeFetch();
   const app = gatewayApp({
     inRequest,
+    fetch: outgoing.fetch,
     consortium,
     members,
     keys,
@@ -33,5 +36,11 @@ export async function startGateway(configFile: string, log: Logger): Promise<Lis
     bodyIdleMs: BODY_IDLE_MS,
   });
   log.info({ url: listening.url, consortium }, 'gateway started');
-  return listening;
+  return {
+    url: listening.url,
+    async close() {
+      await listening.close();
+      await outgoing.close();
+    },
+  };
 }

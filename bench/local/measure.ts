@@ -1,7 +1,7 @@
 /** One line of figures: so many transactions by so many clients. */
 import { BASE, type BenchConsortium, getJson, round, type Target } from './consortium.ts';
 import { type LoadOptions, load } from './load.ts';
-import { cpuSeconds, megabytes, sum } from './process-figures.ts';
+import { cpuSeconds, cpuSecondsOf, megabytes, sum } from './process-figures.ts';
 
 /** Commits `total` transactions by `count` clients and says what that took. */
 export async function measure(
@@ -12,7 +12,11 @@ export async function measure(
 ) {
   const { targets } = consortium;
   const observed = targets[0]!;
-  const now = async () => ({ cpu: cpuSeconds(consortium), height: await heightOf(observed) });
+  const now = async () => ({
+    cpu: cpuSeconds(consortium),
+    gatewayCpu: cpuSecondsOf(consortium.gateway),
+    height: await heightOf(observed),
+  });
   const before = await now();
   const { seconds, latency } = await load(consortium, count, total, options);
   const after = await now();
@@ -25,6 +29,7 @@ export async function measure(
     p50_ms: round(latency.percentile(50) / 1000),
     p99_ms: round(latency.percentile(99) / 1000),
     cpu_s: round(after.cpu - before.cpu),
+    ...(options.throughGateway && { gateway_cpu_s: round(after.gatewayCpu - before.gatewayCpu) }),
     rss_mb: Math.round(sum(targets, (target) => megabytes(target, 'all'))),
     blocks: after.height - before.height,
     mean_batch: round(total / Math.max(1, batches)),

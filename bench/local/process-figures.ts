@@ -1,16 +1,20 @@
 /** What the nodes' processes use, as the system counts it (proc(5)). */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
+import type { LocalProcess } from '../../node/local-processes.ts';
 import type { BenchConsortium, Target } from './consortium.ts';
 
 const TICKS_PER_SECOND = 100;
 
-/** User and system time of all nodes so far, seconds (fields 14 and 15 of stat). */
+/** User and system time of a process so far, seconds (fields 14 and 15 of stat). */
+export function cpuSecondsOf({ pid }: LocalProcess): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+}
+
+/** That of all nodes together. */
 export const cpuSeconds = ({ targets }: Pick<BenchConsortium, 'targets'>): number =>
-  sum(targets, ({ process: { pid } }) => {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
-    return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
-  });
+  sum(targets, ({ process }) => cpuSecondsOf(process));
 
 /** Resident memory of a node, megabytes; `own` is without what is mapped from files. */
 export const megabytes = ({ process: { pid } }: Target, what: 'all' | 'own'): number => {

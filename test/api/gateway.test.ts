@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, test } from 'node:test';
+import { after, afterEach, test as nodeTest } from 'node:test';
 import { serve } from '@hono/node-server';
+import { nodeFetch } from '../../node/node-fetch.ts';
 import { type GatewayOptions, gatewayApp } from '../../shared/api/gateway.ts';
 import { type ApiKeyDirectory, parseApiKey } from '../../shared/api/tenant.ts';
 import { BASE, json } from '../support/node-api.ts';
@@ -14,6 +15,23 @@ interface Upstream {
   readonly requests: { method: string; url: string; headers: IncomingMessage['headers'] }[];
   answer: (request: IncomingMessage, response: ServerResponse) => void;
   close(): Promise<void>;
+}
+
+const outgoing = nodeFetch();
+after(() => outgoing.close());
+let leave: typeof fetch;
+
+/** Each once as requests leave a gateway on functions, and once as they leave one that is a process. */
+function test(name: string, run: () => Promise<void>): void {
+  for (const [way, itsFetch] of [
+    ['the platform’s fetch', fetch],
+    ['kept connections', outgoing.fetch],
+  ] as const) {
+    nodeTest(`${name} (${way})`, async () => {
+      leave = itsFetch;
+      await run();
+    });
+  }
 }
 
 const closers: (() => Promise<unknown>)[] = [];
@@ -75,6 +93,7 @@ async function open(more: Partial<GatewayOptions> = {}) {
       { id: 'beta', endpoint: beta.endpoint },
     ],
     keys,
+    fetch: leave,
     ...more,
   });
   const server = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' });
@@ -140,7 +159,7 @@ test('where nobody listens any more it is asked where the node is, also for the 
   const { call } = await open({
     fetch: async (input, init) => {
       const { hostname } = new URL(String(input));
-      if (hostname !== 'gone') return fetch(input, init);
+      if (hostname !== 'gone') return leave(input, init);
       throw Object.assign(new TypeError('fetch failed'), { code: 'UND_ERR_SOCKET' });
     },
     members: [{ id: 'beta', endpoint: 'http://gone' }],
@@ -186,6 +205,7 @@ test('without a directory the key’s member is asked whether it is good', async
   const open2 = gatewayApp({
     consortium: 'demo',
     members: [{ id: 'alpha', endpoint: app.alpha.endpoint }],
+    fetch: leave,
   });
   const response = await open2.request(`${BASE}/blocks`, { headers: as('alpha', 'b') });
   assert.equal(response.status, 200);
