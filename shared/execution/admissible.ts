@@ -41,18 +41,17 @@ export function checkWindow(
   return undefined;
 }
 
-// A signature is checked at admission and again in execution; the second time it is looked up.
-// Keyed by the object: the bytes that were checked are the bytes that are used.
-const verified = new WeakMap<Transaction, Map<number, PublicJwk>>();
-
-/** Checks the signature at an index against a key; memoised by transaction object. */
+/**
+ * Checks the signature at an index against a key. It is checked at admission and again in execution; the
+ * second time it is looked up.
+ */
 export function checkSignature(
   transaction: Transaction,
   index: number,
   jwk: PublicJwk,
 ): Rejected | undefined {
-  const known = verified.get(transaction);
-  const key = known?.get(index);
+  const { memo } = transaction;
+  const key = memo.checkedWith?.[index];
   if (key && key.x === jwk.x && key.y === jwk.y) return undefined;
   const { signature } = transaction.signatures[index]!;
   const isBatch = transaction.algorithms[index] === BATCH_ALGORITHM;
@@ -62,8 +61,8 @@ export function checkSignature(
       pointer: `/signatures/${index}/signature`,
     });
   }
-  if (known) known.set(index, jwk);
-  else verified.set(transaction, new Map([[index, jwk]]));
+  memo.checkedWith ??= [];
+  memo.checkedWith[index] = jwk;
   return undefined;
 }
 

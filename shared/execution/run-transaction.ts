@@ -145,24 +145,19 @@ export function activeContract(
   throw new Error(`this node lacks the approved code of ${name} version ${effective.version}`);
 }
 
-// A run that misses is repeated: parse once. Keyed by definition too, since contracts change.
-const parsedInputs = new WeakMap<
-  Transaction,
-  { definition: TransactionDefinition; input: ParsedInput }
->();
 type ParsedInput =
   | { readonly value: unknown }
   | { readonly issues: readonly { readonly pointer: string; readonly message: string }[] };
 
-function parseInput(transaction: Transaction, definition: TransactionDefinition): ParsedInput {
-  const known = parsedInputs.get(transaction);
-  if (known?.definition === definition) return known.input;
-  const parsed = definition.input.safeParse(transaction.body.args);
-  const input: ParsedInput = parsed.success
-    ? { value: freezeDeep(parsed.data) }
-    : { issues: argumentIssues(parsed.error, 'code') };
-  parsedInputs.set(transaction, { definition, input });
-  return input;
+/** A run that misses is repeated: parsed once, for each definition, since contracts change. */
+function parseInput({ body, memo }: Transaction, definition: TransactionDefinition): ParsedInput {
+  if (memo.input?.definition === definition) return memo.input.parsed as ParsedInput;
+  const result = definition.input.safeParse(body.args);
+  const parsed: ParsedInput = result.success
+    ? { value: freezeDeep(result.data) }
+    : { issues: argumentIssues(result.error, 'code') };
+  memo.input = { definition, parsed };
+  return parsed;
 }
 
 class LimitExceeded extends Error {}

@@ -4,6 +4,7 @@
  * signatures are malleable and differ each time.
  */
 import { decodeCbor, encodeCbor, type Value } from '../bytes/cbor.ts';
+import type { PublicJwk } from '../bytes/crypto.ts';
 import { type Digest, isDigest, taggedDigest } from '../bytes/digest.ts';
 import {
   type Jws,
@@ -42,6 +43,19 @@ export interface Transaction extends Jws {
   readonly algorithms: readonly SignatureAlgorithm[];
   /** The encoding that stands in a block: CBOR [payload, [[protected, signature], …]]. */
   readonly bytes: Uint8Array;
+  /** What was found out about it since. */
+  readonly memo: TransactionMemo;
+}
+
+/**
+ * What need not be found out twice about one transaction object, whose bytes never change; it is no part of
+ * what the transaction says. Beside it, because a weak map costs the collector more than what it saves.
+ */
+export interface TransactionMemo {
+  /** The keys against which its signatures were found good, by index. */
+  checkedWith?: (PublicJwk | undefined)[];
+  /** Its arguments as a method's schema reads them. */
+  input?: { readonly definition: object; readonly parsed: unknown };
 }
 
 /** ES256 over the signing input (RFC 7518 §3.4), or over the root of a tree in which it stands. */
@@ -148,6 +162,7 @@ function fromJws(jws: Jws | undefined, encoded?: Uint8Array): Transaction | Reje
     keyIds,
     algorithms,
     bytes,
+    memo: {},
   };
 }
 
@@ -156,9 +171,25 @@ interface Header {
   readonly algorithm: SignatureAlgorithm;
 }
 
+// Every transaction of a key has the same one.
+const headers = new Map<string, Header>();
+const HEADERS_MAX = 10_000;
+const HEADER_LENGTH_MAX = 256;
+
 function readHeader(entry: JwsSignature, index: number): Header | Rejected {
+  const { protected: text } = entry;
+  const known = headers.get(text);
+  if (known) return known;
+  const header = parseHeader(text, index);
+  if (header instanceof Rejected || text.length > HEADER_LENGTH_MAX) return header;
+  if (headers.size >= HEADERS_MAX) headers.clear();
+  headers.set(text, header);
+  return header;
+}
+
+function parseHeader(text: string, index: number): Header | Rejected {
   const at = `/signatures/${index}/protected`;
-  const read = readJsonPart(entry.protected);
+  const read = readJsonPart(text);
   if ('fault' in read) return faulty(read, at, 'a protected header that is not base64url JSON');
   const header = read.value;
   const { alg: algorithm } = header;
