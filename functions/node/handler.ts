@@ -16,7 +16,7 @@ import { problem } from '../../shared/api/problem.ts';
 import { type RequestAbout, requestAbout } from '../../shared/api/request-id.ts';
 import { type ApiKeyDirectory, parseApiKey } from '../../shared/api/tenant.ts';
 import type { UsageSource } from '../../shared/api/usage.ts';
-import { kindOf } from '../../shared/consensus/message.ts';
+import { decodeReply, kindOf } from '../../shared/consensus/message.ts';
 import { longerWait } from '../../shared/ports/time.ts';
 import { hasWork, ring } from '../../shared/replica/alarm.ts';
 import { startDrive } from '../../shared/replica/drive.ts';
@@ -145,7 +145,7 @@ async function peersApp(node: HostedNode, { replica, again, settled }: Invocatio
       if (kindOf(message) !== 'tidings') return reply;
       // Whoever brought transactions gets the certificates of the drive that they led to.
       await settled();
-      return replyWith(replica);
+      return replyWith(replica, { refusal: decodeReply(reply).refusal });
     },
     onFault: (from, error) => log.error({ member: from, err: error }, 'peer-request-failed'),
   });

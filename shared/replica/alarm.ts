@@ -48,7 +48,7 @@ export const hasWork = (replica: Replica): boolean => {
  * lies before this is not waited for. Whether it stands in a block that this node has not seen is sure
  * only when the ledger's own time has passed it: until then it is held, and not called expired.
  */
-const hopelessBefore = ({ ports, epoch }: Replica): number =>
+export const hopelessBefore = ({ ports, epoch }: Replica): number =>
   ports.time.now() - epoch.parameters.clockToleranceMs;
 
 /** Sets, keeps or cancels the alarm. A committed full block starts the waiting anew. */

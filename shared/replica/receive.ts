@@ -11,7 +11,7 @@ import { countTimeout, settleAlarm, signTimeout, told } from './alarm.ts';
 import { catchUp, stepsAfter } from './catch-up.ts';
 import { type Inserted, insert, Refused } from './chain.ts';
 import { tryFollowStore } from './follow-store.ts';
-import { route } from './forward.ts';
+import { NO_ROOM, route } from './forward.ts';
 import { heardFrom } from './recover.ts';
 import { currentTenureEnd, ownIndex, type Replica } from './replica.ts';
 import { anchorParts, handoversAfter, stateParts } from './snapshot-serve.ts';
@@ -199,11 +199,14 @@ async function receiveTidings(
 ): Promise<Uint8Array> {
   await learn(replica, from, request.standing);
   const admitted: Transaction[] = [];
+  let refusal: string | null = null;
   for (const bytes of request.transactions) {
     const transaction = decodeTransaction(bytes);
     if (transaction instanceof Rejected) continue;
-    // A refusal is the sender's business: its own node answers its client.
-    if ((await admit(replica, transaction)) === 'admitted') admitted.push(transaction);
+    const outcome = await admit(replica, transaction);
+    if (outcome === 'admitted') admitted.push(transaction);
+    // Other refusals are the sender's business: its own node answers its client.
+    else if (outcome instanceof Rejected && outcome.rejection.code === NO_ROOM) refusal = NO_ROOM;
   }
   if (request.waiting) {
     // Whoever waits needs this node to wait with it, also where this node's memory ends now.
@@ -212,5 +215,5 @@ async function receiveTidings(
     told(replica);
   } else settleAlarm(replica, false);
   route(replica, admitted);
-  return replyWith(replica);
+  return replyWith(replica, { refusal });
 }
