@@ -191,7 +191,7 @@ export async function startNode(
   };
   let server: Awaited<ReturnType<typeof listen>> | undefined;
   try {
-    server = await listen((request) => app.fetch(request), config.listen);
+    server = await listen((request) => app.fetch(request), { ...config.listen, log });
   } catch (error) {
     await stop();
     throw error;
