@@ -8,6 +8,7 @@ import type { z } from 'zod';
 import { tenantOf } from '../../node/api-key-records.ts';
 import { peerHandler } from '../../node/http-peers.ts';
 import { memberRecords } from '../../node/ledger-members.ts';
+import { peerGuard } from '../../node/peer-guard.ts';
 import { peerTokenVerifier } from '../../node/peer-token.ts';
 import { inRequest } from '../../node/request-context.ts';
 import { nodeApp } from '../../shared/api/app.ts';
@@ -48,6 +49,8 @@ const environment = nodeEnvironment();
 const { FUQI_ENTRY: entry, FUQI_MEMBER: member } = environment;
 const log = functionLog(entry, { member });
 const notify = notifier(log, environment.FUQI_CONSORTIUM, Date.now);
+/** What this environment knows of peers that send garbage. */
+const guard = peerGuard({ log });
 let started: Promise<HostedNode> | undefined;
 
 /** Opens what the environment keeps; a failed attempt is made again by the next input. */
@@ -147,7 +150,7 @@ async function peersApp(node: HostedNode, { replica, again, settled }: Invocatio
       await settled();
       return replyWith(replica, { refusal: decodeReply(reply).refusal });
     },
-    onFault: (from, error) => log.error({ member: from, err: error }, 'peer-request-failed'),
+    guard,
   });
   /** A replica that began without a look at its store may find that it was overtaken. */
   async function voteOn(from: string, message: Uint8Array): Promise<Uint8Array> {
