@@ -10,6 +10,7 @@ import path from 'node:path';
 import { Command } from 'commander';
 import { peerHandler } from '../node/http-peers.ts';
 import { listen } from '../node/listen.ts';
+import { peerGuard } from '../node/peer-guard.ts';
 import { Rejected } from '../shared/ledger/rejection.ts';
 import { receive } from '../shared/replica/receive.ts';
 import { submit } from '../shared/replica/submit.ts';
@@ -46,7 +47,10 @@ const handler = peerHandler({
   // Who may speak is not what is measured.
   verify: () => JOINER,
   receive: (from, message) => receive(replica, from, message),
-  onFault: (_, error) => process.stderr.write(`${String(error)}\n`),
+  guard: {
+    ...peerGuard(),
+    failed: (_, error) => process.stderr.write(`${String(error)}\n`),
+  },
 });
 const server = await listen(handler, { host: '127.0.0.1', port: 0 });
 const heightNow = (): number => replica.head.header.height!;

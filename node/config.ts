@@ -9,10 +9,15 @@ import { TenantLimitsSchema } from '../shared/api/tenant-limits.ts';
 import { TokenIssuersSchema } from '../shared/api/token-issuer.ts';
 import { MemberIdSchema } from '../shared/ledger/genesis.ts';
 import { LIMITS } from '../shared/ledger/limits.ts';
+import { ConnectionLimitsSchema } from './connections.ts';
 import { UserError } from './user-error.ts';
 
 const port = z.int().min(0).max(65_535);
-const ListenSchema = z.strictObject({ host: z.string().min(1), port });
+const ListenSchema = z.strictObject({
+  host: z.string().min(1),
+  port,
+  connections: ConnectionLimitsSchema.optional(),
+});
 const endpoint = z.url({ protocol: /^https?$/ });
 
 /** One member's node. */

@@ -34,6 +34,7 @@ export async function startGateway(configFile: string, log: Logger): Promise<Lis
   const listening = await listen((request) => app.fetch(request), {
     ...config.listen,
     bodyIdleMs: BODY_IDLE_MS,
+    log,
   });
   log.info({ url: listening.url, consortium }, 'gateway started');
   return {

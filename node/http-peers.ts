@@ -7,8 +7,9 @@ import { Agent, request } from 'undici';
 import { readUpTo, refuseMediaType } from '../shared/api/body.ts';
 import { peerPath } from '../shared/api/node-api.ts';
 import { problem } from '../shared/api/problem.ts';
-import { decodeRequest } from '../shared/consensus/message.ts';
 import type { Peers } from '../shared/ports/peers.ts';
+import { BadMessage } from '../shared/replica/bad-message.ts';
+import { type PeerGuard, peerGuard } from './peer-guard.ts';
 import { CBOR_TYPE, type PostToPeer, type TokenPeersOptions, tokenPeers } from './token-peers.ts';
 
 /** The largest message: a full block with its certificates, or a page of catch-up blocks. */
@@ -51,15 +52,15 @@ export interface PeerHandlerOptions {
   /** Handles a member's message and answers the reply. */
   readonly receive: (member: string, message: Uint8Array) => Promise<Uint8Array>;
   readonly limits?: { readonly messageBytesMax: number };
-  /** Learns of faults while a message was handled; the caller is told only that there was one. */
-  readonly onFault?: (member: string, error: unknown) => void;
+  /** Remembers who sent what was refused; where a handler serves one request only, its host keeps it. */
+  readonly guard?: PeerGuard;
 }
 
 /** The handler of `POST /peer`; refusals are problem documents. */
 export function peerHandler(
   options: PeerHandlerOptions,
 ): (request: globalThis.Request) => Promise<Response> {
-  const { verify, receive, onFault } = options;
+  const { verify, receive, guard = peerGuard() } = options;
   const bytesMax = options.limits?.messageBytesMax ?? PEER_MESSAGE_BYTES_MAX;
   return async (request) => {
     const token = /^Bearer ([\w.-]+)$/.exec(request.headers.get('authorization') ?? '')?.[1];
@@ -67,13 +68,20 @@ export function peerHandler(
     if (member === undefined) {
       return problem('unauthorized', 'The request carries no good token of a member’s node.');
     }
+    return guard.handle(member, () => answer(member, request));
+  };
+
+  async function answer(member: string, request: globalThis.Request): Promise<Response> {
     const refused = refuseMediaType(request, [CBOR_TYPE]);
-    if (refused) return refused;
+    if (refused) {
+      guard.refused(member, 'media-type', 'a body of another type');
+      return refused;
+    }
     const message = await readUpTo(request, bytesMax);
     if (message === undefined) {
-      return problem('payload-too-large', `The message is larger than ${bytesMax} bytes.`, {
-        expected: bytesMax,
-      });
+      const detail = `The message is larger than ${bytesMax} bytes.`;
+      guard.refused(member, 'too-large', detail);
+      return problem('payload-too-large', detail, { expected: bytesMax });
     }
     try {
       const reply = await receive(member, message);
@@ -81,21 +89,13 @@ export function peerHandler(
         headers: { 'content-type': CBOR_TYPE },
       });
     } catch (error) {
-      if (!isRequest(message)) {
-        return problem('bad-request', `The ${message.length} bytes are no message between nodes.`);
+      if (error instanceof BadMessage) {
+        guard.refused(member, error.kind, error.message);
+        const detail = `The ${message.length} bytes are no message of a correct node: ${error.kind}.`;
+        return problem('bad-request', detail, { got: error.kind });
       }
-      onFault?.(member, error);
+      guard.failed(member, error);
       return problem('internal', 'The message could not be handled; the node’s log says why.');
     }
-  };
-}
-
-/** Whether bytes are a request; asked only after one failed, to tell whose fault it was. */
-function isRequest(message: Uint8Array): boolean {
-  try {
-    decodeRequest(message);
-    return true;
-  } catch {
-    return false;
   }
 }

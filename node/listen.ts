@@ -3,7 +3,16 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type ServerType, serve } from '@hono/node-server';
+import type { Logger } from 'pino';
+import {
+  boundConnections,
+  CONNECTION_LIMITS,
+  type ConnectionLimits,
+  withinOpenFiles,
+} from './connections.ts';
+import { answerClientErrors } from './raw-problem.ts';
 import { cutOffSlowBodies } from './slow-bodies.ts';
+import { sparingly } from './sparing-log.ts';
 import { UserError } from './user-error.ts';
 
 export interface Listening {
@@ -19,24 +28,39 @@ const CLOSE_MS = 2000;
 /** A request's headers have to be there after this long; its body may stand still for so long. */
 const HEADERS_MS = 10_000;
 const BODY_IDLE_MS = 20_000;
+/** The whole of a request, which may be a long batch, and how long a connection waits for the next one. */
+const REQUEST_MS = 300_000;
+const KEEP_ALIVE_MS = 5000;
 
 export interface ListenOptions {
   readonly host: string;
   readonly port: number;
   readonly bodyIdleMs?: number;
+  readonly headersMs?: number;
+  readonly connections?: ConnectionLimits | undefined;
+  readonly log?: Pick<Logger, 'warn'>;
 }
 
 /** Starts listening; throws a `UserError` where the port is in use or not allowed. */
-export async function listen(
-  fetch: Fetch,
-  { host, port, bodyIdleMs = BODY_IDLE_MS }: ListenOptions,
-): Promise<Listening> {
-  const serverOptions = { headersTimeout: HEADERS_MS, connectionsCheckingInterval: HEADERS_MS / 4 };
+export async function listen(fetch: Fetch, options: ListenOptions): Promise<Listening> {
+  const { host, port, bodyIdleMs = BODY_IDLE_MS, headersMs = HEADERS_MS, log } = options;
+  const serverOptions = {
+    headersTimeout: headersMs,
+    connectionsCheckingInterval: headersMs / 4,
+    requestTimeout: REQUEST_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+  };
   const server = serve({ fetch, hostname: host, port, serverOptions }) as ServerType & {
     closeAllConnections?(): void;
     closeIdleConnections?(): void;
   };
+  answerClientErrors(server as Server, headersMs);
   cutOffSlowBodies(server as Server, bodyIdleMs);
+  const limits = withinOpenFiles(options.connections ?? CONNECTION_LIMITS);
+  const warn = sparingly((fields, message) => log?.warn(fields, message));
+  boundConnections(server as Server, limits, (about) =>
+    warn(about.address, { ...about, ...limits }, 'connections-at-limit'),
+  );
   await new Promise<void>((resolve, reject) => {
     server.once('listening', resolve);
     server.once('error', (error: NodeJS.ErrnoException) => reject(refusal(error, host, port)));

@@ -7,7 +7,10 @@ import type { Logger } from 'pino';
 import { WebSocket } from 'undici';
 import { RELAY_AUDIENCE, type Ring, RingSchema, relayDoor } from '../shared/api/relay.ts';
 import type { Digest } from '../shared/bytes/digest.ts';
+import { boundedFetch } from './bounded-fetch.ts';
+import { PEER_MESSAGE_BYTES_MAX } from './http-peers.ts';
 import { issuePeerToken } from './peer-token.ts';
+import { sparingly } from './sparing-log.ts';
 import { CBOR_TYPE } from './token-peers.ts';
 
 export interface RelayClientOptions {
@@ -37,6 +40,7 @@ export function connectToRelay(options: RelayClientOptions): { stop(): void } {
   const door = `${gateway}${relayDoor(consortium, member)}`;
   const authorization = (): string =>
     `Bearer ${issuePeerToken({ key, member, audience: RELAY_AUDIENCE, ledger, now: Date.now() })}`;
+  const warn = sparingly((fields, message) => log.warn(fields, message));
   let stopped = false;
   let failures = 0;
   let retry: NodeJS.Timeout | undefined;
@@ -54,7 +58,7 @@ export function connectToRelay(options: RelayClientOptions): { stop(): void } {
     });
     socket.addEventListener('message', ({ data }) => {
       answer(String(data)).catch((error: unknown) =>
-        log.warn({ error: String(error) }, 'relay-message-failed'),
+        warn('relay-message-failed', { error: String(error) }, 'relay-message-failed'),
       );
     });
     // An error is followed by the end, too.
@@ -90,11 +94,11 @@ export function connectToRelay(options: RelayClientOptions): { stop(): void } {
 
   async function messageOf({ id, message }: Ring): Promise<Uint8Array<ArrayBuffer>> {
     if (message !== undefined) return Uint8Array.from(Buffer.from(message, 'base64'));
-    const response = await fetch(`${door}/messages/${id}`, {
+    const init = {
       headers: { authorization: authorization() },
-      redirect: 'error',
       signal: AbortSignal.timeout(REQUEST_MS),
-    });
+    };
+    const response = await boundedFetch(`${door}/messages/${id}`, init, PEER_MESSAGE_BYTES_MAX);
     if (!response.ok) throw new Error(`the relay answered ${response.status}`);
     return new Uint8Array(await response.arrayBuffer());
   }

@@ -41,6 +41,7 @@ import { lmdbStores } from './lmdb/stores.ts';
 import { filesOf, loadGenesis, nodePassphrase } from './node-files.ts';
 import { tokenVerifier } from './oidc-tokens.ts';
 import { peerEndpoints } from './peer-endpoints.ts';
+import { peerGuard } from './peer-guard.ts';
 import { peerTokenVerifier } from './peer-token.ts';
 import { connectToRelay } from './relay-client.ts';
 import { replicaLog } from './replica-log.ts';
@@ -171,7 +172,7 @@ export async function startNode(
   const handler = peerHandler({
     verify,
     receive: (from, message) => receive(opened, from, message),
-    onFault: (from, error) => log.error({ member: from, err: error }, 'peer-request-failed'),
+    guard: peerGuard({ log }),
   });
   app.on('POST', [...PEER_PATHS], (c) => handler(c.req.raw));
   let relay: ReturnType<typeof connectToRelay> | undefined;
@@ -191,7 +192,7 @@ export async function startNode(
   };
   let server: Awaited<ReturnType<typeof listen>> | undefined;
   try {
-    server = await listen((request) => app.fetch(request), config.listen);
+    server = await listen((request) => app.fetch(request), { ...config.listen, log });
   } catch (error) {
     await stop();
     throw error;

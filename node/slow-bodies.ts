@@ -4,7 +4,8 @@
  * batch is minutes; a client that dribbles or stops would keep its connection for as long.
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { PROBLEM_TYPE, problemDocument } from '../shared/api/problem.ts';
+import { problemDocument } from '../shared/api/problem.ts';
+import { answerRaw } from './raw-problem.ts';
 
 interface Watched {
   readonly request: IncomingMessage;
@@ -54,13 +55,5 @@ function cutOff({ request, response }: Watched, idleMs: number): void {
     return;
   }
   const detail = `The rest of the body did not come within ${idleMs / 1000} s.`;
-  const body = JSON.stringify(problemDocument('request-timeout', detail));
-  const head = [
-    'HTTP/1.1 408 Request Timeout',
-    `content-type: ${PROBLEM_TYPE}`,
-    `content-length: ${Buffer.byteLength(body)}`,
-    'cache-control: no-store',
-    'connection: close',
-  ];
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
+  answerRaw(socket, problemDocument('request-timeout', detail));
 }

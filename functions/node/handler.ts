@@ -8,6 +8,7 @@ import type { z } from 'zod';
 import { tenantOf } from '../../node/api-key-records.ts';
 import { peerHandler } from '../../node/http-peers.ts';
 import { memberRecords } from '../../node/ledger-members.ts';
+import { peerGuard } from '../../node/peer-guard.ts';
 import { peerTokenVerifier } from '../../node/peer-token.ts';
 import { inRequest } from '../../node/request-context.ts';
 import { nodeApp } from '../../shared/api/app.ts';
@@ -16,7 +17,7 @@ import { problem } from '../../shared/api/problem.ts';
 import { type RequestAbout, requestAbout } from '../../shared/api/request-id.ts';
 import { type ApiKeyDirectory, parseApiKey } from '../../shared/api/tenant.ts';
 import type { UsageSource } from '../../shared/api/usage.ts';
-import { kindOf } from '../../shared/consensus/message.ts';
+import { decodeReply, kindOf } from '../../shared/consensus/message.ts';
 import { longerWait } from '../../shared/ports/time.ts';
 import { hasWork, ring } from '../../shared/replica/alarm.ts';
 import { startDrive } from '../../shared/replica/drive.ts';
@@ -48,6 +49,8 @@ const environment = nodeEnvironment();
 const { FUQI_ENTRY: entry, FUQI_MEMBER: member } = environment;
 const log = functionLog(entry, { member });
 const notify = notifier(log, environment.FUQI_CONSORTIUM, Date.now);
+/** What this environment knows of peers that send garbage. */
+const guard = peerGuard({ log });
 let started: Promise<HostedNode> | undefined;
 
 /** Opens what the environment keeps; a failed attempt is made again by the next input. */
@@ -145,9 +148,9 @@ async function peersApp(node: HostedNode, { replica, again, settled }: Invocatio
       if (kindOf(message) !== 'tidings') return reply;
       // Whoever brought transactions gets the certificates of the drive that they led to.
       await settled();
-      return replyWith(replica);
+      return replyWith(replica, { refusal: decodeReply(reply).refusal });
     },
-    onFault: (from, error) => log.error({ member: from, err: error }, 'peer-request-failed'),
+    guard,
   });
   /** A replica that began without a look at its store may find that it was overtaken. */
   async function voteOn(from: string, message: Uint8Array): Promise<Uint8Array> {

@@ -9,6 +9,7 @@ import { announceReadiness, isAwaited } from '../../node/announce-readiness.ts';
 import { activeMembers, onEpoch } from '../../node/ledger-members.ts';
 import type { NodeStores } from '../../node/node-stores.ts';
 import { replicaLog } from '../../node/replica-log.ts';
+import type { MempoolLimits } from '../../shared/mempool/mempool.ts';
 import type { Waited } from '../../shared/ports/time.ts';
 import { saveNews } from '../../shared/replica/act.ts';
 import { itemName } from '../../shared/replica/items.ts';
@@ -36,6 +37,12 @@ import { noticeTroubles } from './notices.ts';
 /** A vote is waited for: what else an invocation of that entry began goes on elsewhere. */
 const PEER_WORK_MS = 1000;
 const OPENINGS_MAX = 5;
+
+/**
+ * What waits is in the table, and each invocation reads all of it: 16 pages at the most. A key's third of it
+ * is more than the largest batch that a function's request can bring.
+ */
+const HOSTED_MEMPOOL: MempoolLimits = { transactionsMax: 6000, bytesMax: 16 * 1024 * 1024 };
 
 /**
  * What an input needs of a replica: `read`: what is durable now; `vote`: nothing that its own conditional
@@ -98,6 +105,7 @@ export async function invocation<T>(
       ports: { ...stores, signer: node.signer, peers: node.peers, time },
       store: node.store,
       log: replicaLog(node.log),
+      mempoolLimits: HOSTED_MEMPOOL,
       invocation: randomUUID(),
       ...(isPeer && {
         driveElsewhere: () => {

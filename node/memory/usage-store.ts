@@ -1,7 +1,7 @@
 /** The usage store in memory. */
 import type { UsageNumbers, UsageOfDay, UsageStore } from '../../shared/ports/usage-store.ts';
 
-/** The day with the numbers added; null where they do not fit. */
+/** The day with the numbers added; null where they do not fit. What is given back may be of the day before. */
 export function addedUsage(
   before: UsageOfDay,
   numbers: UsageNumbers,
@@ -11,12 +11,12 @@ export function addedUsage(
     day: before.day,
     requests: before.requests + numbers.requests,
     reads: before.reads + numbers.reads,
-    transactions: before.transactions + numbers.transactions,
-    bytesIn: before.bytesIn + numbers.bytesIn,
+    transactions: Math.max(0, before.transactions + numbers.transactions),
+    bytesIn: Math.max(0, before.bytesIn + numbers.bytesIn),
     storedBytes: before.storedBytes + numbers.bytesIn,
   };
   const fits = after.transactions <= most.transactions && after.storedBytes <= most.storedBytes;
-  return numbers.transactions === 0 || fits ? after : null;
+  return numbers.transactions <= 0 || fits ? after : null;
 }
 
 /** A day before anything was used on it. */

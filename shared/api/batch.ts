@@ -9,7 +9,7 @@ import { Rejected } from '../ledger/rejection.ts';
 import { parseTransaction } from '../ledger/transaction.ts';
 import { refuseMediaType } from './body.ts';
 import { parseJson } from './json.ts';
-import { refuseLine } from './metering.ts';
+import { refuseLine, uncharge } from './metering.ts';
 import type { ApiContext, NodeApi } from './node-api.ts';
 import { problemOf, statusJson } from './outcome.ts';
 import { waitPreference } from './prefer.ts';
@@ -128,6 +128,7 @@ async function submitLine(
   const limit = await refuseLine(c, node, transaction.bytes.length);
   if (limit) return { line, id: transaction.id, ...refusal(limit) };
   const outcome = await node.service.submit(transaction, Math.max(0, deadline - Date.now()));
+  uncharge(c, node, transaction.bytes.length, outcome);
   const document = problemOf(outcome);
   if (!document) return { line, ...statusJson(outcome as Exclude<typeof outcome, Rejected>) };
   if (outcome instanceof Rejected) return { line, id: transaction.id, ...refusal(document) };

@@ -11,7 +11,7 @@ import { LIMITS } from '../ledger/limits.ts';
 import { Rejected, type Rejection } from '../ledger/rejection.ts';
 import { queryInput, transactionInput } from './arguments.ts';
 import { naturalText } from './body.ts';
-import { chargeTransaction, limitResponse } from './metering.ts';
+import { chargeTransaction, limitResponse, uncharge } from './metering.ts';
 import type { ApiContext, NodeApi } from './node-api.ts';
 import { outcomeResponse } from './outcome.ts';
 import { waitPreference } from './prefer.ts';
@@ -64,7 +64,8 @@ async function runTransaction(c: ApiContext, node: NodeApi, match: RouteMatch): 
   if (nonce instanceof Response) return nonce;
   const args = await transactionInput(c.req.raw, match);
   if (args instanceof Response) return args;
-  const reached = await chargeTransaction(c, node, utf8(JSON.stringify(args)).length);
+  const { length } = utf8(JSON.stringify(args));
+  const reached = await chargeTransaction(c, node, length);
   if (reached) return limitResponse(reached);
   const { waitMs, applied } = waitPreference(c.req.header('prefer') ?? null, LIMITS.waitMsMax);
   const outcome = await service.submitCustodial(
@@ -77,6 +78,7 @@ async function runTransaction(c: ApiContext, node: NodeApi, match: RouteMatch): 
     },
     waitMs,
   );
+  uncharge(c, node, length, outcome);
   return outcomeResponse(outcome, service.genesis.consortium, applied);
 }
 

@@ -17,9 +17,9 @@ import { Rejected } from '../ledger/rejection.ts';
 import { readJsonObject } from './body.ts';
 import type { LedgerService } from './ledger-service.ts';
 import type { ApiContext, NodeApi } from './node-api.ts';
-import { problemOf } from './outcome.ts';
+import { outcomeResponse, problemOf } from './outcome.ts';
 import { waitPreference } from './prefer.ts';
-import { problem, problemResponse } from './problem.ts';
+import { problem } from './problem.ts';
 import { bearerToken } from './tenant.ts';
 
 /** An invitation as its holder has it. */
@@ -212,7 +212,9 @@ async function step(
   const { waitMs } = waitPreference(c.req.header('prefer') ?? null, LIMITS.waitMsMax);
   const outcome = await service.submitCustodial(kept, call, waitMs);
   const refused = problemOf(outcome);
-  if (refused && !TAKEN.has(refused.reason ?? '')) return problemResponse(refused);
+  if (refused && !TAKEN.has(refused.reason ?? '')) {
+    return outcomeResponse(outcome, service.genesis.consortium, undefined);
+  }
   return answer(service, (await progressOf(service, id))!);
 }
 

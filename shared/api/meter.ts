@@ -15,6 +15,8 @@ export interface Meter {
   read(tenant: string): Promise<void>;
   /** Before a transaction is taken on: counts it, or says which limit is in the way. */
   transaction(tenant: string, bytes: number): Promise<LimitReached | undefined>;
+  /** A transaction that was counted was not taken on after all; the store hears of it with the next. */
+  giveBack(tenant: string, bytes: number): void;
   /** What a tenant used, by days. */
   usage: UsageStore['read'];
 }
@@ -180,6 +182,11 @@ export function meter(options: MeterOptions): Meter {
         state.settling ??= settle(tenant, state);
       });
       return reached && refused(tenant, reached);
+    },
+    giveBack(tenant, bytes) {
+      const state = stateOf(tenant);
+      state.waiting = plus(state.waiting, { ...NONE, transactions: -1, bytesIn: -bytes });
+      state.fullDay = null;
     },
     usage: (tenant, from, to) => store.read(tenant, from, to),
   };

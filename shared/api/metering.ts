@@ -1,5 +1,7 @@
 /** Where requests meet the meter: refused with 429 and `Retry-After` before work is done for them. */
 import type { MiddlewareHandler } from 'hono';
+import { Rejected } from '../ledger/rejection.ts';
+import type { TransactionStatus } from './ledger-service.ts';
 import { ANONYMOUS } from './meter.ts';
 import type { ApiContext, ApiEnv, NodeApi } from './node-api.ts';
 import { type ProblemDocument, problemResponse } from './problem.ts';
@@ -42,4 +44,15 @@ export async function refuseLine(
 ): Promise<ProblemDocument | undefined> {
   const reached = await chargeTransaction(c, node, bytes);
   return reached && limitProblem(reached);
+}
+
+/** Takes back what was counted for a transaction that the node had no room for. */
+export function uncharge(
+  c: ApiContext,
+  { meter }: NodeApi,
+  bytes: number,
+  outcome: TransactionStatus | Rejected,
+): void {
+  const isFull = outcome instanceof Rejected && outcome.rejection.code === 'mempool-full';
+  if (isFull) meter?.giveBack(payerOf(c), bytes);
 }

@@ -83,11 +83,17 @@ export const SCHEMAS: Readonly<Record<string, JsonSchema>> = {
       'result?': anything,
       'limit?': {
         ...object({
-          name: { enum: ['requestsPerSecond', 'transactionsPerDay', 'storedBytes'] },
+          name: {
+            enum: [
+              ...['requestsPerSecond', 'transactionsPerDay', 'storedBytes'],
+              ...['memberTransactionsWaiting', 'memberBytesWaiting'],
+              ...['keyTransactionsWaiting', 'keyBytesWaiting'],
+            ],
+          },
           value: { type: 'number' },
           freesAt: { type: ['string', 'null'], format: 'date-time' },
         }),
-        description: 'the tenant’s limit that was reached, and when it frees',
+        description: 'the limit that was reached, and when it frees',
       },
       'requestId?': { ...text, description: 'under which logs speak of the request' },
       'instance?': { type: 'string', format: 'uri', description: 'the same as a URI' },
@@ -286,10 +292,10 @@ const STATUS_TEXT: Readonly<Record<number, string>> = {
   410: 'Not kept on this node',
   409: 'Already on the ledger',
   413: 'Too large',
-  429: 'More than the tenant’s limit; Retry-After says when to come back, `limit` which and when it frees',
+  429: 'More than the tenant’s limit, or more transactions waiting than its share; Retry-After says when to come back, `limit` which and when it frees',
   415: 'Media type not supported',
   422: 'Refused: by the arguments’ schema, or in a block (then with id, height and result)',
-  503: 'Node full or unavailable; Retry-After says when to come back',
+  503: 'Node unavailable; Retry-After says when to come back',
 };
 
 /** The problem responses that operations refer to, by status, each with an example. */

@@ -11,6 +11,7 @@ import {
   problemResponse,
   rejectionDocument,
 } from './problem.ts';
+import { retryAfterSeconds } from './tenant-limits.ts';
 
 /** Says where a transaction is final whose block's body is not kept, as far as that is known. */
 export function notRetainedDocument(
@@ -63,6 +64,8 @@ export function outcomeResponse(
   const headers: Record<string, string> = { 'cache-control': 'no-store' };
   if (applied !== undefined) headers['preference-applied'] = applied;
   const document = problemOf(outcome);
+  const limit = outcome instanceof Rejected ? outcome.rejection.limit : undefined;
+  if (limit) headers['retry-after'] = String(retryAfterSeconds(limit));
   if (document) return problemResponse(document, headers);
   const status = outcome as TransactionStatus;
   if (status.status === 'pending') {

@@ -4,7 +4,7 @@
  * Must not carry inner details of a fault, nor anything secret.
  */
 import type { Value } from '../bytes/cbor.ts';
-import type { Rejection, RejectionCode } from '../ledger/rejection.ts';
+import type { Limit, Rejection, RejectionCode } from '../ledger/rejection.ts';
 
 /** Codes that only HTTP knows; the others are the ledger's own. */
 type HttpCode =
@@ -65,7 +65,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, Meaning>> = {
   'unknown-key': { status: 401, title: 'Signing key unknown', retry: 'none' },
   'bad-signature': { status: 401, title: 'Signature does not verify', retry: 'new' },
   duplicate: { status: 409, title: 'Already on the ledger', retry: 'none' },
-  'mempool-full': { status: 503, title: 'Node is full', retry: 'same' },
+  'mempool-full': { status: 429, title: 'Too many transactions wait', retry: 'same' },
   'not-retained': { status: 410, title: 'Not kept on this node', retry: 'none' },
   'key-revoked': { status: 403, title: 'Signing key revoked', retry: 'none' },
   'unknown-contract': { status: 404, title: 'No such contract', retry: 'none' },
@@ -126,7 +126,7 @@ export interface ProblemMembers {
   readonly index?: number;
   readonly time?: string;
   readonly result?: unknown;
-  /** Which limit a tenant reached, and when it frees (RFC 3339; null where only a higher one helps). */
+  /** Which limit was reached, and when it frees (RFC 3339; null where only a higher one helps). */
   readonly limit?: {
     readonly name: string;
     readonly value: number;
@@ -176,17 +176,29 @@ export function rejectionDocument(
   members: ProblemMembers = {},
   status?: number,
 ): ProblemDocument {
-  const { code, message, issues, ...rest } = rejection;
+  const { code, message, issues, limit, ...rest } = rejection;
   // A contract's own reasons are problem types of their own.
   const type = rest.reason === undefined ? {} : { type: `${TYPES}${code}/${rest.reason}` };
   const errors = issues?.map(({ pointer, message: detail }) => ({ pointer, detail }));
   return problemDocument(
     code,
     message,
-    { ...rest, ...type, ...(errors === undefined ? {} : { errors }), ...members },
+    {
+      ...rest,
+      ...type,
+      ...(errors === undefined ? {} : { errors }),
+      ...(limit && { limit: limitMember(limit) }),
+      ...members,
+    },
     status,
   );
 }
+
+const limitMember = ({ name, value, freesAt }: Limit) => ({
+  name,
+  value,
+  freesAt: new Date(freesAt).toISOString(),
+});
 
 /** A document as a response. */
 export function problemResponse(

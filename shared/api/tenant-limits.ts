@@ -45,7 +45,10 @@ export interface LimitReached {
 const ASK_AGAIN_S = 3600;
 
 /** Seconds until it is worth to ask again, for `Retry-After`; at least one. */
-export const retryAfterSeconds = ({ now, freesAt }: LimitReached): number =>
+export const retryAfterSeconds = ({
+  now,
+  freesAt,
+}: Pick<LimitReached, 'now' | 'freesAt'>): number =>
   freesAt === null ? ASK_AGAIN_S : Math.max(1, Math.ceil((freesAt - now) / 1000));
 
 const SENTENCES: Readonly<Record<LimitReached['name'], (value: number) => string>> = {

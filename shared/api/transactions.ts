@@ -7,7 +7,7 @@ import { LIMITS } from '../ledger/limits.ts';
 import { Rejected } from '../ledger/rejection.ts';
 import { parseTransaction } from '../ledger/transaction.ts';
 import { readText, refuseMediaType } from './body.ts';
-import { chargeTransaction, limitResponse } from './metering.ts';
+import { chargeTransaction, limitResponse, uncharge } from './metering.ts';
 import type { ApiContext, NodeApi } from './node-api.ts';
 import { notRetainedDocument, outcomeResponse, statusJson } from './outcome.ts';
 import { waitPreference } from './prefer.ts';
@@ -30,6 +30,7 @@ export async function postTransaction(c: ApiContext, node: NodeApi): Promise<Res
   if (reached) return limitResponse(reached);
   const { waitMs, applied } = waitPreference(c.req.header('prefer') ?? null, 0);
   const outcome = await service.submit(transaction, waitMs);
+  uncharge(c, node, transaction.bytes.length, outcome);
   return outcomeResponse(outcome, service.genesis.consortium, applied);
 }
 

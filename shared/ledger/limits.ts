@@ -43,8 +43,9 @@ export const LIMITS = {
   pruneBlocksMax: 64,
   /** Transactions in one batch request and in one peer message. */
   batchTransactionsMax: 1000,
-  /** Pending transactions a node holds before it answers 503. */
+  /** What a node holds of pending transactions; who may hold how much of it: `mempool.ts`. */
   mempoolTransactionsMax: 50_000,
+  mempoolBytesMax: 128 * 1024 * 1024,
   /** How far ahead of block time a transaction's notAfter may lie, at the most. */
   transactionWindowMsMax: 24 * 3600 * 1000,
 } as const;
@@ -64,6 +65,10 @@ relation(LIMITS.blockBytesMax <= LIMITS.catchUpBytesMax, 'a full block fits a ca
 relation(
   LIMITS.stateValueBytesMax + LIMITS.stateKeyBytesMax <= LIMITS.catchUpBytesMax,
   'a value fits a part of a snapshot',
+);
+relation(
+  LIMITS.transactionBytesMax * 64 <= LIMITS.mempoolBytesMax,
+  'a node holds many of the largest transactions',
 );
 relation(LIMITS.eventBytesMax <= LIMITS.outputBytesMax, 'an event is no larger than an output');
 

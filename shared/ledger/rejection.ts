@@ -48,6 +48,16 @@ export interface Rejection {
   readonly expected?: Value;
   /** For `invalid-arguments`: every field at fault. */
   readonly issues?: readonly { readonly pointer: string; readonly message: string }[];
+  /** For `mempool-full`. */
+  readonly limit?: Limit;
+}
+
+/** A bound that was met at `now`, and from when it is worth to ask again: milliseconds since 1970. */
+export interface Limit {
+  readonly name: string;
+  readonly value: number;
+  readonly now: number;
+  readonly freesAt: number;
 }
 
 /** Marks a refusal where a function answers either a value or a refusal. */

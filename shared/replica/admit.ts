@@ -1,15 +1,14 @@
 /** Admission: what a node lets into its mempool, checked against the final state. */
 
-import type { PublicJwk } from '../bytes/crypto.ts';
-import { type KeyRecord, SYSTEM_KEYS } from '../contract/system-records.ts';
 import { checkSignature, checkWindow, unknownKey } from '../execution/admissible.ts';
-import { decodeValue } from '../execution/decoded-values.ts';
 import { type Rejected, rejected } from '../ledger/rejection.ts';
 import type { Transaction } from '../ledger/transaction.ts';
+import { hopelessBefore } from './alarm.ts';
+import { keyRecord } from './key-record.ts';
 import { type Replica, uncommitted } from './replica.ts';
 
 /**
- * Admits a transaction: window, keys, signatures, repeats, room. Answers `known` for one that is
+ * Admits a transaction: window, keys, room, signatures, repeats. Answers `known` for one that is
  * pending already, `final` for one that is on the ledger.
  */
 export async function admit(
@@ -32,19 +31,26 @@ export async function admit(
     });
   }
   if (refused) return refused;
+  const keyId = transaction.keyIds[0]!;
+  const sender = await keyRecord(replica, keyId);
+  if (!sender) return unknownKey(0, keyId);
+  const { member } = sender;
+  // A flood must not have its signatures checked only to be refused.
+  const full = refuseForRoom(replica, transaction, member);
+  if (full) return full;
   for (const [index, keyId] of transaction.keyIds.entries()) {
-    const jwk = await keyOf(replica, keyId);
-    if (!jwk) return unknownKey(index, keyId);
-    const bad = checkSignature(transaction, index, jwk);
+    const record = index === 0 ? sender : await keyRecord(replica, keyId);
+    if (!record) return unknownKey(index, keyId);
+    const bad = checkSignature(transaction, index, record.jwk);
     if (bad) return bad;
   }
   if (replica.mempool.get(id)) return 'known';
   if (await replica.final.isKnown(id)) return 'final';
-  if (replica.mempool.full) {
-    return rejected('mempool-full', 'This node holds as many transactions as it can; try again.');
-  }
+  // Others came in meanwhile.
+  const filled = refuseForRoom(replica, transaction, member);
+  if (filled) return filled;
   const inBlock = uncommitted(replica, replica.record.highQc.block).some(({ ids }) => ids.has(id));
-  replica.mempool.add(transaction);
+  replica.mempool.add(transaction, member);
   return inBlock ? 'known' : 'admitted';
 }
 
@@ -55,7 +61,35 @@ export async function admit(
 const isOver = ({ head }: Replica, { body }: Transaction): boolean =>
   head.header.time > body.notAfter;
 
-async function keyOf(replica: Replica, keyId: string): Promise<PublicJwk | undefined> {
-  const bytes = await replica.final.read(SYSTEM_KEYS.key(keyId));
-  return bytes ? (decodeValue(bytes) as unknown as KeyRecord).jwk : undefined;
+/** Nobody is told to come back later than this. */
+const RETRY_S_MAX = 30;
+
+/** The refusal of a transaction whose sender has as many waiting as it may; with when to come back. */
+function refuseForRoom(
+  replica: Replica,
+  { keyIds, bytes }: Transaction,
+  member: string,
+): Rejected | undefined {
+  const { mempool, pace, ports } = replica;
+  const usedUp = mempool.usedUp(member, keyIds[0]!, bytes.length);
+  if (!usedUp) return undefined;
+  // Where all that waits has outlived its time, only the block of another one can end it.
+  if (!mempool.hasLive(hopelessBefore(replica))) return undefined;
+  const { of, unit, share } = usedUp;
+  const now = ports.time.now();
+  const seconds = pace.secondsFor(mempool.untilHalf(member), now);
+  const retryS = Math.min(RETRY_S_MAX, Math.max(1, Math.ceil(seconds)));
+  const whose = of === 'member' ? `of ${member}` : 'by this key';
+  return rejected(
+    'mempool-full',
+    `This node has room for ${share} ${unit} of waiting transactions ${whose} at present, and this would be more; nothing was taken: send the same again in ${retryS} s.`,
+    {
+      limit: {
+        name: `${of}${unit === 'bytes' ? 'Bytes' : 'Transactions'}Waiting`,
+        value: share,
+        now,
+        freesAt: now + retryS * 1000,
+      },
+    },
+  );
 }

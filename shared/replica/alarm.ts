@@ -48,7 +48,7 @@ export const hasWork = (replica: Replica): boolean => {
  * lies before this is not waited for. Whether it stands in a block that this node has not seen is sure
  * only when the ledger's own time has passed it: until then it is held, and not called expired.
  */
-const hopelessBefore = ({ ports, epoch }: Replica): number =>
+export const hopelessBefore = ({ ports, epoch }: Replica): number =>
   ports.time.now() - epoch.parameters.clockToleranceMs;
 
 /** Sets, keeps or cancels the alarm. A committed full block starts the waiting anew. */
@@ -180,12 +180,16 @@ export async function signTimeout(replica: Replica): Promise<TimeoutEntry | unde
   return entry;
 }
 
-/** Counts a timeout; a quorum of them makes a certificate, which is adopted. Under the lock. */
+/**
+ * Counts a timeout; a quorum of them makes a certificate, which is adopted. Answers false for one that does not
+ * check. Under the lock.
+ */
 export async function countTimeout(replica: Replica, entry: TimeoutEntry): Promise<boolean> {
   // Nobody honest times out a tenure beyond the next: more would only fill the memory.
   const { set } = replica.epoch;
   const roundMax = currentTenureEnd(replica) + set.tenureRounds;
-  if (entry.round > roundMax || !replica.timeouts.add(entry)) return false;
+  if (entry.round > roundMax) return true;
+  if (!replica.timeouts.add(entry)) return false;
   replica.book.sawTimeout(entry, { checked: replica.timeouts.holds(entry) });
   const tc = replica.timeouts.certificate(entry.round);
   if (!tc || tc.round <= (replica.record.highTc?.round ?? 0)) return true;

@@ -3,6 +3,7 @@ import { currentRound } from '../consensus/safety.ts';
 import { StatementBook } from '../consensus/statement-book.ts';
 import { TimeoutTally } from '../consensus/tally.ts';
 import { Mempool } from '../mempool/mempool.ts';
+import { CommitPace } from './commit-pace.ts';
 import { GenerationalCache } from './generational-cache.ts';
 import { Lock } from './lock.ts';
 import { noRecovery } from './recover.ts';
@@ -32,7 +33,7 @@ export function assembleReplica(options: ReplicaOptions, durables: Durables): Re
     ...options,
     ...durables,
     lock: new Lock(),
-    mempool: new Mempool(),
+    mempool: new Mempool(options.mempoolLimits),
     stored: new Set(),
     waiters: new Map(),
     expired: new GenerationalCache(EXPIRED_MAX),
@@ -51,12 +52,13 @@ export function assembleReplica(options: ReplicaOptions, durables: Durables): Re
     ownTimeout: null,
     admitting: 0,
     msPerTransaction: 0.5,
+    pace: new CommitPace(),
     proposalsUnderWay: new Map(),
     catchingUp: new Map(),
     deferCommits: false,
     syncing: null,
     pruning: false,
-    outbox: new Map(),
+    outbox: new Set(),
     answering: new Set(),
     forwardingTo: null,
     background: new Set(),

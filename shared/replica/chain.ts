@@ -31,13 +31,16 @@ import { followHead } from './follow-store.ts';
 import { type PendingBlock, pointOf, type Replica } from './replica.ts';
 import { takeBack } from './take-back.ts';
 
-/** Why a block was not inserted. `unknown-parent`: catch up, then try again. */
+/**
+ * Why a block was not inserted. `unknown-parent`: catch up, then try again. `forged`: no correct leader makes such
+ * a block, whatever it knows.
+ */
 export class Refused {
   readonly reason: string;
-  readonly unknownParent: boolean;
-  constructor(reason: string, unknownParent = false) {
+  readonly why: 'unknown-parent' | 'forged' | undefined;
+  constructor(reason: string, why?: 'unknown-parent' | 'forged') {
     this.reason = reason;
-    this.unknownParent = unknownParent;
+    this.why = why;
   }
 }
 
@@ -97,9 +100,9 @@ export async function insert(
   if (header.epoch !== set.epoch)
     return new Refused(`epoch ${header.epoch}, expected ${set.epoch}`);
   const qc = checkQc(replica, received.qc);
-  if (!qc) return new Refused('a quorum certificate that does not check');
+  if (!qc) return new Refused('a quorum certificate that does not check', 'forged');
   const tc = received.tc ? checkTc(replica, received.tc) : null;
-  if (tc === undefined) return new Refused('a timeout certificate that does not check');
+  if (tc === undefined) return new Refused('a timeout certificate that does not check', 'forged');
   // What is kept and passed on are the checked certificates: one that was recognised by its round and
   // block was not read any further, and may have come with junk for signatures.
   const block: Block = { ...received, qc, tc };
@@ -108,7 +111,7 @@ export async function insert(
   const known = replica.pending.get(block.id);
   if (known) return { block: known, qc, tc, stored: Promise.resolve() };
   const parent = pointOf(replica, header.parent);
-  if (!parent) return new Refused(`parent ${header.parent} is not known`, true);
+  if (!parent) return new Refused(`parent ${header.parent} is not known`, 'unknown-parent');
   const leader = leaderOf(set, parent.leaders, header.round);
   if (header.author !== leader) {
     return new Refused(`author ${header.author}, expected ${leader}`);
@@ -159,12 +162,12 @@ async function executeOn(
   if (transactions instanceof Refused) return transactions;
   const execution = await execute(replica, parent, place, { kind: 'check' }, transactions);
   if (execution instanceof Rejected) {
-    return new Refused(`a transaction that may not stand in a block: ${execution.rejection.code}`);
+    const { code } = execution.rejection;
+    return new Refused(`a transaction that may not stand in a block: ${code}`, 'forged');
   }
   if (blockId(execution.header) !== block.id) {
-    return new Refused(
-      `${difference(header, execution.header)} differs from this node’s execution`,
-    );
+    const field = difference(header, execution.header);
+    return new Refused(`${field} differs from this node’s execution`, 'forged');
   }
   return pendingBlock(block, execution);
 }
@@ -190,12 +193,15 @@ function decodeAll(replica: Replica, encoded: readonly Uint8Array[]): Transactio
   const { blockTransactions, blockBytes } = replica.epoch.parameters;
   const bytes = encoded.reduce((sum, item) => sum + item.length, 0);
   if (encoded.length > blockTransactions || bytes > blockBytes) {
-    return new Refused(`${encoded.length} transactions of ${bytes} bytes are above the limits`);
+    const found = `${encoded.length} transactions of ${bytes} bytes`;
+    return new Refused(`${found} are above the limits`, 'forged');
   }
   const transactions: Transaction[] = [];
   for (const item of encoded) {
     const decoded = decodeTransaction(item);
-    if (decoded instanceof Rejected) return new Refused('a transaction that can’t be decoded');
+    if (decoded instanceof Rejected) {
+      return new Refused('a transaction that can’t be decoded', 'forged');
+    }
     // The object in the mempool has its signature checked already, if the bytes are the same.
     const known = replica.mempool.get(decoded.id);
     const same = known && equalBytes(known.bytes, item);

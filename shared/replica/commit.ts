@@ -147,6 +147,7 @@ export function settle(replica: Replica, block: PendingBlock): void {
   const { writes, pages } = block.execution!;
   replica.final.advance(block.header.height!, writes, pages, block.ids);
   release(replica, block);
+  replica.pace.note(block.ids.size, replica.ports.time.now());
   expire(
     replica,
     replica.mempool.expired(block.header.time).map(({ id }) => id),

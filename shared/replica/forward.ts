@@ -1,10 +1,17 @@
-/** Brings transactions to the leader, in batches that grow while one is under way. */
-import type { Digest } from '../bytes/digest.ts';
+/**
+ * Brings transactions to the leader, in batches that grow while one is under way. What the leader has no room
+ * for waits here, and holds back this node's own clients when this node is full too.
+ */
+import type { Reply } from '../consensus/message.ts';
 import { LIMITS } from '../ledger/limits.ts';
+import type { RejectionCode } from '../ledger/rejection.ts';
 import type { Transaction } from '../ledger/transaction.ts';
 import { startDrive } from './drive.ts';
 import { inBackground, leaderNow, type Replica } from './replica.ts';
 import { ask } from './tell.ts';
+
+/** What a reply says to transactions that the receiver had no room for. */
+export const NO_ROOM: RejectionCode = 'mempool-full';
 
 /** Brings newly admitted transactions to where blocks are made: here, or at the leader's. */
 export function route(replica: Replica, transactions: Iterable<Transaction>): void {
@@ -12,7 +19,8 @@ export function route(replica: Replica, transactions: Iterable<Transaction>): vo
     startDrive(replica);
     return;
   }
-  for (const { id, bytes } of transactions) replica.outbox.set(id, bytes);
+  // One that ended meanwhile needs nobody to bring it.
+  for (const { id } of transactions) if (replica.mempool.get(id)) replica.outbox.add(id);
   forward(replica);
 }
 
@@ -26,10 +34,17 @@ function forward(replica: Replica): void {
 
 async function forwardAll(replica: Replica, leader: string): Promise<void> {
   while (replica.outbox.size > 0 && leaderNow(replica) === leader && !replica.stopped) {
-    const { ids, transactions } = takeBatch(replica);
+    const batch = takeBatch(replica);
+    const ids = batch.map(({ id }) => id);
+    const transactions = batch.map(({ bytes }) => bytes);
     // What does not arrive stays in the mempool: the alarm tells everybody.
     const answered = ask(replica, leader, { kind: 'tidings', transactions, waiting: false });
-    await untilOver(replica, ids, answered);
+    const isOver = (): boolean => ids.every((id) => replica.mempool.get(id) === undefined);
+    const reply = await untilOver(replica, isOver, answered);
+    // A host that lives for one request leaves the rest to the alarm.
+    if (reply?.refusal !== NO_ROOM || replica.lease) continue;
+    for (const id of ids) if (replica.mempool.get(id)) replica.outbox.add(id);
+    await untilOver(replica, () => true);
   }
   // A hung leader's batch may return when another one has long been served.
   if (replica.forwardingTo !== leader) return;
@@ -38,40 +53,37 @@ async function forwardAll(replica: Replica, leader: string): Promise<void> {
 }
 
 /**
- * Until the leader has answered, or all of a batch has ended without it, or it would be timed out by now:
- * it may hang, and whoever waits for this has its alarm.
+ * Until the leader has answered, or `isOver` after a commit, or it would be timed out by now: it may hang,
+ * and whoever waits for this has its alarm.
  */
 async function untilOver(
   replica: Replica,
-  ids: readonly Digest[],
-  answered: Promise<unknown>,
-): Promise<void> {
+  isOver: () => boolean,
+  answered: Promise<Reply | undefined> = new Promise(() => {}),
+): Promise<Reply | undefined> {
   const { ports, epoch, commitListeners } = replica;
   let end = (): void => {};
-  const over = new Promise<void>((resolve) => {
-    end = resolve;
+  const over = new Promise<undefined>((resolve) => {
+    end = () => resolve(undefined);
   });
   const look = (): void => {
-    if (ids.every((id) => replica.mempool.get(id) === undefined)) end();
+    if (isOver()) end();
   };
   commitListeners.add(look);
   const cancel = ports.time.after(epoch.parameters.baseTimeoutMs, end);
-  await Promise.race([answered, over]);
+  const reply = await Promise.race([answered, over]);
   cancel();
   commitListeners.delete(look);
+  return reply;
 }
 
-function takeBatch(replica: Replica) {
-  const ids: Digest[] = [];
-  const transactions: Uint8Array[] = [];
-  let bytes = 0;
-  for (const [id, encoded] of replica.outbox) {
-    bytes += encoded.length;
-    if (transactions.length > 0 && bytes > LIMITS.blockBytesMax / 2) break;
-    if (transactions.length >= LIMITS.batchTransactionsMax) break;
-    transactions.push(encoded);
-    ids.push(id);
-  }
-  for (const id of ids) replica.outbox.delete(id);
-  return { ids, transactions };
+/** Takes from the outbox what one message holds, by turns of the senders. */
+function takeBatch({ mempool, outbox }: Replica): Transaction[] {
+  const limits = {
+    bytesMax: LIMITS.blockBytesMax / 2,
+    transactionsMax: LIMITS.batchTransactionsMax,
+  };
+  const batch = mempool.select(limits, (id) => !outbox.has(id));
+  for (const { id } of batch) outbox.delete(id);
+  return batch;
 }

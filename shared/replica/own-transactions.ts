@@ -1,12 +1,11 @@
 /** Which transactions of the ledger this node's own member signed. */
 import type { TransactionPlace } from '../api/ledger-service.ts';
-import { decodeCbor } from '../bytes/cbor.ts';
 import type { Digest } from '../bytes/digest.ts';
-import { type KeyRecord, SYSTEM_KEYS } from '../contract/system-records.ts';
 import type { Block } from '../ledger/block.ts';
 import { Rejected } from '../ledger/rejection.ts';
 import { decodeTransaction } from '../ledger/transaction.ts';
 import { finalBlocks } from './history.ts';
+import { keyRecord } from './key-record.ts';
 import type { Replica } from './replica.ts';
 
 /** The member of each key, as found so far: it never becomes another member's. */
@@ -27,15 +26,10 @@ export async function ownIn(
     if (transaction instanceof Rejected) throw new Error(`block ${header.height} is damaged`);
     // The caller's; the others are endorsements.
     const keyId = transaction.keyIds[0]!;
-    if (!owners.has(keyId)) owners.set(keyId, await memberOf(replica, keyId));
+    if (!owners.has(keyId)) owners.set(keyId, (await keyRecord(replica, keyId))?.member);
     if (owners.get(keyId) === replica.member) own.push({ index, id: transaction.id });
   }
   return own;
-}
-
-async function memberOf(replica: Replica, keyId: string): Promise<string | undefined> {
-  const stored = await replica.final.read(SYSTEM_KEYS.key(keyId));
-  return stored ? (decodeCbor(stored) as unknown as KeyRecord).member : undefined;
 }
 
 /**

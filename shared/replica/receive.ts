@@ -1,5 +1,5 @@
 /** Answers other nodes' requests. Nothing in a request is believed unchecked, whoever sent it. */
-import { decodeRequest, type Request } from '../consensus/message.ts';
+import { decodeRequest, type Request, type Standing } from '../consensus/message.ts';
 import { decideVote, type SafetyRecord } from '../consensus/safety.ts';
 import { faultsTolerated, validatorIndex, verifyStatement } from '../consensus/validators.ts';
 import { type Block, decodeBlock } from '../ledger/block.ts';
@@ -8,10 +8,11 @@ import { decodeTransaction, type Transaction } from '../ledger/transaction.ts';
 import { act, attest } from './act.ts';
 import { admit } from './admit.ts';
 import { countTimeout, settleAlarm, signTimeout, told } from './alarm.ts';
+import { BadMessage, decodeSent } from './bad-message.ts';
 import { catchUp, stepsAfter } from './catch-up.ts';
 import { type Inserted, insert, Refused } from './chain.ts';
 import { tryFollowStore } from './follow-store.ts';
-import { route } from './forward.ts';
+import { NO_ROOM, route } from './forward.ts';
 import { heardFrom } from './recover.ts';
 import { currentTenureEnd, ownIndex, type Replica } from './replica.ts';
 import { anchorParts, handoversAfter, stateParts } from './snapshot-serve.ts';
@@ -19,15 +20,15 @@ import { learn, replyWith } from './tell.ts';
 import { overhear } from './witness.ts';
 
 /**
- * Handles one request of an authenticated member and answers the reply's bytes. Throws an Error for
- * bytes that are no request (the host answers 400), and faults of this node's own ports.
+ * Handles one request of an authenticated member and answers the reply's bytes. Throws a `BadMessage` for
+ * what no correct node sends (the host answers 400), and faults of this node's own ports.
  */
 export async function receive(
   replica: Replica,
   from: string,
   message: Uint8Array,
 ): Promise<Uint8Array> {
-  const request = decodeRequest(message);
+  const request = decodeSent(() => decodeRequest(message));
   overhear(replica, request.standing);
   // Two restored nodes that ask each other must not go on asking because of it.
   if (request.kind !== 'attest' && request.kind !== 'blocks') heardFrom(replica, from);
@@ -58,20 +59,21 @@ async function receiveProposal(
   from: string,
   request: Request & { kind: 'proposal' },
 ): Promise<Uint8Array> {
-  const block = decodeBlock(request.block);
+  const block = decodeSent(() => decodeBlock(request.block));
   if (block.header.epoch > replica.epoch.set.epoch)
     await catchUp(replica, from, request.standing.height);
   let answer = await replica.lock.run(() => vote(replica, block, request.signature));
-  if (answer instanceof Refused && answer.unknownParent && replica.lease) {
+  if (answer instanceof Refused && answer.why === 'unknown-parent' && replica.lease) {
     await tryFollowStore(replica);
     answer = await replica.lock.run(() => vote(replica, block, request.signature));
   }
-  if (answer instanceof Refused && answer.unknownParent) {
+  if (answer instanceof Refused && answer.why === 'unknown-parent') {
     await catchUp(replica, from, request.standing.height);
     answer = await replica.lock.run(() => vote(replica, block, request.signature));
   }
-  if (answer instanceof Refused) return replyWith(replica, { refusal: answer.reason });
-  return replyWith(replica, { vote: answer });
+  if (!(answer instanceof Refused)) return replyWith(replica, { vote: answer });
+  if (answer.why === 'forged') throw new BadMessage('forged-proposal', answer.reason);
+  return replyWith(replica, { refusal: answer.reason });
 }
 
 /** Inserts a proposed block and votes for it. Under the lock. */
@@ -96,7 +98,7 @@ async function vote(
   const { ledger, epoch } = set;
   const statement = { kind: 'vote', ledger, epoch, round: header.round, block: block.id } as const;
   if (!verifyStatement(set, statement, { validator, signature })) {
-    return new Refused('a proposal that its author did not sign');
+    return new Refused('a proposal that its author did not sign', 'forged');
   }
   book.sawProposal(proposed, { checked: true });
   const ahead = header.time - replica.ports.time.now();
@@ -151,7 +153,7 @@ async function receiveAttest(
   from: string,
   { standing, store }: Request & { kind: 'attest' },
 ): Promise<Uint8Array> {
-  await learn(replica, from, standing);
+  await learnFrom(replica, from, standing);
   if (ownIndex(replica) < 0)
     return replyWith(replica, { refusal: 'not a validator of this epoch' });
   const attestation = await attest(replica, { member: from, store });
@@ -165,11 +167,14 @@ async function receiveTimeout(
   from: string,
   request: Request & { kind: 'timeout' },
 ): Promise<Uint8Array> {
-  await learn(replica, from, request.standing);
+  await learnFrom(replica, from, request.standing);
   const { set } = replica.epoch;
   if (request.standing.epoch === set.epoch) {
     await replica.lock.run(async () => {
-      await countTimeout(replica, request.timeout);
+      const counts = await countTimeout(replica, request.timeout);
+      if (!counts && replica.epoch.set === set) {
+        throw new BadMessage('forged-timeout', 'a timeout that does not check');
+      }
       await joinTimeout(replica);
       // The reply brings it: separate invocations share no memory, so timeouts are counted by asking.
       if (hasTimedOut(replica, request.timeout.round)) await signTimeout(replica);
@@ -192,18 +197,39 @@ async function joinTimeout(replica: Replica): Promise<void> {
   await signTimeout(replica);
 }
 
+/** So many that there is no room for are looked at; the sender brings the rest again. */
+const WITHOUT_ROOM_MAX = 64;
+
+async function learnFrom(replica: Replica, from: string, standing: Standing): Promise<void> {
+  if (await learn(replica, from, standing)) return;
+  throw new BadMessage('forged-certificate', 'a certificate that does not check');
+}
+
 async function receiveTidings(
   replica: Replica,
   from: string,
   request: Request & { kind: 'tidings' },
 ): Promise<Uint8Array> {
-  await learn(replica, from, request.standing);
+  await learnFrom(replica, from, request.standing);
   const admitted: Transaction[] = [];
+  let [forged, withoutRoom]: [BadMessage | undefined, number] = [undefined, 0];
   for (const bytes of request.transactions) {
     const transaction = decodeTransaction(bytes);
-    if (transaction instanceof Rejected) continue;
-    // A refusal is the sender's business: its own node answers its client.
-    if ((await admit(replica, transaction)) === 'admitted') admitted.push(transaction);
+    const outcome =
+      transaction instanceof Rejected ? transaction : await admit(replica, transaction);
+    if (outcome === 'admitted') admitted.push(transaction as Transaction);
+    if (!(outcome instanceof Rejected)) continue;
+    // Most refusals are the sender's business: its own node answers its client.
+    const { code, message } = outcome.rejection;
+    if (code === NO_ROOM && ++withoutRoom === WITHOUT_ROOM_MAX) break;
+    // A node checks what it brings. Who brings one that is forged is not read any further.
+    if (transaction instanceof Rejected || code === 'bad-signature') {
+      forged = new BadMessage(
+        'forged-transaction',
+        `a transaction that does not check: ${message}`,
+      );
+      break;
+    }
   }
   if (request.waiting) {
     // Whoever waits needs this node to wait with it, also where this node's memory ends now.
@@ -212,5 +238,6 @@ async function receiveTidings(
     told(replica);
   } else settleAlarm(replica, false);
   route(replica, admitted);
-  return replyWith(replica);
+  if (forged) throw forged;
+  return replyWith(replica, { refusal: withoutRoom > 0 ? NO_ROOM : null });
 }

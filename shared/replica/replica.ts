@@ -17,7 +17,7 @@ import type { Epoch } from '../execution/block-execution.ts';
 import type { ChainPoint, Execution } from '../execution/execute-block.ts';
 import type { Block } from '../ledger/block.ts';
 import type { Genesis } from '../ledger/genesis.ts';
-import type { Mempool } from '../mempool/mempool.ts';
+import type { Mempool, MempoolLimits } from '../mempool/mempool.ts';
 import type { BlockStore } from '../ports/block-store.ts';
 import type { HeadStore } from '../ports/head-store.ts';
 import type { MempoolStore } from '../ports/mempool-store.ts';
@@ -25,6 +25,7 @@ import type { Peers } from '../ports/peers.ts';
 import type { Signer } from '../ports/signer.ts';
 import type { StateStore } from '../ports/state-store.ts';
 import type { Time } from '../ports/time.ts';
+import type { CommitPace } from './commit-pace.ts';
 import type { FinalState } from './final-state.ts';
 import type { GenerationalCache } from './generational-cache.ts';
 import type { Lock } from './lock.ts';
@@ -69,6 +70,8 @@ export interface ReplicaOptions {
   readonly catchUp?: { readonly snapshotBehind?: number; readonly waitMs?: number };
   /** What this node keeps of old blocks; everything unless told. */
   readonly retain?: Retention;
+  /** What this node holds of pending transactions; as in `LIMITS` unless told. */
+  readonly mempoolLimits?: MempoolLimits;
 }
 
 /** How long bodies of blocks are kept: they are removed beyond all that is named. */
@@ -141,6 +144,8 @@ export interface Replica extends ReplicaOptions {
   admitting: number;
   /** How long this node takes to execute one transaction, as measured lately. */
   msPerTransaction: number;
+  /** What was committed lately. */
+  readonly pace: CommitPace;
   /** Proposals under way to each member. */
   readonly proposalsUnderWay: Map<string, number>;
   /** Catch-ups under way, by the member that is asked. */
@@ -151,8 +156,8 @@ export interface Replica extends ReplicaOptions {
   syncing: Promise<void> | null;
   /** Removing bodies that need not be kept any more. */
   pruning: boolean;
-  /** Transactions to bring to the leader, and the leader that a batch is under way to. */
-  readonly outbox: Map<Digest, Uint8Array>;
+  /** Pending transactions to bring to the leader, and the leader that a batch is under way to. */
+  readonly outbox: Set<Digest>;
   /** Members whose request is answered when the drive is over: the answer brings what others are told. */
   readonly answering: Set<string>;
   forwardingTo: string | null;

@@ -6,11 +6,12 @@ import { decodeCbor } from '../bytes/cbor.ts';
 import type { Digest } from '../bytes/digest.ts';
 import { type Block, decodeBlock } from '../ledger/block.ts';
 import { Rejected } from '../ledger/rejection.ts';
-import { decodeTransaction } from '../ledger/transaction.ts';
+import { decodeTransaction, type Transaction } from '../ledger/transaction.ts';
 import { adoptCertificates, checkQc, commitHighest, insert, Refused } from './chain.ts';
 import { expire } from './expire.ts';
 import { finalityItem } from './history.ts';
 import { itemName } from './items.ts';
+import { senders } from './key-record.ts';
 import type { Replica } from './replica.ts';
 
 /** Inserts again, in order, the blocks that the record and the head's finality proof name. */
@@ -62,11 +63,16 @@ type Held = ReturnType<Replica['ports']['mempool']['list']>;
 
 /** Takes over the held transactions; those that are final by now are let go. */
 export async function restoreMempool(replica: Replica, held: Held): Promise<void> {
+  const transactions: Transaction[] = [];
   for (const { id, bytes } of await held) {
     const transaction = decodeTransaction(bytes);
     if (transaction instanceof Rejected) throw new Error(`the mempool store holds a damaged ${id}`);
-    replica.mempool.add(transaction);
-    replica.stored.add(id);
+    transactions.push(transaction);
+  }
+  const senderOf = await senders(replica, transactions);
+  for (const transaction of transactions) {
+    replica.mempool.add(transaction, senderOf(transaction));
+    replica.stored.add(transaction.id);
   }
   // Those that were committed just before the crash are found final here.
   const ids = [...replica.mempool].map(({ id }) => id);

@@ -39,10 +39,11 @@ export async function resumeReplica(
     pending: new Map(left.pending),
     expired: left.expired,
     msPerTransaction: left.msPerTransaction,
+    pace: left.pace,
   });
   for (const [member, height] of left.heights) replica.heights.set(member, height);
   for (const id of left.stored) replica.stored.add(id);
-  for (const transaction of left.mempool) replica.mempool.add(transaction);
+  replica.mempool.addAll(left.mempool);
   await replica.lock.run(async () => {
     if (purpose === 'read') {
       const held = replica.ports.mempool.list();

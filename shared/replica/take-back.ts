@@ -1,5 +1,6 @@
 /** Transactions of blocks that may never be certified need another block: they are pending again. */
 import type { Transaction } from '../ledger/transaction.ts';
+import { senders } from './key-record.ts';
 import { type Replica, uncertifiedBlocks } from './replica.ts';
 
 /**
@@ -18,9 +19,11 @@ export async function putBack(
   transactions: readonly Transaction[],
 ): Promise<void> {
   try {
+    const senderOf = await senders(replica, transactions);
     for (const transaction of transactions) {
       // One that became final before this node's last start is known to the store only.
-      if (!(await replica.final.isKnown(transaction.id))) replica.mempool.add(transaction);
+      if (await replica.final.isKnown(transaction.id)) continue;
+      replica.mempool.add(transaction, senderOf(transaction));
     }
   } catch (error) {
     // The node that accepted them holds them, and brings them again.

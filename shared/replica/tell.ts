@@ -115,30 +115,34 @@ export const replyWith = (
 
 /**
  * Learns from another node's standing: adopts its certificates where they are higher and their block
- * is at hand, and catches up from it otherwise. Nothing is believed unchecked.
+ * is at hand, and catches up from it otherwise. Nothing is believed unchecked: answers false for a
+ * certificate that does not check.
  */
-export async function learn(replica: Replica, from: string, standing: Standing): Promise<void> {
+export async function learn(replica: Replica, from: string, standing: Standing): Promise<boolean> {
   replica.heights.set(from, standing.height);
   if (isBeyond(replica, standing)) await tryFollowStore(replica);
   if (isBeyond(replica, standing)) await catchUp(replica, from, standing.height);
   // The one that was under way may have been answered before there was this news; nobody says it twice.
   if (isBeyond(replica, standing)) await catchUp(replica, from, standing.height);
-  if (isNews(replica, standing)) await replica.lock.run(() => adoptStanding(replica, standing));
-  if (!isUnexplained(replica, standing)) return;
+  const isNew = isNews(replica, standing);
+  if (isNew && !(await replica.lock.run(() => adoptStanding(replica, standing)))) return false;
+  if (!isUnexplained(replica, standing)) return true;
   // A commit may be under way.
   await replica.lock.run(async () => {});
   if (isUnexplained(replica, standing)) await catchUp(replica, from, standing.height);
+  return true;
 }
 
-/** Adopts what checks of a standing. Under the lock. */
-export async function adoptStanding(replica: Replica, standing: Standing): Promise<void> {
-  if (standing.epoch !== replica.epoch.set.epoch) return;
+/** Adopts what checks of a standing; answers whether all that was looked at does. Under the lock. */
+export async function adoptStanding(replica: Replica, standing: Standing): Promise<boolean> {
+  if (standing.epoch !== replica.epoch.set.epoch) return true;
   const { qc, tc } = standing;
   const better = qc.round > replica.record.highQc.round && pointOf(replica, qc.block);
   const checkedQc = better ? checkQc(replica, qc) : undefined;
-  const checkedTc =
-    tc && tc.round > (replica.record.highTc?.round ?? 0) ? checkTc(replica, tc) : undefined;
+  const isLater = tc !== null && tc.round > (replica.record.highTc?.round ?? 0);
+  const checkedTc = isLater ? checkTc(replica, tc) : undefined;
   await adoptCertificates(replica, checkedQc ?? null, checkedTc ?? null);
+  return !(better && !checkedQc) && !(isLater && !checkedTc);
 }
 
 /**

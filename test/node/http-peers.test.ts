@@ -15,7 +15,9 @@ import {
   peerHandler,
 } from '../../node/http-peers.ts';
 import { publicJwkOf } from '../../node/key-file.ts';
+import { peerGuard } from '../../node/peer-guard.ts';
 import { issuePeerToken, peerTokenVerifier } from '../../node/peer-token.ts';
+import { BadMessage } from '../../shared/replica/bad-message.ts';
 import { bytesOf, digestOf, plain } from '../ports/harness.ts';
 
 const makeKey = (): KeyObject => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
@@ -143,7 +145,7 @@ test('a body of another type or size, or one that is no message, is refused', as
   const { endpoint } = await node('bob', {
     limits: { messageBytesMax: 10_000 },
     receive: async () => {
-      throw new Error('not CBOR');
+      throw new BadMessage('undecodable', 'not CBOR');
     },
   });
   const json = { ...bearer(), 'content-type': 'application/json' };
@@ -255,7 +257,7 @@ test('a fault while a message is handled is told to the host, and not to the cal
     receive: async () => {
       throw new Error('the disk is full');
     },
-    onFault: (member, error) => faults.push([member, error]),
+    guard: { ...peerGuard(), failed: (member, error) => faults.push([member, error]) },
   });
   const { encodeRequest } = await import('../../shared/consensus/message.ts');
   const qc = { epoch: 0, round: 0, block: digestOf('genesis'), signatures: [] };

@@ -102,8 +102,9 @@ describe('a hostile leader', () => {
         members: MEMBERS,
         catalog: counterCatalog,
         log: (_member, event, fields) => {
-          if (event === 'vote-refused' && fields?.member === VICTIM) {
-            refusals.push(String(fields.reason));
+          if (fields?.member !== VICTIM) return;
+          if (event === 'vote-refused' || fields.kind === 'proposal') {
+            refusals.push(String(fields.reason ?? fields.error));
           }
         },
       });

@@ -47,6 +47,8 @@ export interface ClusterOptions {
   /** Members with a twin, by name. */
   readonly twinned?: readonly string[];
   readonly parameters?: Partial<ConsensusParameters>;
+  /** Pending transactions that a node holds at the most, where that is few. */
+  readonly mempool?: number;
   readonly trace?: (line: string) => void;
 }
 
@@ -143,6 +145,7 @@ export class Cluster {
       watch,
       // The first member keeps the whole history for the reckoning.
       snapshots: member !== this.members[0] && (this.#options.snapshots ?? false),
+      ...(this.#options.mempool !== undefined && { mempool: this.#options.mempool }),
       committed: (replica) => this.#committed(label, replica),
       violated: (error) => this.failed(error),
       log: (...event) => this.#log(...event),

@@ -8,6 +8,7 @@
 import { followCommits } from '../../functions/node/follow-commits.ts';
 import { type MemoryStores, memoryStores } from '../../node/memory/stores.ts';
 import { kindOf } from '../../shared/consensus/message.ts';
+import { LIMITS } from '../../shared/ledger/limits.ts';
 import type { Transaction } from '../../shared/ledger/transaction.ts';
 import { longerWait, type Time, type Waited } from '../../shared/ports/time.ts';
 import { ring } from '../../shared/replica/alarm.ts';
@@ -44,6 +45,8 @@ export interface NodeOptions {
   readonly watch: NodeWatch;
   /** Whether it takes a snapshot as soon as it is more than a block behind. */
   readonly snapshots: boolean;
+  /** Pending transactions that it holds at the most, where that is few. */
+  readonly mempool?: number;
   readonly committed: (replica: Replica) => void;
   readonly violated: (error: Error) => void;
   readonly log: (label: string, event: string, fields?: unknown) => void;
@@ -269,7 +272,7 @@ export class SimulatedNode implements Endpoint {
   }
 
   async #open(life: Alive, purpose: 'read' | 'vote' | 'new' = 'new'): Promise<Replica> {
-    const { world, keys, watch, network, tamper, host, leases } = this.#options;
+    const { world, keys, watch, network, tamper, host, leases, mempool } = this.#options;
     const { member } = this;
     const key = {
       publicKey: keys.nodeKey(member),
@@ -299,6 +302,9 @@ export class SimulatedNode implements Endpoint {
       restored: !this.#isMarked,
       ...(host === 'function' && leases && { invocation: `${this.label} ${this.#invocations++}` }),
       catchUp: { waitMs: 500, ...(this.#options.snapshots ? { snapshotBehind: 1 } : {}) },
+      ...(mempool !== undefined && {
+        mempoolLimits: { transactionsMax: mempool, bytesMax: LIMITS.mempoolBytesMax },
+      }),
       log: (event, fields) => this.#options.log(this.label, event, fields),
       onSuperseded: () => {
         // A process is alone with its store: one that finds it moved on has lost track of it.

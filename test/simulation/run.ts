@@ -45,6 +45,8 @@ export interface RunOptions {
   readonly newEpoch?: boolean;
   /** What happens to a correct member, if the cast allows it. */
   readonly loss?: Loss;
+  /** Pending transactions that a node holds at the most, where that is few. */
+  readonly mempool?: number;
 }
 
 /** Runs a seed; throws an Error that names what was violated. */
@@ -53,8 +55,12 @@ export async function simulate(
   replicas: number,
   options: RunOptions = {},
 ): Promise<RunSummary> {
-  const { trace, cast = castOf(seed, replicas), faults, newEpoch = false, loss } = options;
-  const cluster = new Cluster({ seed, replicas, ...cast, ...(trace && { trace }) });
+  const { trace, cast = castOf(seed, replicas), faults, newEpoch = false, loss, mempool } = options;
+  const cluster = new Cluster({
+    ...{ seed, replicas, ...cast },
+    ...(mempool !== undefined && { mempool }),
+    ...(trace && { trace }),
+  });
   const { scheduler } = cluster;
   const from = scheduler.now;
   const drawn = drawFaults(cluster);

@@ -1,6 +1,6 @@
 /**
  * `npm run simulate -- --seed S` replays one seed with a readable trace; `--seeds N --from S
- * --replicas 1..10 --json` sweeps and prints one summary line.
+ * --replicas 1..10 --json` sweeps and prints one summary line. `--mempool N` lets nodes hold few transactions.
  */
 import { Command } from 'commander';
 import { loadWith } from './patches.ts';
@@ -10,6 +10,7 @@ const options = new Command()
   .option('--seeds <number>', 'how many', '100')
   .option('--from <number>', 'the first', '1')
   .option('--replicas <range>', 'validators: a number, or a range such as 1..10', '4')
+  .option('--mempool <number>', 'pending transactions that a node holds, where that is few')
   .option('--minutes <number>', 'go on for this long instead')
   .option('--json', 'nothing but the summary line')
   .parse()
@@ -19,15 +20,18 @@ const options = new Command()
     from: string;
     replicas: string;
     minutes?: string;
+    mempool?: string;
     json?: true;
   }>();
 
 loadWith([]);
 const { simulate } = await import('./run.ts');
+const few = options.mempool === undefined ? {} : { mempool: Number(options.mempool) };
 
 const [low, high = low] = options.replicas.split('..').map(Number) as [number, number?];
 if (options.seed !== undefined) {
   const run = await simulate(Number(options.seed), low, {
+    ...few,
     trace: (line) => process.stdout.write(`${line}\n`),
   });
   process.stdout.write(`${JSON.stringify(run)}\n`);
@@ -51,7 +55,7 @@ if (options.seed !== undefined) {
     const replicas = low + (count % (high - low + 1));
     underWay = `--seed ${seed} --replicas ${replicas}`;
     try {
-      const run = await simulate(seed, replicas);
+      const run = await simulate(seed, replicas, few);
       for (const key of ['rounds', 'commits', 'acknowledged', 'messages'] as const) {
         sums[key] += run[key];
       }

@@ -11,6 +11,8 @@ export interface Sweep {
   readonly replicas: number;
   readonly from: number;
   readonly seeds: number;
+  /** Pending transactions that a node holds at the most, where that is few. */
+  readonly mempool?: number;
 }
 
 /** The summary line of `npm run simulate`. */
@@ -24,9 +26,11 @@ interface Summary {
 /** Defines one test a sweep. Half of the seeds run every input from durable state only. */
 export function describeSweeps(sweeps: readonly Sweep[]): void {
   describe('a simulated network', () => {
-    for (const { replicas, from, seeds } of sweeps) {
-      it(`of ${replicas} keeps every promise over ${seeds} seeds from ${from}`, async () => {
-        const summary = await simulateAll({ replicas, from, seeds });
+    for (const sweep of sweeps) {
+      const { replicas, from, seeds, mempool } = sweep;
+      const where = mempool === undefined ? '' : ` where nodes hold ${mempool} transactions`;
+      it(`of ${replicas} keeps every promise over ${seeds} seeds from ${from}${where}`, async () => {
+        const summary = await simulateAll(sweep);
         assert.equal(summary.seeds, seeds);
         assert.ok(summary.acknowledged > seeds, 'the runs commit something even in bad times');
         assert.ok(summary.commits > 2 * seeds);
@@ -36,11 +40,9 @@ export function describeSweeps(sweeps: readonly Sweep[]): void {
   });
 }
 
-function simulateAll({ replicas, from, seeds }: Sweep): Promise<Summary> {
+function simulateAll(sweep: Sweep): Promise<Summary> {
   const script = fileURLToPath(new URL('./simulate.ts', import.meta.url));
-  const args = Object.entries({ replicas, from, seeds }).map(
-    ([name, value]) => `--${name}=${value}`,
-  );
+  const args = Object.entries(sweep).map(([name, value]) => `--${name}=${value}`);
   return new Promise((resolve, reject) => {
     execFile(process.execPath, [script, ...args], (error, stdout, stderr) => {
       // The violations, each with the seed that replays it.

@@ -94,7 +94,7 @@ export interface NetworkOptions {
   /** Told of each digest before it is signed, with what the member's store holds then. */
   readonly onSign?: (member: string, digest: Uint8Array, stores: NodeStores) => Promise<void>;
   /** Each node's own settings. */
-  readonly replica?: Pick<ReplicaOptions, 'catchUp' | 'retain'>;
+  readonly replica?: Pick<ReplicaOptions, 'catchUp' | 'retain' | 'mempoolLimits'>;
 }
 
 /** What the host knows of a store that a node is opened with. */

@@ -6,7 +6,7 @@ import { createApiKey, openApiKeys } from '../../node/api-keys.ts';
 import { nodeApp } from '../../shared/api/app.ts';
 import type { NodeApi } from '../../shared/api/node-api.ts';
 import type { Catalog } from '../../shared/contract/catalog.ts';
-import { LocalNetwork, type TestIdentity } from './local-network.ts';
+import { LocalNetwork, type NetworkOptions, type TestIdentity } from './local-network.ts';
 
 export const MEMBERS = ['alpha', 'beta', 'gamma', 'delta'];
 export const BASE = '/v1/consortia/demo';
@@ -25,8 +25,9 @@ export async function openNodeApis(
   catalog: Catalog,
   identities: readonly TestIdentity[],
   keyed: readonly string[],
+  replica: NonNullable<NetworkOptions['replica']> = {},
 ): Promise<NodeApis> {
-  const network = await LocalNetwork.open({ members: MEMBERS, catalog, identities });
+  const network = await LocalNetwork.open({ members: MEMBERS, catalog, identities, replica });
   const folder = mkdtempSync(path.join(tmpdir(), 'fuqi-api-'));
   const keyFile = path.join(folder, 'keys.json');
   const keys = new Map(
