@@ -4,6 +4,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type ServerType, serve } from '@hono/node-server';
 import type { Logger } from 'pino';
+import { PROBLEMS } from '../shared/api/problem.ts';
 import {
   boundConnections,
   CONNECTION_LIMITS,
@@ -12,6 +13,7 @@ import {
 } from './connections.ts';
 import { answerClientErrors } from './raw-problem.ts';
 import { cutOffSlowBodies } from './slow-bodies.ts';
+import { cutOffSlowReaders } from './slow-readers.ts';
 import { sparingly } from './sparing-log.ts';
 import { UserError } from './user-error.ts';
 
@@ -28,6 +30,9 @@ const CLOSE_MS = 2000;
 /** A request's headers have to be there after this long; its body may stand still for so long. */
 const HEADERS_MS = 10_000;
 const BODY_IDLE_MS = 20_000;
+/** An answer of which nothing is taken for so long is given up. */
+const READER_IDLE_MS = 20_000;
+const BYTES_MAX = 256 * 1024 * 1024;
 /** The whole of a request, which may be a long batch, and how long a connection waits for the next one. */
 const REQUEST_MS = 300_000;
 const KEEP_ALIVE_MS = 5000;
@@ -37,6 +42,9 @@ export interface ListenOptions {
   readonly port: number;
   readonly bodyIdleMs?: number;
   readonly headersMs?: number;
+  readonly readerIdleMs?: number;
+  /** Bytes of all bodies on their way in, and of all answers on their way out. */
+  readonly bytesMax?: number;
   readonly connections?: ConnectionLimits | undefined;
   readonly log?: Pick<Logger, 'warn'>;
 }
@@ -44,6 +52,7 @@ export interface ListenOptions {
 /** Starts listening; throws a `UserError` where the port is in use or not allowed. */
 export async function listen(fetch: Fetch, options: ListenOptions): Promise<Listening> {
   const { host, port, bodyIdleMs = BODY_IDLE_MS, headersMs = HEADERS_MS, log } = options;
+  const { readerIdleMs = READER_IDLE_MS, bytesMax = BYTES_MAX } = options;
   const serverOptions = {
     headersTimeout: headersMs,
     connectionsCheckingInterval: headersMs / 4,
@@ -55,12 +64,20 @@ export async function listen(fetch: Fetch, options: ListenOptions): Promise<List
     closeIdleConnections?(): void;
   };
   answerClientErrors(server as Server, headersMs);
-  cutOffSlowBodies(server as Server, bodyIdleMs);
   const limits = withinOpenFiles(options.connections ?? CONNECTION_LIMITS);
   const warn = sparingly((fields, message) => log?.warn(fields, message));
+  const say = (message: string, address: string, more: object = {}): void =>
+    warn(`${message} ${address}`, { address, ...more }, message);
   boundConnections(server as Server, limits, (about) =>
-    warn(about.address, { ...about, ...limits }, 'connections-at-limit'),
+    say('connections-at-limit', about.address, { ...about, ...limits }),
   );
+  cutOffSlowBodies(server as Server, { idleMs: bodyIdleMs, bytesMax }, (address) =>
+    say('body-cut-off', address),
+  );
+  cutOffSlowReaders(server as Server, { idleMs: readerIdleMs, bytesMax }, (address, bytes) =>
+    say('answer-not-read', address, { bytes }),
+  );
+  sayOfLargeBodies(server as Server, (address, path) => say('body-too-large', address, { path }));
   await new Promise<void>((resolve, reject) => {
     server.once('listening', resolve);
     server.once('error', (error: NodeJS.ErrnoException) => reject(refusal(error, host, port)));
@@ -78,6 +95,16 @@ export async function listen(fetch: Fetch, options: ListenOptions): Promise<List
         server.closeIdleConnections?.();
       }),
   };
+}
+
+function sayOfLargeBodies(server: Server, say: (address: string, path: string) => void): void {
+  const { status } = PROBLEMS['payload-too-large'];
+  server.on('request', ({ socket, url = '' }, response) => {
+    const { remoteAddress = '' } = socket;
+    response.once('close', () => {
+      if (response.statusCode === status) say(remoteAddress, url.split('?')[0]!.slice(0, 200));
+    });
+  });
 }
 
 function refusal(error: NodeJS.ErrnoException, host: string, port: number): Error {

@@ -22,7 +22,8 @@ export type ForwardOptions = Pick<
 };
 
 const TIMEOUT_MS = 35_000;
-const BODY_BYTES_MAX = 64 * 1024 * 1024;
+/** More than a node takes of anything: its answer says what was too large, and keeps what was taken before. */
+const BODY_BYTES_MAX = 65 * 1024 * 1024;
 /** A body of at most this is held while it is sent, so that another node can be tried. */
 const HELD_BYTES_MAX = 1024 * 1024;
 
