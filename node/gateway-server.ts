@@ -38,7 +38,7 @@ export async function startGateway(configFile: string, log: Logger): Promise<Lis
   });
   log.info({ url: listening.url, consortium }, 'gateway started');
   return {
-    url: listening.url,
+    ...listening,
     async close() {
       await listening.close();
       await outgoing.close();

@@ -7,7 +7,9 @@ import { Agent, request } from 'undici';
 import { readUpTo, refuseMediaType } from '../shared/api/body.ts';
 import { peerPath } from '../shared/api/node-api.ts';
 import { problem } from '../shared/api/problem.ts';
+import { storeProblem } from '../shared/api/store-faults.ts';
 import type { Peers } from '../shared/ports/peers.ts';
+import { StoreFault } from '../shared/ports/store-fault.ts';
 import { BadMessage } from '../shared/replica/bad-message.ts';
 import { type PeerGuard, peerGuard } from './peer-guard.ts';
 import { CBOR_TYPE, type PostToPeer, type TokenPeersOptions, tokenPeers } from './token-peers.ts';
@@ -95,6 +97,7 @@ export function peerHandler(
         return problem('bad-request', detail, { got: error.kind });
       }
       guard.failed(member, error);
+      if (error instanceof StoreFault) return storeProblem(error, request);
       return problem('internal', 'The message could not be handled; the node’s log says why.');
     }
   }

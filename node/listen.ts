@@ -19,6 +19,8 @@ import { UserError } from './user-error.ts';
 
 export interface Listening {
   readonly url: string;
+  /** Ends all connections at once; takes further ones. */
+  cutOff(): void;
   /** Takes no more requests; resolves when those under way have ended, or were cut off. */
   close(): Promise<void>;
 }
@@ -85,6 +87,7 @@ export async function listen(fetch: Fetch, options: ListenOptions): Promise<List
   const address = server.address() as AddressInfo;
   return {
     url: `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`,
+    cutOff: () => server.closeAllConnections?.(),
     close: () =>
       new Promise((resolve) => {
         const cutOff = setTimeout(() => server.closeAllConnections?.(), CLOSE_MS);

@@ -125,7 +125,7 @@ async function check(
     log: () => {},
   });
   replica.stopped = true;
-  return verifyStore(replica, manifest, full);
+  return verifyStore(replica, full, manifest);
 }
 
 const NO_SIGNER = {

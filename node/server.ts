@@ -1,59 +1,24 @@
 /**
- * One member's node as a process: store, keys, replica, `POST /peer` for the other nodes and the API
- * for clients. Must not start half: whatever is wrong is said in one sentence before it listens.
+ * One member's node as a process: an open node behind a port. Must not start half: whatever is wrong is said
+ * in one sentence before it listens. Where its store can't be written it stands still, says so, and goes on by
+ * itself from what is durable when there is room again.
  */
-import type { KeyObject } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { nodeApp } from '../shared/api/app.ts';
-import { meter } from '../shared/api/meter.ts';
-import { PEER_PATHS } from '../shared/api/node-api.ts';
-import { NO_TENANT_LIMITS, type TenantLimits } from '../shared/api/tenant-limits.ts';
-import { decodeCbor } from '../shared/bytes/cbor.ts';
+import { interruptedProblem, type Standstill, unwritableApp } from '../shared/api/store-faults.ts';
 import type { Catalog } from '../shared/contract/catalog.ts';
-import {
-  type ContractRecord,
-  effectiveContract,
-  NODE_IDENTITY,
-  SYSTEM_KEYS,
-} from '../shared/contract/system-records.ts';
-import { prefixRange } from '../shared/execution/view.ts';
-import { ledgerId } from '../shared/ledger/genesis.ts';
-import { ring } from '../shared/replica/alarm.ts';
-import { tallyUsage } from '../shared/replica/ledger-usage.ts';
-import { openReplica } from '../shared/replica/open.ts';
-import { receive } from '../shared/replica/receive.ts';
-import { isRecovering } from '../shared/replica/recover.ts';
+import { StoreFault } from '../shared/ports/store-fault.ts';
 import type { Replica } from '../shared/replica/replica.ts';
-import { reportEvidence } from '../shared/replica/report.ts';
-import { ledgerService } from '../shared/replica/service.ts';
-import { tellStanding } from '../shared/replica/tell.ts';
-import { contracts } from '../workloads/catalog.ts';
-import { announceReadiness } from './announce-readiness.ts';
-import { openApiKeys } from './api-keys.ts';
-import { custodyOf } from './custody.ts';
-import { followUntilInForce } from './follow-until-in-force.ts';
-import { followUsage } from './follow-usage.ts';
-import { httpPeers, peerHandler } from './http-peers.ts';
-import { openKeyFile, publicJwkOf, signerFromKeys } from './key-file.ts';
-import { followMembers, onEpoch, warnOfOtherKeys } from './ledger-members.ts';
+import { whyNoRoom } from './disk-room.ts';
+import { interruptible } from './interruptible.ts';
 import { listen } from './listen.ts';
-import { lmdbStores } from './lmdb/stores.ts';
-import { filesOf, loadGenesis, nodePassphrase } from './node-files.ts';
-import { tokenVerifier } from './oidc-tokens.ts';
-import { peerEndpoints } from './peer-endpoints.ts';
-import { peerGuard } from './peer-guard.ts';
-import { peerTokenVerifier } from './peer-token.ts';
-import { connectToRelay } from './relay-client.ts';
-import { replicaLog } from './replica-log.ts';
+import { filesOf } from './node-files.ts';
+import { type OpenNode, openNode } from './open-node.ts';
 import { inRequest } from './request-context.ts';
-import { refuseSoleValidator } from './sole-validator.ts';
-import { inspectStore, openStoreIdentity } from './store-identity.ts';
-import { markedHeads } from './store-mark.ts';
-import { timers } from './timers.ts';
-import { UserError } from './user-error.ts';
 
 export interface RunningNode {
   readonly url: string;
+  /** The replica that is open, or was last. */
   readonly replica: Replica;
   stop(): Promise<void>;
 }
@@ -65,6 +30,18 @@ export interface StartOptions {
   readonly catalog?: Catalog;
   /** Called where the store was changed by somebody else: the node has stopped working, and is to be started anew. */
   readonly onSuperseded?: () => void;
+  /** Called where a write failed although there is room: the node has stopped working, and its disk is to be looked at. */
+  readonly onStoreFailed?: (fault: StoreFault) => void;
+}
+
+/** A node that stands still looks for room so often. */
+const ROOM_EVERY_MS = 1000;
+/** Streams of events end so long after its store failed; what was under way has its answer by then. */
+const GRACE_MS = 1000;
+
+/** An open node, and the news that its store can't be written any more. */
+interface Held extends OpenNode {
+  readonly failed: Promise<StoreFault>;
 }
 
 /** Starts the node that a configuration file describes. */
@@ -73,174 +50,110 @@ export async function startNode(
   log: Logger,
   options: StartOptions = {},
 ): Promise<RunningNode> {
-  const files = filesOf(configFile);
-  const { config, at } = files;
-  const genesis = loadGenesis(files.genesisFile);
-  const ledger = ledgerId(genesis);
-  const { member } = config;
-  const passphrase = nodePassphrase(files);
-  const open = (file: string): KeyObject => openKeyFile(at(file), passphrase);
-  const { node, nextNode, peer, nextPeer } = config.keys;
-  const nodeKeys = [open(node), ...(nextNode === undefined ? [] : [open(nextNode)])];
-  const peerKeys = [open(peer), ...(nextPeer === undefined ? [] : [open(nextPeer)])] as const;
-  const identities = Object.entries(config.keys.identities).map(
-    ([name, file]) => [name, open(file)] as const,
-  );
-  const apiKeys = openApiKeys([at(config.apiKeys)]);
+  const { config, data } = filesOf(configFile);
+  const { restored, catalog, onSuperseded, onStoreFailed } = options;
+  const stopping = Promise.withResolvers<undefined>();
+  let isStopping = false;
 
-  const endpoints = peerEndpoints(configFile, config, genesis.consortium);
-  const stores = lmdbStores(files.data);
-  let replica: Replica | undefined;
-  let heads: ReturnType<typeof markedHeads> | undefined;
-  const { now } = Date;
-  const peers = httpPeers({
-    member,
-    ledger,
-    keys: peerKeys,
-    endpointOf: endpoints.of,
-    now,
-    timeoutMs: 5000,
-  });
-  const time = timers(() => {
-    if (replica) void ring(replica);
-  });
-  try {
-    const found = await inspectStore(stores.heads);
-    const file = files.storeIdentity;
-    const store = openStoreIdentity(file, found, options.restored);
-    if (store.restored && !store.acceptLoss && Object.keys(config.peers).length === 0) {
-      await refuseSoleValidator(stores, genesis, store.restored);
-    }
-    store.claim();
-    const onFault = (error: unknown): void => log.error({ err: error }, 'store-mark-failed');
-    heads = markedHeads(stores.heads, file, store.identity, found, onFault);
-    replica = await openReplica({
-      genesis,
-      member,
-      catalog: options.catalog ?? contracts,
-      ports: { ...stores, heads, signer: signerFromKeys(nodeKeys), peers, time },
-      store: store.identity,
-      restored: store.restored !== undefined,
-      acceptLoss: store.acceptLoss,
-      log: replicaLog(log),
-      ...(options.onSuperseded && { onSuperseded: options.onSuperseded }),
-      ...(config.retain === undefined ? {} : { retain: config.retain }),
-    });
-    // Nothing is signed before somebody sends a transaction or a message.
-    store.settle();
-    warnOfRestored(replica, store.restored, log);
-  } catch (error) {
-    time.stop();
-    await heads?.close();
-    await stores.close();
-    if (error instanceof UserError) throw error;
-    throw new UserError(`The node of ${member} can't start: ${(error as Error).message}`);
+  async function open(isRestored?: boolean): Promise<Held> {
+    const failed = Promise.withResolvers<StoreFault>();
+    const opened = { restored: isRestored, catalog, onSuperseded, onUnwritable: failed.resolve };
+    return { ...(await openNode(configFile, log, opened)), failed: failed.promise };
   }
-  const opened = replica;
-  reportEvidence(opened, custodyOf(new Map([[NODE_IDENTITY, peerKeys[0]]])));
-  const service = ledgerService(opened, custodyOf(new Map(identities)));
-  const issuers = async () => config.issuers ?? [];
-  const app = nodeApp({
-    service,
-    keys: apiKeys,
-    tokens: tokenVerifier({
-      member,
-      issuers,
-      now,
-      onFault: (issuer, error) => log.error({ issuer, err: error }, 'issuer-unavailable'),
-    }),
-    issuers: { list: issuers },
-    usage: {
-      tally: (isOver) => tallyUsage(opened, stores.ledgerUsage, isOver),
-      ledger: stores.ledgerUsage.read,
-      storeBytes: stores.bytes,
-    },
-    inRequest,
-    log,
-    meter: meter({
-      store: stores.usage,
-      limits: { ...NO_TENANT_LIMITS, ...config.limits } as TenantLimits,
-      now,
-      onFault: (error) => log.error({ err: error }, 'usage-failed'),
-    }),
-  });
-  const members = await followMembers(opened);
-  endpoints.follow(members);
-  if (config.retain) followUsage(opened, stores.ledgerUsage);
-  const keysOf = (from: string) => members(from)?.peerKeys ?? [];
-  const verify = peerTokenVerifier({ ledger, audience: member, now, keysOf });
-  const handler = peerHandler({
-    verify,
-    receive: (from, message) => receive(opened, from, message),
-    guard: peerGuard({ log }),
-  });
-  app.on('POST', [...PEER_PATHS], (c) => handler(c.req.raw));
-  let relay: ReturnType<typeof connectToRelay> | undefined;
-  let stopAsking: (() => void) | undefined;
 
-  const stop = async (): Promise<void> => {
-    opened.stopped = true;
-    relay?.stop();
-    stopAsking?.();
-    time.stop();
-    await server?.close();
-    // What is under way on the store ends before the store does.
-    await opened.lock.run(async () => {});
-    await peers.close();
-    await stores.close();
-    await heads?.close();
-  };
-  let server: Awaited<ReturnType<typeof listen>> | undefined;
+  let node = await open(restored);
+  let serving = interruptible(node.fetch);
+  let server: Awaited<ReturnType<typeof listen>>;
   try {
-    server = await listen((request) => app.fetch(request), { ...config.listen, log });
+    server = await listen((request) => serving.fetch(request), { ...config.listen, log });
   } catch (error) {
-    await stop();
+    await node.close();
     throw error;
   }
-  await warnOfMissingCode(opened, log);
-  const own = { node: nodeKeys.map(publicJwkOf), peer: peerKeys.map(publicJwkOf) };
-  await warnOfOtherKeys(opened, own, log);
-  onEpoch(opened, () => endpoints.reload(log));
-  announceReadiness(opened, service, Object.keys(config.keys.identities));
-  // An idle ledger sends nothing, so who was away asks what it missed.
-  void tellStanding(opened);
-  stopAsking = followUntilInForce(opened, members);
-  const { gateway, relay: socket } = config;
-  if (socket !== undefined && gateway !== undefined) {
-    relay = connectToRelay({
-      ...{ gateway, socket, consortium: genesis.consortium, member, ledger, log },
-      peerKey: peerKeys[0],
-      handle: handler,
-      onConnected: () => void tellStanding(opened),
-    });
+  const { url } = server;
+  await node.begin();
+  sayStarted(log, node.replica, url);
+
+  async function watch(): Promise<void> {
+    for (;;) {
+      const fault = await Promise.race([node.failed, stopping.promise]);
+      if (!fault) return node.close();
+      if (!(await standStill(fault))) return;
+      // A store that fails again says so below.
+      await node.begin().catch((error: unknown) => {
+        if (!(error instanceof StoreFault)) throw error;
+      });
+    }
   }
-  const { header } = opened.head;
-  log.info({ member, ledger, url: server.url, height: header.height }, 'node started');
-  return { url: server.url, replica: opened, stop };
+
+  /** Answers whether the node is open again; it is not where it has to stop meanwhile. */
+  async function standStill(fault: StoreFault): Promise<boolean> {
+    const { replica } = node;
+    node.halt();
+    const noRoom = await whyNoRoom(data);
+    const since = Date.now();
+    let finding = { reason: noRoom ?? fault.message, checkedAt: since };
+    const find = (reason: string): void => {
+      finding = { reason, checkedAt: Date.now() };
+    };
+    const about = standstillOf(replica, since, () => finding);
+    const interrupted = serving;
+    serving = interruptible(unwritableApp(about).fetch);
+    interrupted.interrupt(interruptedProblem);
+    log.error({ reason: finding.reason, folder: data }, 'store-unwritable');
+    await sleep(GRACE_MS);
+    server.cutOff();
+    await node.close();
+    if (noRoom === undefined) onStoreFailed?.(fault);
+    while (!isStopping) {
+      const missing = await whyNoRoom(data);
+      if (missing === undefined) {
+        const opened = await open().catch((error: Error) => error);
+        if (!(opened instanceof Error)) {
+          node = opened;
+          serving = interruptible(opened.fetch);
+          const { header } = opened.replica.head;
+          const stoodStillMs = Date.now() - since;
+          log.warn({ stoodStillMs, height: header.height }, 'store-writable');
+          return true;
+        }
+        find(opened.message);
+      } else find(missing);
+      await Promise.race([sleep(ROOM_EVERY_MS), stopping.promise]);
+    }
+    return false;
+  }
+
+  const watching = watch();
+  return {
+    url,
+    get replica() {
+      return node.replica;
+    },
+    async stop() {
+      isStopping = true;
+      node.halt();
+      await server.close();
+      stopping.resolve(undefined);
+      await watching;
+    },
+  };
 }
 
-/** A restored node follows and answers reads; its operator should know why it does not vote. */
-function warnOfRestored(replica: Replica, why: string | undefined, log: Logger): void {
-  if (!why && !isRecovering(replica)) return;
-  const reason = why ?? 'it was restored, and the others have not all answered yet';
-  const { floor } = replica.record;
-  log.warn(
-    { store: replica.store, reason },
-    floor === null
-      ? 'this store was restored from a backup: the node follows, and signs nothing before the other validators have told it what it may have signed'
-      : 'this store was restored from a backup: what was committed since is lost, as its operator accepted',
-  );
+function sayStarted(log: Logger, { member, ledger, head }: Replica, url: string): void {
+  log.info({ member, ledger, url, height: head.header.height }, 'node started');
 }
 
-/** A node that lacks approved code runs, but can't execute that contract's transactions nor vote for them. */
-async function warnOfMissingCode(replica: Replica, log: Logger): Promise<void> {
-  const range = prefixRange(SYSTEM_KEYS.contracts, 1024);
-  const { height } = replica.head.header;
-  for (const { key, value } of await replica.ports.state.scan(range, height!)) {
-    const record = decodeCbor(value) as unknown as ContractRecord;
-    const code = effectiveContract(record, replica.epoch.set.epoch);
-    const contract = key.slice(SYSTEM_KEYS.contracts.length);
-    if (!code || replica.catalog.find(contract, code.version, code.codeHash)) continue;
-    log.error({ contract, ...code }, 'this node lacks the approved code of an active contract');
-  }
-}
+const standstillOf = (
+  { member, genesis, ledger, head }: Replica,
+  since: number,
+  finding: Standstill['finding'],
+): Standstill => ({
+  last: {
+    ...{ member, consortium: genesis.consortium, ledger },
+    height: head.header.height!,
+    headId: head.id,
+    headTime: head.header.time,
+  },
+  ...{ since, finding, inRequest },
+});

@@ -8,11 +8,11 @@ import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from '
 import path from 'node:path';
 import { decodeRecord } from '../shared/consensus/record.ts';
 import type { HeadStore } from '../shared/ports/head-store.ts';
-import { type KnownVersions, readMark } from './store-mark.ts';
+import { type KnownDigests, type KnownVersions, readMark, recordDigest } from './store-mark.ts';
 import { UserError } from './user-error.ts';
 
 /** What a data folder holds, as far as it tells where it comes from. */
-export interface FoundStore extends KnownVersions {
+export interface FoundStore extends KnownVersions, KnownDigests {
   /** The store that its safety record was made for; undefined where there is no record. */
   readonly store: string | undefined;
 }
@@ -41,6 +41,8 @@ export async function inspectStore(heads: HeadStore): Promise<FoundStore> {
   return {
     head: head?.version ?? 0,
     safety: safety?.version ?? 0,
+    headDigest: recordDigest(head?.bytes),
+    safetyDigest: recordDigest(safety?.bytes),
     store: safety && decodeRecord(safety.bytes).store,
   };
 }
@@ -115,6 +117,26 @@ function whyRestored(
   if (found.store !== known.identity) return 'its data folder belongs to another store identity';
   const mark = readMark(file);
   if (mark?.identity !== known.identity) return undefined;
-  if (found.safety >= mark.safety && found.head >= mark.head) return undefined;
+  if (found.safety >= mark.safety && found.head >= mark.head) {
+    refuseOthers(mark, found);
+    return undefined;
+  }
   return `its data folder is an older copy (safety record ${found.safety}, seen ${mark.safety})`;
+}
+
+/** Records that nobody but somebody else can have written. */
+function refuseOthers(mark: NonNullable<ReturnType<typeof readMark>>, found: FoundStore): void {
+  for (const name of ['safety', 'head'] as const) {
+    const isOther =
+      found[name] === mark[name]
+        ? found[`${name}Digest`] !== mark[`${name}Digest`]
+        : // It can be further than it was seen last, but not than it was left.
+          mark.ended;
+    if (!isOther) continue;
+    throw new UserError(
+      `The store was tampered with: its ${name} record (version ${found[name]}) is not the one that its node left ` +
+        `(version ${mark[name]}). Move the data folder away, and restore a backup ("fuqi restore") or start with an ` +
+        'empty folder: the node asks the others before it signs.',
+    );
+  }
 }

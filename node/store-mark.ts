@@ -1,7 +1,9 @@
 /**
  * How far a store has come, in a file beside its identity and outside the data folder: an older copy
- * that is put in the folder's place is behind it. Written every few seconds at the most and at the end.
+ * that is put in the folder's place is behind it, and a record that was put in another's place differs. Written
+ * every few seconds at the most and at the end; after an end in order the store can't have come any further.
  */
+import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
 import { z } from 'zod';
@@ -13,7 +15,22 @@ export interface KnownVersions {
   readonly safety: number;
 }
 
-const MarkSchema = z.strictObject({ identity: z.string(), head: z.int(), safety: z.int() });
+/** SHA-256 of the records of those versions, in hex; of none where there is none. */
+export interface KnownDigests {
+  readonly headDigest: string;
+  readonly safetyDigest: string;
+}
+
+const digest = z.string().regex(/^[0-9a-f]{64}$/);
+const MarkSchema = z.strictObject({
+  identity: z.string(),
+  head: z.int(),
+  safety: z.int(),
+  headDigest: digest,
+  safetyDigest: digest,
+  /** Whether the node ended in order since. */
+  ended: z.boolean(),
+});
 const INTERVAL_MS = 2000;
 
 const markFile = (identityFile: string): string => `${identityFile}.mark`;
@@ -30,43 +47,62 @@ export function readMark(identityFile: string): z.infer<typeof MarkSchema> | und
   }
 }
 
-/** A head store that keeps the mark, from the versions that were found; `close` writes it a last time. */
+/** The digest of a record's bytes. */
+export const recordDigest = (bytes: Uint8Array = new Uint8Array()): string =>
+  createHash('sha256').update(bytes).digest('hex');
+
+/** A command of the operator changes the store: it may be further than its node left it. */
+export async function expectChange(identityFile: string): Promise<void> {
+  const mark = readMark(identityFile);
+  if (mark?.ended) await writeMark(identityFile, { ...mark, ended: false });
+}
+
+async function writeMark(identityFile: string, mark: z.infer<typeof MarkSchema>): Promise<void> {
+  const file = markFile(identityFile);
+  const draft = `${file}.draft`;
+  await writeFile(draft, `${JSON.stringify(mark)}\n`, { mode: 0o600, flush: true });
+  await rename(draft, file);
+}
+
+/** A head store that keeps the mark, from what was found; `close` writes it a last time. */
 export function markedHeads(
   heads: HeadStore,
   identityFile: string,
   identity: string,
-  found: KnownVersions,
+  found: KnownVersions & KnownDigests,
   onFault: (error: unknown) => void,
 ): HeadStore & { close(): Promise<void> } {
   const versions = { head: found.head, safety: found.safety };
+  const digests = { headDigest: found.headDigest, safetyDigest: found.safetyDigest };
   let writing: Promise<void> = Promise.resolve();
   let timer: NodeJS.Timeout | undefined;
+  // A swap that failed may have been stored all the same.
+  let isSure = true;
 
-  function write(): Promise<void> {
+  function write(ended: boolean): Promise<void> {
     clearTimeout(timer);
     timer = undefined;
-    const file = markFile(identityFile);
-    writing = writing.then(async () => {
-      const draft = `${file}.draft`;
-      const text = `${JSON.stringify({ identity, ...versions })}\n`;
-      await writeFile(draft, text, { mode: 0o600, flush: true });
-      await rename(draft, file);
-    });
-    writing = writing.catch(onFault);
+    writing = writing
+      .then(() => writeMark(identityFile, { identity, ...versions, ...digests, ended }))
+      .catch(onFault);
     return writing;
   }
-  void write();
+  void write(false);
 
   return {
     read: (name) => heads.read(name),
     async swap(name, expected, next) {
-      const swapped = await heads.swap(name, expected, next);
+      const swapped = await heads.swap(name, expected, next).catch((error: unknown) => {
+        isSure = false;
+        throw error;
+      });
       if (swapped && (name === 'head' || name === 'safety')) {
         versions[name] = next.version;
-        timer ??= setTimeout(write, INTERVAL_MS).unref();
+        digests[`${name}Digest`] = recordDigest(next.bytes);
+        timer ??= setTimeout(write, INTERVAL_MS, false).unref();
       }
       return swapped;
     },
-    close: write,
+    close: () => write(isSure),
   };
 }

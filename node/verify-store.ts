@@ -1,12 +1,16 @@
 /**
- * Checks what a restored store holds against nothing but the ledger id: the head's finality proof through
- * all hand-overs from genesis, and all block ids against the head's history root; in full also every
- * block's body and results, the whole state and its tree.
+ * Checks what a store holds against nothing but the ledger id. At every start, the head: its finality proof through
+ * all hand-overs from genesis, and what its record says beside. After a restore also all block ids against the head's
+ * history root; in full also every block's body, results and finality proof, where its transactions are said to
+ * stand, the root of the state after it, the whole present state and its tree. Older versions of single values are
+ * proven when they are read.
  */
 import { sha256Hex } from '../shared/bytes/crypto.ts';
 import type { Digest } from '../shared/bytes/digest.ts';
-import { leafHash, merkleRoot } from '../shared/bytes/merkle.ts';
+import { frontierRoot, leafHash, merkleRoot } from '../shared/bytes/merkle.ts';
 import { toHex } from '../shared/bytes/text.ts';
+import { validatorsHash } from '../shared/consensus/validators.ts';
+import { genesisBlock } from '../shared/execution/genesis-block.ts';
 import {
   EMPTY_TREE,
   type Page,
@@ -16,11 +20,14 @@ import {
 } from '../shared/execution/state-tree.ts';
 import { Misses } from '../shared/execution/view.ts';
 import { blockId } from '../shared/ledger/block.ts';
+import { Rejected } from '../shared/ledger/rejection.ts';
+import { decodeTransaction, type Transaction } from '../shared/ledger/transaction.ts';
 import type { StateEntry } from '../shared/ports/state-store.ts';
 import { verifyStateProof } from '../shared/proof/verify-state.ts';
-import { finalBlock, finalResults } from '../shared/replica/history.ts';
+import { finalBlock, finalResults, placeOf } from '../shared/replica/history.ts';
 import { itemName } from '../shared/replica/items.ts';
 import { stateProofOf } from '../shared/replica/prove.ts';
+import { proveId } from '../shared/replica/proven.ts';
 import type { Replica } from '../shared/replica/replica.ts';
 import type { Manifest } from './backup-manifest.ts';
 import { UserError } from './user-error.ts';
@@ -29,7 +36,7 @@ import { UserError } from './user-error.ts';
 export interface Checked {
   readonly height: number;
   readonly head: Digest;
-  /** Block ids that the head's history root covers, the head's included. */
+  /** Block ids that the head's history covers and the store keeps, the head's included. */
   readonly blocks: number;
   /** Bodies and state entries that were read and checked; undefined where only the head was. */
   readonly bodies?: number;
@@ -39,54 +46,87 @@ export interface Checked {
 const PROVEN_KEY = 'governance/epoch/current';
 const BATCH = 1000;
 
-/** Throws a `UserError` that says what does not hold. */
+/** Throws a `UserError` that says what does not hold; a backup's manifest names a block that has to be there. */
 export async function verifyStore(
   replica: Replica,
-  manifest: Pick<Manifest, 'height' | 'head'>,
   full: boolean,
+  manifest?: Pick<Manifest, 'height' | 'head'>,
 ): Promise<Checked> {
-  const { id: head, header } = replica.head;
-  const height = header.height!;
-  const ids = await blockIds(replica, height);
+  const { head, retained } = replica;
+  const height = head.header.height!;
+  await verifyHead(replica);
+  const from = retained.state;
+  const ids = await blockIds(replica, from, height);
+  const idAt = (at: number): Digest | undefined => ids[at - from];
   demand(
-    ids[manifest.height] === manifest.head,
-    `block ${manifest.height} is not the manifest's head`,
+    manifest === undefined || idAt(manifest.height) === manifest.head,
+    `block ${manifest?.height} is not the manifest's head`,
   );
-  demand(ids[height] === head, 'the head is not the last block of the index');
-  if (height > 0) {
-    await verifyHead(replica, height);
-    const root = merkleRoot(ids.slice(0, height).map((id) => leafHash(Buffer.from(id, 'hex'))));
-    demand(root === header.historyRoot, 'the block ids do not make the head’s history root');
-  }
-  const checked = { height, head, blocks: height + 1 };
+  demand(idAt(height) === head.id, 'the head is not the last block of the index');
+  if (from === 0) {
+    const leaves = ids.slice(0, height).map((id) => leafHash(Buffer.from(id, 'hex')));
+    const root = merkleRoot(leaves);
+    demand(root === head.header.historyRoot, 'the block ids do not make the head’s history root');
+  } else for (const [index, id] of ids.entries()) proveId(replica, from + index, id);
+  const checked = { height, head: head.id, blocks: ids.length };
   if (!full) return checked;
-  for (let at = 1; at <= height; at++) await verifyBody(replica, at, ids[at]!);
-  return { ...checked, bodies: height, entries: await verifyState(replica, height) };
+  const first = Math.max(1, retained.bodies);
+  for (let at = first; at <= height; at++) await verifyBody(replica, at, idAt(at)!);
+  const bodies = height + 1 - first;
+  return { ...checked, bodies, entries: await verifyState(replica, height) };
 }
 
-async function blockIds({ ports }: Replica, height: number): Promise<Digest[]> {
+/**
+ * Proves the head final, and what its record says beside it: the state's root, the history, the validators of the
+ * next block. Throws a `UserError` that says what does not hold.
+ */
+export async function verifyHead(replica: Replica): Promise<void> {
+  const { id, header, tree, history } = replica.head;
+  const height = header.height!;
+  demand(blockId(header) === id, 'the head has another id');
+  demand(tree.hash === header.stateRoot, 'the root of the state tree is not the head’s');
+  if (height > 0) await verifyFinal(replica, height, id);
+  else {
+    const { point } = genesisBlock(replica.genesis);
+    demand(id === point.id, 'block 0 is not that of the genesis document');
+  }
+  demand(
+    history.size === height && frontierRoot(history) === header.historyRoot,
+    'the history is not the head’s',
+  );
+  verifyNext(replica);
+}
+
+/** The validators of the next block are those that the head names, where no agreement of members came between. */
+function verifyNext({ head: { header }, epoch: { set } }: Replica): void {
+  const expected = set.epoch === header.epoch ? header.validatorsHash : header.nextValidatorsHash;
+  if (expected === null || set.epoch > header.epoch + 1) return;
+  demand(validatorsHash(set) === expected, 'the validators are not those that the head names');
+}
+
+async function blockIds({ ports }: Replica, from: number, to: number): Promise<Digest[]> {
   const ids: Digest[] = [];
-  while (ids.length <= height) {
-    const count = Math.min(BATCH, height + 1 - ids.length);
-    const names = Array.from({ length: count }, (_, index) => itemName.blockAt(ids.length + index));
+  while (ids.length <= to - from) {
+    const start = from + ids.length;
+    const count = Math.min(BATCH, to + 1 - start);
+    const names = Array.from({ length: count }, (_, index) => itemName.blockAt(start + index));
     for (const bytes of await ports.state.items(names)) {
-      if (!bytes) throw new UserError(`The backup does not hold: block ${ids.length} is missing.`);
-      ids.push(toHex(bytes) as Digest);
+      demand(bytes !== undefined, `block ${from + ids.length} is missing`);
+      ids.push(toHex(bytes!) as Digest);
     }
   }
   return ids;
 }
 
 /** The same check that anybody makes of a state proof: finality, hand-overs from genesis, the state root. */
-async function verifyHead(replica: Replica, height: number): Promise<void> {
+async function verifyFinal(replica: Replica, height: number, id: Digest): Promise<void> {
   const proof = JSON.parse(JSON.stringify(await stateProofOf(replica, PROVEN_KEY, height)));
   const verdict = verifyStateProof(proof, replica.ledger);
   if (verdict.verdict !== 'VALID') {
-    throw new UserError(
-      `The backup does not hold: its head's proof is ${verdict.verdict} (${verdict.reason}).`,
-    );
+    demand(false, `the proof of block ${height} is ${verdict.verdict} (${verdict.reason})`);
+    return;
   }
-  demand(verdict.block.id === replica.head.id, 'the proof is of another block than the head');
+  demand(verdict.block.id === id, `the proof of block ${height} is another block’s`);
 }
 
 async function verifyBody(replica: Replica, height: number, id: Digest): Promise<void> {
@@ -95,11 +135,19 @@ async function verifyBody(replica: Replica, height: number, id: Digest): Promise
   const [results] = await finalResults(replica, [height]);
   const rootOf = (leaves: readonly Uint8Array[]): Digest => merkleRoot(leaves.map(leafHash));
   demand(block.id === id && blockId(header) === id, `block ${height} has another id`);
+  await verifyFinal(replica, height, id);
   demand(
     rootOf(transactions) === header.transactionsRoot,
     `the transactions of block ${height} differ`,
   );
   demand(rootOf(results!) === header.resultsRoot, `the results of block ${height} differ`);
+  for (const [index, bytes] of transactions.entries()) {
+    const transaction = decodeTransaction(bytes);
+    demand(!(transaction instanceof Rejected), `a transaction of block ${height} can't be read`);
+    const place = await placeOf(replica, (transaction as Transaction).id);
+    const isThere = place?.height === height && place.index === index;
+    demand(isThere, `the place of transaction ${index} of block ${height} is missing or another`);
+  }
 }
 
 /** The state makes the head's root from nothing, and every entry is proven by the stored tree. */
@@ -147,5 +195,5 @@ async function verifyEntry(replica: Replica, { key, value }: StateEntry): Promis
 }
 
 function demand(holds: boolean, says: string): void {
-  if (!holds) throw new UserError(`The backup does not hold: ${says}.`);
+  if (!holds) throw new UserError(`The store does not hold: ${says}.`);
 }

@@ -1,9 +1,11 @@
 /** `fuqi node start` and `fuqi gateway start`: one process each, in the foreground. */
 import { type Command, Option } from 'commander';
+import { StoreFault } from '../../shared/ports/store-fault.ts';
 import { startGateway } from '../gateway-server.ts';
 import { LOG_LEVELS, type LogLevel, openLog } from '../log.ts';
 import { startNode } from '../server.ts';
 import { untilStopped } from './command-context.ts';
+import { registerCheck } from './node-check.ts';
 import { registerRotateKey } from './rotate-key.ts';
 
 const logLevel = () =>
@@ -18,6 +20,7 @@ interface NodeOptions {
 export function registerNodeStart(program: Command): void {
   const node = program.command('node').description('one member’s node');
   registerRotateKey(node);
+  registerCheck(node);
   node
     .command('start')
     .description('start a node in the foreground; SIGTERM or Ctrl-C stops it')
@@ -31,7 +34,8 @@ export function registerNodeStart(program: Command): void {
       serveUntilStopped('node', level, (log) => {
         // Nothing else may write to its store, and what this process remembers is not what is there.
         const onSuperseded = () => endAtOnce(log, 'its store was changed by somebody else');
-        return startNode(config, log, { restored, onSuperseded });
+        const onStoreFailed = (fault: Error) => endAtOnce(log, 'its disk fails', fault);
+        return startNode(config, log, { restored, onSuperseded, onStoreFailed });
       }),
     );
   program
@@ -62,6 +66,8 @@ async function serveUntilStopped(
 ): Promise<void> {
   const log = openLog(name, level);
   process.on('unhandledRejection', (error) => {
+    // One that can't be written is looked after where it is held.
+    if (error instanceof StoreFault && error.code === 'unwritable') return;
     // A store that failed in the background can't be trusted to have kept what it was given.
     endAtOnce(log, 'fault in the background', error);
   });

@@ -20,6 +20,7 @@ import { applyAgreement, type Standstill, standstillOf } from '../../shared/repl
 import { openKeyFile, publicJwkOf, readPassphrase, signEs256 } from '../key-file.ts';
 import { filesOf, loadGenesis } from '../node-files.ts';
 import { withStores } from '../stopped-node.ts';
+import { expectChange } from '../store-mark.ts';
 import { UserError } from '../user-error.ts';
 import { globalOptions, show } from './command-context.ts';
 
@@ -96,9 +97,10 @@ export function registerRecover(program: Command): void {
       const files = filesOf(given.config);
       const genesis = loadGenesis(files.genesisFile);
       const document = readDocument(given.agreement);
-      const { signers, epoch } = await withStores(files, (stores) =>
-        applyAgreement(stores, genesis, document),
-      );
+      const { signers, epoch } = await withStores(files, async (stores) => {
+        await expectChange(files.storeIdentity);
+        return applyAgreement(stores, genesis, document);
+      });
       const validators = epoch.set.validators.map(({ member }) => member);
       const number = epoch.set.epoch;
       show(

@@ -127,6 +127,7 @@ interface Health {
   readonly nodes: readonly {
     readonly member: string;
     readonly status: string;
+    readonly reason?: string;
     readonly height?: number;
     readonly lag?: number;
     readonly state?: string;
@@ -156,7 +157,7 @@ function statusText(
     const up = node?.status === 'ok';
     const where = up
       ? `height ${node.height}, lag ${node.lag}, ${node.state}, ${node.pending} pending`
-      : 'down';
+      : [node?.status ?? 'down', node?.reason].filter((part) => part !== undefined).join(': ');
     const vote = validators.includes(id) ? 'validator' : 'observer';
     return `  ${id.padEnd(18)} ${vote.padEnd(10)} ${hosting.padEnd(12)} ${where.padEnd(44)} ${name}`;
   });

@@ -2,9 +2,9 @@
 import type { Digest } from '../../shared/bytes/digest.ts';
 import { fromHex } from '../../shared/bytes/text.ts';
 import type { BlockStore } from '../../shared/ports/block-store.ts';
-import { Sealed } from './checksum.ts';
-import { type Environment, putSealed } from './environment.ts';
+import type { Environment } from './environment.ts';
 import { Removals } from './removals.ts';
+import type { Sealed } from './sealed-table.ts';
 
 /** The block store of an open environment. */
 export function lmdbBlockStore(environment: Environment): BlockStore {
@@ -16,12 +16,12 @@ export function lmdbBlockStore(environment: Environment): BlockStore {
       const key = fromHex(id);
       // One whose removal is under way is not there any more, whatever the table says yet.
       const leaving = removals.cancel(id);
-      if (!leaving && (waiting.has(id) || table.doesExist(key))) return;
-      const sealed = new Sealed(bytes);
+      if (!leaving && (waiting.has(id) || table.has(key))) return;
+      const sealed = table.seal(key, bytes);
       waiting.set(id, sealed);
       await environment.later({
         bytes: bytes.length,
-        write: () => putSealed(table, key, sealed),
+        write: () => table.put(key, sealed),
         written: () => {
           if (waiting.get(id) === sealed) waiting.delete(id);
         },

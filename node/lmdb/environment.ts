@@ -1,21 +1,15 @@
 /**
  * One LMDB environment for one node: opens a folder and groups writes into durable transactions.
  * Promises that what was given to `later` is durable before a following `commit` resolves, and is
- * written in the same transaction. A failed transaction ends all writing until the next start:
+ * written in the same transaction. A failed transaction ends all writing until the folder is opened anew:
  * nobody can tell any more what of it is on the disk.
  */
 import { accessSync, constants, mkdirSync } from 'node:fs';
-import { type Database, open, type RootDatabase } from 'lmdb';
-import { type Sealed, withChecksum } from './checksum.ts';
+import { open, type RootDatabase } from 'lmdb';
+import { StoreFault } from '../../shared/ports/store-fault.ts';
 import { checkDataFile } from './data-file.ts';
 import { lockFolder } from './folder-lock.ts';
-
-/** Keys are bytes in the order of memcmp, at most 1978 of them; values are bytes. */
-export type Table = Database<Uint8Array, Uint8Array>;
-
-/** Puts bytes that have their checksum already: the table takes them as they are. */
-export const putSealed = (table: Table, key: Uint8Array, sealed: Sealed): Promise<boolean> =>
-  table.put(key, sealed as unknown as Uint8Array);
+import { SealedTable } from './sealed-table.ts';
 
 /** A write that need not be durable before the next commit. */
 export interface LaterWrite {
@@ -28,7 +22,7 @@ export interface LaterWrite {
 
 export interface Environment {
   /** Opens a table; `versions` keeps a number beside each value for conditional writes. */
-  table(name: string, options?: { readonly versions: boolean }): Table;
+  table(name: string, options?: { readonly versions: boolean }): SealedTable;
   /** Takes a write along with the next commit; waits only where too much is waiting already. */
   later(write: LaterWrite): Promise<void>;
   /** Commits what is waiting together with the puts of `write`, durably; answers its answer. */
@@ -43,15 +37,21 @@ export interface Environment {
 const WAITING_BYTES_MAX = 8 * 1024 * 1024;
 
 /**
+ * Hears of what is no fault of one call alone: once that a write failed (from then on all do), and of each value
+ * that is not what was written.
+ */
+export type OnStoreFault = (fault: StoreFault) => void;
+
+/**
  * Opens the environment of a folder, which is made where it is missing. Throws an Error of one
  * sentence where the folder is in use, can't be written or holds a damaged file.
  */
-export function openEnvironment(folder: string): Environment {
+export function openEnvironment(folder: string, onFault: OnStoreFault = () => {}): Environment {
   prepareFolder(folder);
   const unlock = lockFolder(folder);
   try {
     checkDataFile(folder);
-    return environmentOf(openRoot(folder), unlock);
+    return environmentOf(openRoot(folder), unlock, onFault);
   } catch (error) {
     unlock();
     throw error;
@@ -94,35 +94,33 @@ function openRoot(folder: string): RootDatabase<Uint8Array, Uint8Array> {
 function environmentOf(
   root: RootDatabase<Uint8Array, Uint8Array>,
   unlock: () => void,
+  onFault: OnStoreFault,
 ): Environment {
   let waiting: LaterWrite[] = [];
   let waitingBytes = 0;
   let last: Promise<unknown> = Promise.resolve();
-  let failure: unknown;
+  let failure: StoreFault | undefined;
   let closing: Promise<void> | undefined;
   const underWay = new Set<Promise<unknown>>();
 
   async function transact<T>(write: () => Promise<T>): Promise<T> {
-    if (failure) {
-      throw new Error('The store takes no more writes since one failed.', { cause: failure });
-    }
+    assertWritable();
     const group = waiting;
     waiting = [];
     waitingBytes = 0;
-    try {
+    const together = async (): Promise<T> => {
       // LMDB-js puts the writes of one event turn into one transaction: all of them, or none.
       const puts = group.map((each) => each.write());
-      const [answer] = await named(Promise.all([write(), root.committed, ...puts]));
-      for (const each of group) each.written();
+      const [answer] = await Promise.all([write(), root.committed, ...puts]);
       return answer;
-    } catch (error) {
-      failure = error;
-      throw error;
-    }
+    };
+    const answer = await durable(together());
+    for (const each of group) each.written();
+    return answer;
   }
 
-  /** The answer of puts, or an Error that names the cause. */
-  async function named<T>(puts: Promise<T>): Promise<T> {
+  /** The answer of puts; a failure of theirs is the end of all writing. */
+  async function durable<T>(puts: Promise<T>): Promise<T> {
     try {
       return await puts;
     } catch (error) {
@@ -130,12 +128,26 @@ function environmentOf(
       Promise.resolve(root.committed).catch(() => {});
       const why = (error as { commitError?: Promise<never> }).commitError ?? Promise.reject(error);
       const cause: unknown = await why.catch((reason: unknown) => reason);
-      throw new Error(
-        `The store could not be written (${(cause as Error).message}); ` +
-          "check the disk's free space and health, then start again.",
-        { cause },
-      );
+      throw failed(cause);
     }
+  }
+
+  function failed(cause: unknown): StoreFault {
+    if (failure) return failure;
+    failure = new StoreFault(
+      'unwritable',
+      `The store could not be written (${(cause as Error).message}); ` +
+        "check the disk's free space and health, then start again.",
+      { cause },
+    );
+    onFault(failure);
+    return failure;
+  }
+
+  function assertWritable(): void {
+    if (!failure) return;
+    const why = 'The store takes no more writes since one failed.';
+    throw new StoreFault('unwritable', why, { cause: failure });
   }
 
   function assertOpen(): void {
@@ -152,7 +164,8 @@ function environmentOf(
   async function close(): Promise<void> {
     try {
       await Promise.allSettled(underWay);
-      if (waiting.length > 0) await enqueue(async () => {});
+      // After a failure, which was told, nothing can follow.
+      if (waiting.length > 0 && !failure) await enqueue(async () => {});
       await last;
     } finally {
       await root.close();
@@ -162,13 +175,7 @@ function environmentOf(
 
   return {
     table(name, { versions } = { versions: false }) {
-      const options = {
-        name,
-        encoder: withChecksum,
-        keyEncoding: 'binary',
-        useVersions: versions,
-      } as const;
-      return root.openDB<Uint8Array, Uint8Array>(options);
+      return new SealedTable(root, name, versions, onFault);
     },
     async later(write) {
       assertOpen();
@@ -182,7 +189,8 @@ function environmentOf(
     },
     async putNow(puts) {
       assertOpen();
-      const answer = named(puts());
+      assertWritable();
+      const answer = durable(puts());
       underWay.add(answer);
       try {
         return await answer;

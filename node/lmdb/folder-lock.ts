@@ -45,13 +45,17 @@ export function lockFolder(folder: string): () => void {
 function create(path: string, own: Holder): boolean {
   // Written aside and linked, so that nobody ever reads a lock without its process id.
   const draft = `${path}.${own.pid}`;
-  writeFileSync(draft, JSON.stringify(own));
   try {
+    writeFileSync(draft, JSON.stringify(own));
     linkSync(draft, path);
     return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    throw error;
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return false;
+    throw new Error(
+      `The lock ${path} can't be written (${message}): make room where there is none, and start again.`,
+      { cause },
+    );
   } finally {
     rmSync(draft, { force: true });
   }

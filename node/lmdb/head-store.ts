@@ -11,24 +11,16 @@ export function lmdbHeadStore(environment: Environment): HeadStore {
       // Through the queue of commits: a record is shown only when it is durable.
       const entry = await environment.commit(async () => {
         try {
-          return table.getEntry(utf8(name));
+          return table.getVersioned(utf8(name));
         } catch (error) {
           // A damaged value is no failed write.
           return error as Error;
         }
       });
       if (entry instanceof Error) throw entry;
-      return entry && { version: entry.version!, bytes: entry.value };
+      return entry && { version: entry.version, bytes: entry.value };
     },
-    swap: (name, expected, next) =>
-      environment.commit(() =>
-        // For LMDB-js null as the expected version means that there is no entry.
-        table.put(
-          utf8(name),
-          next.bytes,
-          next.version,
-          expected === 0 ? (null as unknown as number) : expected,
-        ),
-      ),
+    swap: (name, expected, { version, bytes }) =>
+      environment.commit(() => table.swap(utf8(name), { value: bytes, version }, expected)),
   };
 }

@@ -21,7 +21,7 @@ const RECORD_BYTES = 150;
 /** The tally of an open environment. */
 export function lmdbLedgerUsageStore(environment: Environment): LedgerUsageStore {
   const table = environment.table('ledger-usage');
-  const records = [...table.getRange({})].map(({ value }) =>
+  const records = [...table.entries()].map(({ value }) =>
     LedgerUsageSchema.parse(decodeCbor(value)),
   );
   return memoryLedgerUsageStore(records, (record) => {

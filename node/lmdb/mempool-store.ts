@@ -20,7 +20,7 @@ export function lmdbMempoolStore(environment: Environment): MempoolStore {
           entries.map(({ id, bytes }) => {
             removals.cancel(id);
             const key = fromHex(id);
-            return table.ifNoExists(key, () => table.put(key, bytes));
+            return table.putNew(key, bytes);
           }),
         ),
       );
@@ -28,7 +28,7 @@ export function lmdbMempoolStore(environment: Environment): MempoolStore {
     remove: (ids) => removals.remove(ids),
     async list() {
       const held: { id: Digest; bytes: Uint8Array }[] = [];
-      for (const { key, value } of table.getRange({})) {
+      for (const { key, value } of table.entries()) {
         const id = toHex(key) as Digest;
         if (!removals.has(id)) held.push({ id, bytes: value });
       }

@@ -9,9 +9,9 @@ import type {
   StateEntry,
   StateStore,
 } from '../../shared/ports/state-store.ts';
-import { Sealed } from './checksum.ts';
-import { type Environment, putSealed } from './environment.ts';
+import type { Environment } from './environment.ts';
 import { Removals } from './removals.ts';
+import type { Sealed, SealedTable } from './sealed-table.ts';
 import {
   afterKey,
   atHeight,
@@ -34,16 +34,8 @@ export function lmdbStateStore(environment: Environment): StateStore {
   const waitingItems = new Map<string, Sealed>();
   const removedItems = new Removals<string>(environment, items, utf8);
 
-  // One range object for all reads, its start moved: making one costs as much again as reading.
-  const range: { start: Uint8Array } = { start: Uint8Array.of(0) };
-  const fromStart = values.getRange(range);
-
   /** The first entry at or after a key. */
-  function seek(start: Uint8Array): { key: Uint8Array; value: Uint8Array } | undefined {
-    range.start = start;
-    for (const entry of fromStart) return entry;
-    return undefined;
-  }
+  const seek = values.seeker();
 
   function valueAt(key: string, at: number): Uint8Array | undefined {
     const start = versionedKey(key, at);
@@ -91,23 +83,23 @@ export function lmdbStateStore(environment: Environment): StateStore {
 
   return {
     async write(batch) {
-      const { entries, named, bytes } = encodeBatch(batch);
+      const { entries, named, bytes } = encodeBatch(batch, values, items);
       waiting.add(batch);
-      for (const [name, content] of named) {
+      for (const { name, sealed } of named) {
         removedItems.cancel(name);
-        waitingItems.set(name, content);
+        waitingItems.set(name, sealed);
       }
       await environment.later({
         bytes,
         write: () =>
           Promise.all([
-            ...entries.map(([key, sealed]) => putSealed(values, key, sealed)),
-            ...named.map(([name, sealed]) => putSealed(items, utf8(name), sealed)),
+            ...entries.map(([key, sealed]) => values.put(key, sealed)),
+            ...named.map(({ key, sealed }) => items.put(key, sealed)),
           ]),
         written: () => {
           waiting.delete(batch);
-          for (const [name, content] of named) {
-            if (waitingItems.get(name) === content) waitingItems.delete(name);
+          for (const { name, sealed } of named) {
+            if (waitingItems.get(name) === sealed) waitingItems.delete(name);
           }
         },
       });
@@ -136,18 +128,19 @@ const liveValue = (stored: Uint8Array): Uint8Array | undefined =>
   stored[0] === LIVE[0] ? stored.subarray(1) : undefined;
 
 /** Copies a batch into what LMDB takes: the caller may reuse its bytes before they are written. */
-function encodeBatch(batch: StateBatch) {
+function encodeBatch(batch: StateBatch, values: SealedTable, items: SealedTable) {
   let bytes = 0;
   const entries = batch.values.map(([key, value]): [Uint8Array, Sealed] => {
     if (key.includes('\0')) throw new Error('a state key holds a NUL');
     const name = versionedKey(key, batch.height);
-    const sealed = value ? new Sealed(value, LIVE) : new Sealed(DELETED);
+    const sealed = value ? values.seal(name, value, LIVE) : values.seal(name, DELETED);
     bytes += name.length + sealed.stored.length;
     return [name, sealed];
   });
-  const named = batch.items.map(([name, content]): [string, Sealed] => {
+  const named = batch.items.map(([name, content]) => {
     bytes += name.length + content.length;
-    return [name, new Sealed(content)];
+    const key = utf8(name);
+    return { name, key, sealed: items.seal(key, content) };
   });
   return { entries, named, bytes };
 }

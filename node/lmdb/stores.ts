@@ -5,7 +5,7 @@ import type { LedgerUsageStore } from '../../shared/ports/ledger-usage-store.ts'
 import type { UsageStore } from '../../shared/ports/usage-store.ts';
 import type { NodeStores } from '../node-stores.ts';
 import { lmdbBlockStore } from './block-store.ts';
-import { openEnvironment } from './environment.ts';
+import { type OnStoreFault, openEnvironment } from './environment.ts';
 import { lmdbHeadStore } from './head-store.ts';
 import { lmdbLedgerUsageStore } from './ledger-usage-store.ts';
 import { lmdbMempoolStore } from './mempool-store.ts';
@@ -23,8 +23,8 @@ export interface LmdbStores extends NodeStores {
  * Opens a node's stores; the folder is made where it is missing. Throws an Error of one sentence
  * where the folder is in use by another process, can't be written, or holds a damaged store.
  */
-export function lmdbStores(folder: string): LmdbStores {
-  const environment = openEnvironment(folder);
+export function lmdbStores(folder: string, onFault?: OnStoreFault): LmdbStores {
+  const environment = openEnvironment(folder, onFault);
   return {
     heads: lmdbHeadStore(environment),
     blocks: lmdbBlockStore(environment),

@@ -28,7 +28,7 @@ const RECORD_BYTES = 150;
 export function lmdbUsageStore(environment: Environment): UsageStore {
   const table = environment.table('usage');
   const days: Stored[] = [];
-  for (const { value } of table.getRange({})) days.push(RecordSchema.parse(decodeCbor(value)));
+  for (const { value } of table.entries()) days.push(RecordSchema.parse(decodeCbor(value)));
   /** The newest totals that no write has taken along yet, by tenant and day. */
   const unwritten = new Map<string, Stored>();
 

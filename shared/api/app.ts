@@ -4,6 +4,7 @@
  * shown. Must not hold ledger state of its own.
  */
 import { type Handler, Hono } from 'hono';
+import { StoreFault } from '../ports/store-fault.ts';
 import { postBatch } from './batch.ts';
 import { getBlock, getBlocks } from './blocks.ts';
 import { refuseEncoded } from './body.ts';
@@ -20,6 +21,7 @@ import { type ApiContext, type ApiEnv, consortiumPath, type NodeApi } from './no
 import { noSuchPath, problem } from './problem.ts';
 import { withRequestId } from './request-id.ts';
 import { getState } from './state.ts';
+import { storeProblem } from './store-faults.ts';
 import { authenticate, refuseReading } from './tenant.ts';
 import { getReceipt, getTransaction, postTransaction } from './transactions.ts';
 import { getUsage } from './usage.ts';
@@ -52,6 +54,8 @@ export function nodeApp(node: NodeApi): Hono<ApiEnv> {
   app.use(withRequestId(node.inRequest));
   app.use((c, next) => Promise.resolve(refuseEncoded(c.req.raw) ?? next()));
   app.onError((error, c) => {
+    // Its host says so, once.
+    if (error instanceof StoreFault) return storeProblem(error, c.req.raw);
     const id = c.get('requestId');
     node.log?.error({ requestId: id, method: c.req.method, path: c.req.path, err: error }, 'fault');
     return problem('internal', 'The node failed on this request; its log has the request id.');

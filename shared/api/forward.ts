@@ -152,11 +152,7 @@ async function send(
 }
 
 function failureResponse(request: Request, { member }: Upstream, failure: Failure): Response {
-  const sure =
-    failure.refused ||
-    request.method !== 'POST' ||
-    request.headers.has('idempotency-key') ||
-    /\/transactions(\/batch)?$/.test(pathOf(request));
+  const sure = failure.refused || mayRepeat(request);
   const next = sure
     ? 'Send the same again in a moment.'
     : 'It may have been taken: look before you send it again, and send an Idempotency-Key next time.';
@@ -165,6 +161,12 @@ function failureResponse(request: Request, { member }: Upstream, failure: Failur
     ? problem('gateway-timeout', `The node of ${member} did not answer in time. ${next}`, { retry })
     : problem('bad-gateway', `The node of ${member} can't be reached. ${next}`, { retry });
 }
+
+/** Whether a request counts once however often it is sent: a read, a signed transaction, one with an idempotency key. */
+export const mayRepeat = (request: Request): boolean =>
+  request.method !== 'POST' ||
+  request.headers.has('idempotency-key') ||
+  /\/transactions(\/batch)?$/.test(pathOf(request));
 
 const pathOf = (request: Request): string => new URL(request.url).pathname;
 

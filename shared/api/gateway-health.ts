@@ -3,6 +3,7 @@
  * the highest. Asks every node, briefly; holds nothing between two requests.
  */
 import type { NodeHealth } from './health.ts';
+import type { UnwritableHealth } from './store-faults.ts';
 
 export interface NodeProbe {
   readonly fetch: typeof globalThis.fetch;
@@ -10,7 +11,7 @@ export interface NodeProbe {
 }
 
 export interface ConsortiumHealth {
-  /** `ok`: all nodes answer; `degraded`: some do; `down`: none does. */
+  /** `ok`: all nodes serve; `degraded`: some do; `down`: none does. */
   readonly status: 'ok' | 'degraded' | 'down';
   readonly consortium: string;
   readonly height: number | null;
@@ -19,6 +20,7 @@ export interface ConsortiumHealth {
 
 type NodeLine =
   | { readonly member: string; readonly status: 'down' }
+  | (Omit<UnwritableHealth, 'consortium' | 'ledger'> & { readonly lag: number })
   | (Omit<NodeHealth, 'consortium' | 'ledger'> & {
       /** Blocks behind the highest head seen. */
       readonly lag: number;
@@ -34,12 +36,13 @@ export async function consortiumHealth(
   const answers = await Promise.all(
     members.map(async ({ id, endpoint }) => ({ id, health: await ask(fetch, endpoint) })),
   );
-  const heights = answers.flatMap(({ health }) => (health ? [health.height] : []));
-  const highest = Math.max(...heights);
+  const healths = answers.flatMap(({ health }) => health ?? []);
+  const highest = Math.max(...healths.map(({ height }) => height));
+  const serving = healths.filter(({ status }) => status === 'ok').length;
   return {
-    status: heights.length === members.length ? 'ok' : heights.length > 0 ? 'degraded' : 'down',
+    status: serving === members.length ? 'ok' : serving > 0 ? 'degraded' : 'down',
     consortium,
-    height: heights.length > 0 ? highest : null,
+    height: healths.length > 0 ? highest : null,
     nodes: answers.map(({ id, health }): NodeLine => {
       if (!health) return { member: id, status: 'down' };
       const { consortium: _consortium, ledger: _ledger, ...line } = health;
@@ -51,12 +54,11 @@ export async function consortiumHealth(
 async function ask(
   fetch: typeof globalThis.fetch,
   endpoint: string,
-): Promise<NodeHealth | undefined> {
+): Promise<NodeHealth | UnwritableHealth | undefined> {
   try {
     const url = `${endpoint.replace(/\/+$/, '')}/healthz`;
     const response = await fetch(url, { signal: AbortSignal.timeout(PROBE_MS) });
-    if (!response.ok) return undefined;
-    const health = (await response.json()) as NodeHealth;
+    const health = (await response.json()) as NodeHealth | UnwritableHealth;
     return Number.isSafeInteger(health.height) ? health : undefined;
   } catch {
     return undefined;

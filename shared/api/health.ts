@@ -10,7 +10,8 @@ import { type ApiContext, type NodeApi, timeText } from './node-api.ts';
 
 /** What a node says about itself at `GET /healthz`; the gateway reads it. */
 export interface NodeHealth {
-  readonly status: 'ok';
+  /** `store-damaged`: something that is stored is not what was written; what is found so is not served. */
+  readonly status: 'ok' | 'store-damaged';
   readonly member: string;
   readonly consortium: string;
   readonly ledger: string;
@@ -20,13 +21,17 @@ export interface NodeHealth {
   readonly state: ConsensusStatus['state'];
   readonly epoch: number;
   readonly pending: number;
+  /** What was found first, and when: for a damaged store. */
+  readonly reason?: string;
+  readonly since?: string;
 }
 
 /** `GET /healthz` of a node: open to all, and says nothing that a block doesn't. */
-export async function getHealth(c: Context, { service }: NodeApi): Promise<Response> {
+export async function getHealth(c: Context, { service, damage }: NodeApi): Promise<Response> {
   const { height, headId, headTime, state, epoch, pending } = await service.consensus();
+  const damaged = damage?.();
   const health: NodeHealth = {
-    status: 'ok',
+    status: damaged ? 'store-damaged' : 'ok',
     member: service.member,
     consortium: service.genesis.consortium,
     ledger: service.ledger,
@@ -36,8 +41,9 @@ export async function getHealth(c: Context, { service }: NodeApi): Promise<Respo
     state,
     epoch,
     pending,
+    ...(damaged && { reason: damaged.reason, since: timeText(damaged.since) }),
   };
-  return c.json(health, 200, { 'cache-control': 'no-store' });
+  return c.json(health, damaged ? 503 : 200, { 'cache-control': 'no-store' });
 }
 
 /** `GET …/consensus`: committing, idle, waiting and for whom, recovering from a restore, or unable to sign. */

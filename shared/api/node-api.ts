@@ -6,6 +6,7 @@ import { kindOf } from '../consensus/message.ts';
 import type { LedgerService } from './ledger-service.ts';
 import type { Meter } from './meter.ts';
 import type { InRequest } from './request-id.ts';
+import type { StoreDamage } from './store-faults.ts';
 import type { ApiKeyDirectory, Tenant } from './tenant.ts';
 import type { TokenIssuers, TokenVerifier } from './token-issuer.ts';
 import type { UsageSource } from './usage.ts';
@@ -27,6 +28,8 @@ export interface NodeApi {
   /** Counts what tenants use and holds their limits; without it nothing is counted or limited. */
   readonly meter?: Meter;
   readonly usage?: UsageSource;
+  /** What was found damaged in the node's store; undefined where nothing was. */
+  readonly damage?: () => StoreDamage | undefined;
   /** A comment on an event stream that is quiet for this long keeps proxies from closing it. */
   readonly heartbeatMs?: number;
   /** Event streams end after this long, for hosts that bound a request; clients resume. */

@@ -275,7 +275,11 @@ export const SCHEMAS: Readonly<Record<string, JsonSchema>> = {
     nodes: list(
       object({
         member: text,
-        status: { enum: ['ok', 'down'] },
+        status: { enum: ['ok', 'store-unwritable', 'store-damaged', 'down'] },
+        'reason?': {
+          ...text,
+          description: 'why the node’s store can’t be written, or what is damaged in it',
+        },
         'height?': natural,
         'lag?': { ...natural, description: 'blocks behind the highest head' },
       }),
@@ -295,7 +299,7 @@ const STATUS_TEXT: Readonly<Record<number, string>> = {
   429: 'More than the tenant’s limit, or more transactions waiting than its share; Retry-After says when to come back, `limit` which and when it frees',
   415: 'Media type not supported',
   422: 'Refused: by the arguments’ schema, or in a block (then with id, height and result)',
-  503: 'Node unavailable; Retry-After says when to come back',
+  503: 'Node unavailable, or its disk is full; Retry-After says when to come back',
 };
 
 /** The problem responses that operations refer to, by status, each with an example. */

@@ -31,6 +31,8 @@ type HttpCode =
   | 'rate-limited'
   | 'quota-exceeded'
   | 'unavailable'
+  | 'store-unwritable'
+  | 'store-damaged'
   | 'bad-gateway'
   | 'gateway-timeout'
   | 'internal';
@@ -98,6 +100,8 @@ export const PROBLEMS: Readonly<Record<ProblemCode, Meaning>> = {
   'rate-limited': { status: 429, title: 'Too many requests', retry: 'same' },
   'quota-exceeded': { status: 429, title: 'Quota used up', retry: 'same' },
   unavailable: { status: 503, title: 'Node unavailable', retry: 'same' },
+  'store-unwritable': { status: 503, title: 'Node’s store can’t be written', retry: 'same' },
+  'store-damaged': { status: 500, title: 'Node’s store is damaged', retry: 'none' },
   'bad-gateway': { status: 502, title: 'Member node unreachable', retry: 'same' },
   'gateway-timeout': { status: 504, title: 'Member node too slow', retry: 'same' },
   internal: { status: 500, title: 'Internal error', retry: 'none' },

@@ -9,6 +9,7 @@ import { sha256Hex } from '../bytes/crypto.ts';
 import { type Digest, type DigestTag, ZERO_DIGEST } from '../bytes/digest.ts';
 import { shortLivedCopy } from '../bytes/slab.ts';
 import { toHex, utf8 } from '../bytes/text.ts';
+import { StoreFault } from '../ports/store-fault.ts';
 
 /** A key with its value's hash; it stands for every subtree that holds no other leaf. */
 export interface Leaf {
@@ -73,7 +74,9 @@ export interface TreeRoot {
 /** Looks up a page by item name among uncommitted ancestors' pages, then a cache. */
 export type PageLookup = (name: string) => Page | undefined;
 
-/** The page of a subtree, if at hand. Asserts that it has the hash by which the tree names it. */
+/**
+ * The page of a subtree, if at hand. Throws a `StoreFault` where it hasn't the hash by which the tree names it.
+ */
 export function findPage(
   { hash, version }: Pick<Child, 'hash' | 'version'>,
   prefix: string,
@@ -82,7 +85,12 @@ export function findPage(
   const name = pageName(version, prefix);
   const page = lookup(name);
   const found = page?.nodes[1]?.hash;
-  if (page && found !== hash) throw new Error(`${name} has the hash ${found}, not ${hash}`);
+  if (page && found !== hash) {
+    throw new StoreFault(
+      'damaged',
+      `The store is damaged: ${name} has the hash ${found}, not ${hash}`,
+    );
+  }
   return page;
 }
 

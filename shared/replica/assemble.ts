@@ -6,6 +6,7 @@ import { Mempool } from '../mempool/mempool.ts';
 import { CommitPace } from './commit-pace.ts';
 import { GenerationalCache } from './generational-cache.ts';
 import { Lock } from './lock.ts';
+import { nothingProven } from './proven.ts';
 import { noRecovery } from './recover.ts';
 import type { Replica, ReplicaOptions } from './replica.ts';
 import { witness } from './witness.ts';
@@ -32,6 +33,7 @@ export function assembleReplica(options: ReplicaOptions, durables: Durables): Re
   const replica: Replica = {
     ...options,
     ...durables,
+    proven: nothingProven(),
     lock: new Lock(),
     mempool: new Mempool(options.mempoolLimits),
     stored: new Set(),

@@ -11,6 +11,7 @@ import { Misses, rangeName } from '../execution/view.ts';
 import { LIMITS } from '../ledger/limits.ts';
 import type { Rejected } from '../ledger/rejection.ts';
 import type { Transaction } from '../ledger/transaction.ts';
+import { StoreFault } from '../ports/store-fault.ts';
 import { type Replica, uncommitted } from './replica.ts';
 
 // Every pass but the last completes at least one more read of the transaction that stopped it.
@@ -41,7 +42,7 @@ export async function execute(
   });
   for (let pass = 0; pass < PASSES_MAX; pass++) {
     const misses = new Misses();
-    const result = run.run(misses);
+    const result = runTelling(replica, () => run.run(misses));
     if (result) return result;
     if (misses.empty) throw new Error('an execution stopped without a miss');
     // Wanted at the end in any case: fetched beside what is wanted first.
@@ -49,4 +50,14 @@ export async function execute(
     await base.fetch(misses);
   }
   throw new Error(`an execution needed more than ${PASSES_MAX} passes`);
+}
+
+/** Runs a pass; a damaged store that it meets is the host's news too. */
+function runTelling<T>(replica: Replica, pass: () => T): T {
+  try {
+    return pass();
+  } catch (error) {
+    if (error instanceof StoreFault && error.code === 'damaged') replica.onDamaged?.(error.message);
+    throw error;
+  }
 }

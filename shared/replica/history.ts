@@ -1,4 +1,7 @@
-/** Reads of final blocks and what they left behind. They need no lock: all of it is immutable. */
+/**
+ * Reads of final blocks and what they left behind, proven where that is at hand (`proven.ts`). They need no lock: all of
+ * it is immutable.
+ */
 import { type Cbor, decodeCbor } from '../bytes/cbor.ts';
 import type { Digest } from '../bytes/digest.ts';
 import { toHex } from '../bytes/text.ts';
@@ -7,18 +10,29 @@ import { type Block, decodeBlock, decodeHeader, type Header } from '../ledger/bl
 import { decodeQc, type QuorumCertificate } from '../ledger/certificate.ts';
 import { decodeResult, type TransactionResult } from '../ledger/result.ts';
 import { itemName } from './items.ts';
+import { damaged, proveBlock, proveHeader, proveId, proveResults, readable } from './proven.ts';
 import type { Replica } from './replica.ts';
 
 /** The final block at a height from 1 to the head's; block 0 has no body. */
-export const finalBlock = async (replica: Replica, height: number): Promise<Block> =>
-  decodeBlock(await finalBlockBytes(replica, height));
+export async function finalBlock(replica: Replica, height: number): Promise<Block> {
+  const { id, bytes } = await storedBlock(replica, height);
+  const block = readable(replica, `block ${height}`, () => decodeBlock(bytes));
+  proveBlock(replica, height, id, block);
+  return block;
+}
 
-/** The same as it is stored and travels. */
-export async function finalBlockBytes(replica: Replica, height: number): Promise<Uint8Array> {
-  const [id] = await replica.ports.state.items([itemName.blockAt(height)]);
-  const bytes = id && (await replica.ports.blocks.get(toHex(id) as Digest));
-  if (!bytes) throw new Error(`the store lacks the final block ${height}`);
-  return bytes;
+/** The same as it is stored and travels; whoever gets it checks the body. */
+export const finalBlockBytes = async (replica: Replica, height: number): Promise<Uint8Array> =>
+  (await storedBlock(replica, height)).bytes;
+
+async function storedBlock(replica: Replica, height: number) {
+  const [found] = await replica.ports.state.items([itemName.blockAt(height)]);
+  if (!found) throw damaged(replica, `the id of block ${height} is missing`);
+  const id = toHex(found) as Digest;
+  proveId(replica, height, id);
+  const bytes = await replica.ports.blocks.get(id);
+  if (!bytes) throw damaged(replica, `the body of block ${height} is missing`);
+  return { id, bytes };
 }
 
 /** Blocks that are read side by side. */
@@ -39,21 +53,29 @@ export async function* finalBlocks(
 
 /** The header of a final block from `retained.state` on, also where its body is not kept. */
 export async function finalHeader(replica: Replica, height: number): Promise<Header> {
+  if (height === replica.head.header.height) return replica.head.header;
   const names = [itemName.header(height), itemName.blockAt(height)];
-  const [header, id] = await replica.ports.state.items(names);
-  if (header) return decodeHeader(header);
-  const bytes = id && (await replica.ports.blocks.get(toHex(id) as Digest));
-  if (!bytes) throw new Error(`the store lacks the final block ${height}`);
-  return decodeBlock(bytes).header;
+  const [header, found] = await replica.ports.state.items(names);
+  if (!header) return (await finalBlock(replica, height)).header;
+  if (!found) throw damaged(replica, `the id of block ${height} is missing`);
+  const id = toHex(found) as Digest;
+  proveId(replica, height, id);
+  const decoded = readable(replica, `the header of block ${height}`, () => decodeHeader(header));
+  proveHeader(replica, height, id, decoded);
+  return decoded;
 }
 
 /** The state tree after a final block. The root page's version is that of the last change. */
 export async function treeAt(replica: Replica, height: number): Promise<TreeRoot> {
   if (height === replica.head.header.height) return replica.head.tree;
   const [item] = await replica.ports.state.items([itemName.tree(height)]);
-  if (!item) throw new Error(`the store lacks the tree root of block ${height}`);
+  if (!item) throw damaged(replica, `the tree root of block ${height} is missing`);
   const [hash, version] = decodeCbor(item) as [Uint8Array, number | null];
-  return { hash: toHex(hash) as Digest, version };
+  const root = { hash: toHex(hash) as Digest, version };
+  if (replica.ports.state.now && (await finalHeader(replica, height)).stateRoot !== root.hash) {
+    throw damaged(replica, `the tree root of block ${height} is not its header’s`);
+  }
+  return root;
 }
 
 /** Why a final block is final: the headers from its child on, and the certificate of the last. */
@@ -62,7 +84,7 @@ export async function finalityItem(
   height: number,
 ): Promise<{ readonly descendants: readonly Uint8Array[]; readonly qc: QuorumCertificate }> {
   const [bytes] = await replica.ports.state.items([itemName.finality(height)]);
-  if (!bytes) throw new Error(`the store lacks the finality proof of block ${height}`);
+  if (!bytes) throw damaged(replica, `the finality proof of block ${height} is missing`);
   const [descendants, qc] = decodeCbor(bytes) as [Uint8Array[], Cbor];
   return { descendants, qc: decodeQc(qc) };
 }
@@ -73,7 +95,17 @@ export async function finalResults(
   heights: readonly number[],
 ): Promise<Uint8Array[][]> {
   const items = await replica.ports.state.items(heights.map((height) => itemName.results(height)));
-  return items.map((bytes) => (bytes ? (decodeCbor(bytes) as Uint8Array[]) : []));
+  const all = items.map((bytes, index) =>
+    readable(replica, `the results of block ${heights[index]}`, () =>
+      bytes ? (decodeCbor(bytes) as Uint8Array[]) : [],
+    ),
+  );
+  if (!replica.ports.state.now) return all;
+  for (const [index, height] of heights.entries()) {
+    if (replica.proven.results.get(height)) continue;
+    proveResults(replica, await finalHeader(replica, height), all[index]!);
+  }
+  return all;
 }
 
 /** Where a final transaction stands; undefined where it is not final. */
@@ -91,11 +123,17 @@ export async function placeOf(
 /** The result of a final transaction with the time of its block. */
 export async function finalResult(
   replica: Replica,
+  id: Digest,
   place: { readonly height: number; readonly index: number },
 ): Promise<{ readonly result: TransactionResult; readonly time: number }> {
   const [results, block] = await Promise.all([
     finalResults(replica, [place.height]),
     finalBlock(replica, place.height),
   ]);
-  return { result: decodeResult(results[0]![place.index]!), time: block.header.time };
+  const encoded = results[0]![place.index];
+  const result = encoded && decodeResult(encoded);
+  if (result?.transaction !== id) {
+    throw damaged(replica, `the place of the transaction ${id} is another’s`);
+  }
+  return { result, time: block.header.time };
 }

@@ -25,6 +25,7 @@ import { decodeHandover, finalityToJson, handoverToJson } from './handover.ts';
 import { decodeEpoch } from './head.ts';
 import { finalBlock, finalHeader, finalityItem, finalResults, placeOf, treeAt } from './history.ts';
 import { itemName } from './items.ts';
+import { damaged, proveReceipt, readable } from './proven.ts';
 import type { Replica } from './replica.ts';
 
 /** The receipt of a final transaction; undefined where it is not final, or its block is not kept. */
@@ -34,21 +35,26 @@ export async function receiptOf(replica: Replica, id: Digest): Promise<Receipt |
   const { height, index } = place;
   const block = await finalBlock(replica, height);
   const [results] = await finalResults(replica, [height]);
-  const transaction = decodeTransaction(block.transactions[index]!);
-  if (transaction instanceof Rejected) throw new Error(`block ${height} holds a damaged ${id}`);
+  const encoded = block.transactions[index];
+  const transaction = encoded && decodeTransaction(encoded);
+  if (!transaction || transaction instanceof Rejected || transaction.id !== id) {
+    throw damaged(replica, `the place of the transaction ${id} is another’s`);
+  }
   const size = block.transactions.length;
   const proof = (leaves: readonly Uint8Array[]) => ({
     index,
     size,
     path: inclusionPath(leaves.map(leafHash), index),
   });
-  return {
+  const receipt: Receipt = {
     format: 'fuqi-receipt-1',
     ledger: replica.ledger,
     transaction: { id, jws: transactionToJson(transaction), inclusion: proof(block.transactions) },
     result: { encoded: toBase64Url(results![index]!), inclusion: proof(results!) },
     anchor: await anchorOf(replica, block.header),
   };
+  proveReceipt(replica, receipt);
+  return receipt;
 }
 
 /** A proof of a key's value, or absence, in the state after a final block (from height 1 on). */
@@ -72,10 +78,12 @@ async function entryProofOf(
   const [value] = await replica.ports.state.get([key], height);
   const base = replica.final.base([]);
   for (;;) {
-    const proven = proveKey(tree, key, (name) => base.page(name));
+    const proven = readable(replica, `the state tree above ${key}`, () =>
+      proveKey(tree, key, (name) => base.page(name)),
+    );
     if (!('missing' in proven)) {
       if (proven.present !== (value !== undefined)) {
-        throw new Error(`the state tree and the state differ at ${key}, height ${height}`);
+        throw damaged(replica, `the state at ${key} is not what the state tree says`);
       }
       const { siblings, other } = proven;
       return { key, value: value ? toBase64Url(value) : null, siblings, other };

@@ -6,22 +6,28 @@ import type { Caller, StateAccess } from '../contract/context.ts';
 import type { Contract, QueryDefinition } from '../contract/define.ts';
 import { guarded } from '../execution/guards.ts';
 import { mayCall } from '../execution/run-transaction.ts';
+import type { TreeRoot } from '../execution/state-tree.ts';
 import { type Base, Misses, rangeName, View } from '../execution/view.ts';
 import { LIMITS } from '../ledger/limits.ts';
 import { type Rejected, rejected } from '../ledger/rejection.ts';
-import type { StateEntry } from '../ports/state-store.ts';
+import type { ScanRange, StateEntry } from '../ports/state-store.ts';
+import { treeAt } from './history.ts';
+import { proveValue } from './proven.ts';
 import type { Replica } from './replica.ts';
 
 /** The state at a final height as a base that fetches; it holds what it fetched for one use. */
 export class Snapshot {
   readonly #replica: Replica;
   readonly #height: number;
+  readonly #tree: TreeRoot | undefined;
   readonly #values = new Map<string, Uint8Array | null>();
   readonly #ranges = new Map<string, readonly StateEntry[]>();
 
-  constructor(replica: Replica, height: number) {
+  /** `tree` is that of the state at the height, where the store does not say so yet. */
+  constructor(replica: Replica, height: number, tree?: TreeRoot) {
     this.#replica = replica;
     this.#height = height;
+    this.#tree = tree;
   }
 
   /** Runs synchronous reads, again and again with what they lacked fetched, until they have all. */
@@ -48,14 +54,34 @@ export class Snapshot {
     };
   }
 
+  /** A key's encoded value, undefined where it has none; proven. */
+  async value(key: string): Promise<Uint8Array | undefined> {
+    const [value] = await this.#replica.ports.state.get([key], this.#height);
+    await this.#prove([[key, value]]);
+    return value;
+  }
+
+  /** Live entries in the order of their keys. Each is proven; that none is left out is not. */
+  async range(range: ScanRange): Promise<readonly StateEntry[]> {
+    const entries = await this.#replica.ports.state.scan(range, this.#height);
+    await this.#prove(entries.map(({ key, value }) => [key, value]));
+    return entries;
+  }
+
   async #fetch(misses: Misses): Promise<void> {
-    const { state } = this.#replica.ports;
     const keys = [...misses.keys];
-    const values = await state.get(keys, this.#height);
+    const values = await this.#replica.ports.state.get(keys, this.#height);
+    await this.#prove(keys.map((key, index) => [key, values[index]]));
     for (const [index, key] of keys.entries()) this.#values.set(key, values[index] ?? null);
-    for (const [name, range] of misses.ranges) {
-      this.#ranges.set(name, await state.scan(range, this.#height));
-    }
+    for (const [name, range] of misses.ranges) this.#ranges.set(name, await this.range(range));
+  }
+
+  async #prove(entries: readonly (readonly [string, Uint8Array | undefined])[]): Promise<void> {
+    const replica = this.#replica;
+    // The genesis document says what the state of block 0 is, and has no tree among the items.
+    if (!replica.ports.state.now || this.#height === 0 || entries.length === 0) return;
+    const tree = this.#tree ?? (await treeAt(replica, this.#height));
+    for (const [key, value] of entries) proveValue(replica, tree, key, value);
   }
 }
 

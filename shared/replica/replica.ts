@@ -29,6 +29,7 @@ import type { CommitPace } from './commit-pace.ts';
 import type { FinalState } from './final-state.ts';
 import type { GenerationalCache } from './generational-cache.ts';
 import type { Lock } from './lock.ts';
+import type { Proven } from './proven.ts';
 import type { Retained } from './retained.ts';
 import type { EvidenceListener } from './witness.ts';
 
@@ -66,6 +67,8 @@ export interface ReplicaOptions {
   readonly invocation?: string;
   /** Called once where another invocation moved the store on: this replica has stopped, and a new one is opened. */
   readonly onSuperseded?: () => void;
+  /** Hears of what is found in the store that is not what was written: a sentence, which may come again. */
+  readonly onDamaged?: (what: string) => void;
   /** More blocks behind than this takes a snapshot; how long a peer is waited for. As in `LIMITS` unless told. */
   readonly catchUp?: { readonly snapshotBehind?: number; readonly waitMs?: number };
   /** What this node keeps of old blocks; everything unless told. */
@@ -110,6 +113,8 @@ export interface Replica extends ReplicaOptions {
   durableRecord: SafetyRecord | null;
   /** Where what this node keeps begins. */
   retained: Retained;
+  /** What of the store was proven since this replica was opened. */
+  readonly proven: Proven;
   /** Version of the stored head record. */
   headVersion: number;
   /** The snapshot that the state began with, as the head record says it (`StoredHead`). */

@@ -66,7 +66,9 @@ export async function restoreMempool(replica: Replica, held: Held): Promise<void
   const transactions: Transaction[] = [];
   for (const { id, bytes } of await held) {
     const transaction = decodeTransaction(bytes);
-    if (transaction instanceof Rejected) throw new Error(`the mempool store holds a damaged ${id}`);
+    if (transaction instanceof Rejected || transaction.id !== id) {
+      throw new Error(`the mempool store holds a damaged ${id}`);
+    }
     transactions.push(transaction);
   }
   const senderOf = await senders(replica, transactions);

@@ -32,7 +32,7 @@ import { eventsAfter } from './events.ts';
 import { finalBlock, finalHeader } from './history.ts';
 import { ownTransactions } from './own-transactions.ts';
 import { evidenceProofOf, receiptOf, stateProofOf } from './prove.ts';
-import { answerQuery } from './query.ts';
+import { answerQuery, Snapshot } from './query.ts';
 import { isRecovering } from './recover.ts';
 import { leaderNow, otherMembers, otherValidators, ownIndex, type Replica } from './replica.ts';
 import { notRetained } from './retained.ts';
@@ -52,7 +52,8 @@ export function ledgerService(replica: Replica, custody: Custody): LedgerService
   };
 
   const scan = async (prefix: string): Promise<Value[]> => {
-    const entries = await replica.ports.state.scan(prefixRange(prefix, SCAN_MAX), headHeight());
+    const snapshot = new Snapshot(replica, headHeight());
+    const entries = await snapshot.range(prefixRange(prefix, SCAN_MAX));
     return entries.map(({ value }) => decodeCbor(value) as Value);
   };
 
@@ -141,7 +142,7 @@ export function ledgerService(replica: Replica, custody: Custody): LedgerService
       const height = at ?? headHeight();
       const refused = checkHeight(replica, height);
       if (refused) return refused;
-      const [bytes] = await replica.ports.state.get([key], height);
+      const bytes = await new Snapshot(replica, height).value(key);
       const value = bytes && (decodeCbor(bytes) as Value);
       if (!withProof || height === 0) return { height, value };
       return { height, value, proof: await stateProofOf(replica, key, height) };

@@ -237,7 +237,7 @@ async function itemsOf(
     items.push([itemName.history(place.level, place.index), fromHex(history.peaks[index]!)]);
   }
   if (epoch > replica.epoch.set.epoch) {
-    const inForce = await new Snapshot(replica, height).read((view) =>
+    const inForce = await new Snapshot(replica, height, tree).read((view) =>
       epochOf(replica.ledger, epoch, view),
     );
     if (validatorsHash(inForce.set) !== header.validatorsHash) {

@@ -79,7 +79,7 @@ export async function finalStatus(
   const place = await placeOf(replica, id);
   if (!place) return undefined;
   if (place.height < replica.retained.bodies) return { id, status: 'not-retained', ...place };
-  const { result, time } = await finalResult(replica, place);
+  const { result, time } = await finalResult(replica, id, place);
   return { id, status: result.status, ...place, time, result };
 }
 

@@ -4,13 +4,20 @@ import path from 'node:path';
 import { describe, it } from 'node:test';
 import { memoryStores } from '../../node/memory/stores.ts';
 import { openStoreIdentity, writeIdentity } from '../../node/store-identity.ts';
-import { markedHeads } from '../../node/store-mark.ts';
+import { expectChange, markedHeads, recordDigest } from '../../node/store-mark.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const folder = temporaryFolder();
 const fileOf = (name: string): string => path.join(folder, name, 'identity');
-const EMPTY = { head: 0, safety: 0, store: undefined };
-const holds = (store: string, version = 5) => ({ head: version, safety: version, store });
+const digests = (text = '') => {
+  const digest = recordDigest(Buffer.from(text));
+  return { headDigest: digest, safetyDigest: digest };
+};
+const EMPTY = { head: 0, safety: 0, store: undefined, ...digests() };
+const holds = (store: string, version = 5) => ({
+  ...{ head: version, safety: version, store },
+  ...digests(`${version}`),
+});
 
 const failed = (error: unknown): never => assert.fail(String(error));
 
@@ -23,7 +30,7 @@ function settled(file: string): string {
 }
 
 async function mark(file: string, identity: string, version: number): Promise<void> {
-  const known = { head: version, safety: version };
+  const known = { head: version, safety: version, ...digests(`${version}`) };
   await markedHeads(memoryStores().heads, file, identity, known, failed).close();
 }
 
@@ -87,14 +94,34 @@ describe('the identity of a store', () => {
     const file = fileOf('older');
     const identity = settled(file);
     await mark(file, identity, 7);
+    assert.equal(openStoreIdentity(file, holds(identity, 7)).restored, undefined);
+    assert.match(openStoreIdentity(file, holds(identity, 6)).restored!, /older copy/);
+    // A crash leaves a mark that is behind; so does a command of the operator's.
+    await expectChange(file);
     for (const version of [7, 8]) {
       assert.equal(openStoreIdentity(file, holds(identity, version)).restored, undefined);
     }
-    assert.match(openStoreIdentity(file, holds(identity, 6)).restored!, /older copy/);
     await mark(file, 'the identity before', 9);
     assert.equal(openStoreIdentity(file, holds(identity, 8)).restored, undefined);
     writeFileSync(`${file}.mark`, '{');
     assert.equal(openStoreIdentity(file, holds(identity, 8)).restored, undefined);
+  });
+
+  it('is refused where a record is not the one that the node left', async () => {
+    const file = fileOf('forged');
+    const identity = settled(file);
+    await mark(file, identity, 7);
+    const refused = (found: object, pattern: RegExp) =>
+      assert.throws(() => openStoreIdentity(file, { ...holds(identity, 7), ...found }), pattern);
+    refused(digests('forged'), /tampered with: its safety record \(version 7\)/);
+    refused({ headDigest: digests('forged').headDigest }, /its head record/);
+    // Nobody but the node writes records, and it had ended.
+    refused(
+      { ...holds(identity, 8) },
+      /version 8\) is not the one that its node left \(version 7\)/,
+    );
+    await expectChange(file);
+    refused(digests('forged'), /tampered with: its safety record/);
   });
 
   it('says that the operator accepts a loss only until the store was opened', () => {
@@ -132,6 +159,10 @@ describe('the mark of a store', () => {
     assert.ok(await heads.swap('head', 0, { version: 1, bytes }));
     await heads.close();
     const written = JSON.parse(readFileSync(`${file}.mark`, 'utf8'));
-    assert.deepEqual(written, { identity, head: 1, safety: 2 });
+    const digest = recordDigest(bytes);
+    assert.deepEqual(written, {
+      ...{ identity, head: 1, safety: 2, ended: true },
+      ...{ headDigest: digest, safetyDigest: digest },
+    });
   });
 });
