@@ -2,13 +2,13 @@
 import { decodeRequest, type Request } from '../consensus/message.ts';
 import { decideVote, type SafetyRecord } from '../consensus/safety.ts';
 import { faultsTolerated, validatorIndex, verifyStatement } from '../consensus/validators.ts';
-import { type Block, decodeBlock } from '../ledger/block.ts';
+import type { Block } from '../ledger/block.ts';
 import { Rejected } from '../ledger/rejection.ts';
 import { decodeTransaction, type Transaction } from '../ledger/transaction.ts';
 import { act, attest } from './act.ts';
 import { admit } from './admit.ts';
 import { countTimeout, settleAlarm, signTimeout, told } from './alarm.ts';
-import { catchUp, stepsAfter } from './catch-up.ts';
+import { catchUp, readBlock, stepsAfter } from './catch-up.ts';
 import { type Inserted, insert, Refused } from './chain.ts';
 import { tryFollowStore } from './follow-store.ts';
 import { route } from './forward.ts';
@@ -58,7 +58,8 @@ async function receiveProposal(
   from: string,
   request: Request & { kind: 'proposal' },
 ): Promise<Uint8Array> {
-  const block = decodeBlock(request.block);
+  const block = readBlock(request.block);
+  if (!block) return replyWith(replica, { refusal: 'a proposal that is no block' });
   if (block.header.epoch > replica.epoch.set.epoch)
     await catchUp(replica, from, request.standing.height);
   let answer = await replica.lock.run(() => vote(replica, block, request.signature));

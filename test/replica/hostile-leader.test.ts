@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import type { Digest } from '../../shared/bytes/digest.ts';
-import { decodeRequest, encodeRequest } from '../../shared/consensus/message.ts';
+import { decodeReply, decodeRequest, encodeRequest } from '../../shared/consensus/message.ts';
 import { type Block, blockId, decodeBlock, encodeBlock } from '../../shared/ledger/block.ts';
 import { statementDigest } from '../../shared/ledger/certificate.ts';
 import { Rejected } from '../../shared/ledger/rejection.ts';
 import { parseTransaction } from '../../shared/ledger/transaction.ts';
+import { standingOf } from '../../shared/replica/tell.ts';
 import { counterCatalog } from '../support/counter-contract.ts';
 import { LocalNetwork } from '../support/local-network.ts';
 import { until } from '../support/until.ts';
@@ -143,6 +144,17 @@ describe('a hostile leader', () => {
       });
     });
   }
+
+  it('is refused like any other where its proposal is no block', async () => {
+    network = await LocalNetwork.open({ members: MEMBERS, catalog: counterCatalog });
+    const standing = standingOf(network.node(LEADER!).replica);
+    for (const block of [Uint8Array.of(7), Uint8Array.of(0x80), new Uint8Array()]) {
+      const signature = new Uint8Array(64);
+      const proposal = encodeRequest({ kind: 'proposal', standing, block, signature });
+      const { refusal, vote } = decodeReply(await network.say(LEADER!, VICTIM!, proposal));
+      assert.deepEqual([refusal, vote], ['a proposal that is no block', null]);
+    }
+  });
 
   it('can’t plant a junk certificate in a block that a later node has to catch up with', async () => {
     network = await LocalNetwork.open({ members: MEMBERS, catalog: counterCatalog });
