@@ -21,7 +21,9 @@ export const invitationLink = ({ gateway, consortium, ledger, ...token }: Invita
 
 /** Reads a link; throws a `UserError` where it is none. It never repeats the secret. */
 export function parseInvitationLink(text: string): InvitationLink {
-  const url = URL.parse(text);
+  const parsed = URL.parse(text);
+  // Other schemes have no origin.
+  const url = parsed && /^https?:$/.test(parsed.protocol) ? parsed : undefined;
   const [, base, consortium] =
     /^(.*)\/v1\/consortia\/([a-z][a-z0-9-]{0,62})\/join$/.exec(url?.pathname ?? '') ?? [];
   const ledger = url?.searchParams.get('ledger') ?? '';

@@ -6,6 +6,7 @@
 import { type Context, Hono } from 'hono';
 import { requestHeaders } from '../../node/request-context.ts';
 import { readUpTo } from '../../shared/api/body.ts';
+import { methodRouter } from '../../shared/api/method-router.ts';
 import {
   type ApiLog,
   consortiumPath,
@@ -48,7 +49,7 @@ export const isDoor = (path: string): boolean =>
 
 /** Builds the app of the doors; other paths are not its own. */
 export function doors({ consortium, fetch, log, socket }: DoorsOptions): Hono {
-  const app = new Hono();
+  const app = new Hono({ router: methodRouter() });
   app.onError((error) => {
     log.error({ err: error }, 'a door failed');
     return problem('bad-gateway', 'What is behind this door did not answer; send the same again.');

@@ -8,6 +8,7 @@ import { handle, type LambdaContext, type LambdaEvent } from 'hono/aws-lambda';
 import { z } from 'zod';
 import { inRequest } from '../../node/request-context.ts';
 import { gatewayApp } from '../../shared/api/gateway.ts';
+import { methodRouter } from '../../shared/api/method-router.ts';
 import { requestAbout } from '../../shared/api/request-id.ts';
 import { meter, metered } from '../billing/metered-handler.ts';
 import { DEADLINES, givesUpAfter } from '../deadlines.ts';
@@ -46,7 +47,9 @@ const api = gatewayApp({
   bodyBytesMax: BODY_BYTES_MAX,
 });
 const besides = doors({ consortium, fetch, log, socket: fromEnvironment('FUQI_RELAY') });
-const app = new Hono().all('*', (c) => (isDoor(c.req.path) ? besides : api).fetch(c.req.raw));
+const app = new Hono({ router: methodRouter() }).all('*', (c) =>
+  (isDoor(c.req.path) ? besides : api).fetch(c.req.raw),
+);
 const answer = handle(app);
 
 /** API Gateway bills a request for each so many bytes. */

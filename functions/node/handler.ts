@@ -12,6 +12,7 @@ import { peerGuard } from '../../node/peer-guard.ts';
 import { peerTokenVerifier } from '../../node/peer-token.ts';
 import { inRequest } from '../../node/request-context.ts';
 import { nodeApp } from '../../shared/api/app.ts';
+import { methodRouter } from '../../shared/api/method-router.ts';
 import { PEER_PATHS } from '../../shared/api/node-api.ts';
 import { problem } from '../../shared/api/problem.ts';
 import { type RequestAbout, requestAbout } from '../../shared/api/request-id.ts';
@@ -185,7 +186,9 @@ function movedAnswer(node: HostedNode) {
   const got = hostingElsewhere(node);
   if (got === undefined) return undefined;
   const text = `The node of ${node.member} is elsewhere (${got}): call it there.`;
-  return handle(new Hono().all('*', () => problem('misdirected', text, { got })));
+  return handle(
+    new Hono({ router: methodRouter() }).all('*', () => problem('misdirected', text, { got })),
+  );
 }
 
 /** How the member's node is hosted, where that is not this one. */

@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { inRequest } from '../../node/request-context.ts';
 import { readJsonObject } from '../../shared/api/body.ts';
 import { type Join, parseInvitationToken } from '../../shared/api/join.ts';
+import { methodRouter } from '../../shared/api/method-router.ts';
 import { launchOf, type OwnAccount } from '../../shared/api/own-account.ts';
 import { problem } from '../../shared/api/problem.ts';
 import { withRequestId } from '../../shared/api/request-id.ts';
@@ -47,7 +48,7 @@ const opened = openServices();
 const { directory, services, remind } = opened;
 const stepping = { services, directory, remind, log };
 
-const app = new Hono<{ Variables: { requestId: string } }>();
+const app = new Hono<{ Variables: { requestId: string } }>({ router: methodRouter() });
 app.use(withRequestId(inRequest));
 app.onError((error) => {
   if (error instanceof JoinRefused) return error.response;

@@ -15,6 +15,7 @@ import { Hono } from 'hono';
 import { handle, type LambdaContext, type LambdaEvent } from 'hono/aws-lambda';
 import { z } from 'zod';
 import { CBOR_TYPE } from '../../node/token-peers.ts';
+import { methodRouter } from '../../shared/api/method-router.ts';
 import { problem } from '../../shared/api/problem.ts';
 import { RELAY_AUDIENCE, type Ring } from '../../shared/api/relay.ts';
 import { bearerToken } from '../../shared/api/tenant.ts';
@@ -62,7 +63,7 @@ const issuerOf = relayMembers({
   lambda: new LambdaClient({ maxAttempts: 1, requestHandler: givesUpAfter(MEMBERS_MS) }),
 });
 
-const app = new Hono();
+const app = new Hono({ router: methodRouter() });
 app.onError((error) => {
   log.error({ err: error }, 'request failed');
   return problem('unavailable', 'The relay failed on this message.');

@@ -17,6 +17,7 @@ import { getConsensus, getConsortium, getGenesis, getHealth } from './health.ts'
 import { getIssuers, putIssuers } from './issuers.ts';
 import { deleteJoin, getJoin, postJoin } from './join.ts';
 import { metered } from './metering.ts';
+import { methodRouter } from './method-router.ts';
 import { type ApiContext, type ApiEnv, consortiumPath, type NodeApi } from './node-api.ts';
 import { noSuchPath, problem } from './problem.ts';
 import { withRequestId } from './request-id.ts';
@@ -50,7 +51,7 @@ const FIXED: readonly (readonly [verb: 'GET' | 'POST' | 'PUT', path: string, ans
 
 /** Builds the app. The host mounts it and adds `/peer` beside it. */
 export function nodeApp(node: NodeApi): Hono<ApiEnv> {
-  const app = new Hono<ApiEnv>();
+  const app = new Hono<ApiEnv>({ router: methodRouter() });
   app.use(withRequestId(node.inRequest));
   app.use((c, next) => Promise.resolve(refuseEncoded(c.req.raw) ?? next()));
   app.onError((error, c) => {

@@ -14,6 +14,7 @@ import { parseInvitationToken } from './join.ts';
 import { JOIN_PAGE_POLICY, joinPage } from './join-page.ts';
 import { ANONYMOUS } from './meter.ts';
 import { limitResponse } from './metering.ts';
+import { methodRouter } from './method-router.ts';
 import { type ApiLog, consortiumPath } from './node-api.ts';
 import { noSuchPath, problem } from './problem.ts';
 import { type InRequest, withRequestId } from './request-id.ts';
@@ -59,7 +60,7 @@ export function gatewayApp(options: GatewayOptions): Hono<GatewayEnv> {
   const { consortium, log } = options;
   const rotation = rotationOf(options.members);
   const probe: NodeProbe = { fetch: options.fetch ?? globalThis.fetch, members: options.members };
-  const app = new Hono<GatewayEnv>();
+  const app = new Hono<GatewayEnv>({ router: methodRouter() });
   app.use(
     cors({
       origin: '*',

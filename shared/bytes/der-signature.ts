@@ -7,7 +7,7 @@ const COORDINATE_BYTES = 32;
 const SEQUENCE = 0x30;
 const INTEGER = 0x02;
 
-/** The 64 bytes r‖s of a DER signature on P-256. Throws where it is none. */
+/** The 64 bytes r‖s of a DER signature on P-256. Throws where it is none, or not in its one form (X.690 §8.3.2). */
 export function rawSignature(der: Uint8Array): Uint8Array {
   if (der[0] !== SEQUENCE || der[1] !== der.length - 2) throw new Error('not a DER signature');
   const raw = new Uint8Array(2 * COORDINATE_BYTES);
@@ -18,8 +18,12 @@ export function rawSignature(der: Uint8Array): Uint8Array {
       throw new Error('not a DER signature');
     }
     let number = der.subarray(at + 2, at + 2 + length);
-    // A number with its highest bit set has a zero byte before it.
-    if (number[0] === 0) number = number.subarray(1);
+    // A number with its highest bit set has a zero byte before it, and no other has.
+    if (number[0]! > 0x7f || length === 0) throw new Error('not a DER signature');
+    if (number[0] === 0 && length > 1) {
+      if (number[1]! <= 0x7f) throw new Error('not a DER signature');
+      number = number.subarray(1);
+    }
     if (number.length > COORDINATE_BYTES) throw new Error('not a signature on P-256');
     raw.set(number, end - number.length);
     at += 2 + length;

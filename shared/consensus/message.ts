@@ -187,10 +187,24 @@ export function kindOf(bytes: Uint8Array): string | undefined {
   return fromUtf8(bytes.subarray(2, 2 + length));
 }
 
+/** How many items a request of each kind has, with its kind and standing. */
+const ITEMS: Readonly<Record<Request['kind'], number>> = {
+  proposal: 4,
+  timeout: 3,
+  tidings: 4,
+  blocks: 3,
+  epochs: 3,
+  attest: 3,
+  anchor: 2,
+  state: 4,
+};
+
 /** Decodes a request; throws an Error on anything else. */
 export function decodeRequest(bytes: Uint8Array): Request {
-  const [kind, standingItem, a, b, ...rest] = list(decodeCbor(bytes));
-  if (rest.length > 0) throw new Error('not a request');
+  const items = list(decodeCbor(bytes));
+  const [kind, standingItem, a, b] = items;
+  if (typeof kind !== 'string' || !Object.hasOwn(ITEMS, kind)) throw new Error('not a request');
+  if (items.length !== ITEMS[kind as Request['kind']]) throw new Error('not a request');
   const standing = decodeStanding(standingItem);
   switch (kind) {
     case 'proposal':
@@ -198,11 +212,12 @@ export function decodeRequest(bytes: Uint8Array): Request {
     case 'timeout':
       return { kind, standing, timeout: decodeTimeout(a) };
     case 'tidings':
+      if (typeof b !== 'boolean') throw new Error('not a request');
       return {
         kind,
         standing,
         transactions: list(a).map((item) => byteString(item)),
-        waiting: b === true,
+        waiting: b,
       };
     case 'blocks':
     case 'epochs':

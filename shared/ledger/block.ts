@@ -138,10 +138,14 @@ export function encodeBlock(block: Block): Uint8Array {
   ]);
 }
 
+const BLOCK_PARTS = 4;
+
 /** Decodes a block and derives its id; throws an Error where the bytes are none. */
 export function decodeBlock(bytes: Uint8Array): Block {
-  const [headerBytes, transactions, qc, tc, ...rest] = decodeCbor(bytes) as Cbor[];
-  if (!(headerBytes instanceof Uint8Array) || rest.length > 0) throw new Error('not a block');
+  const item = decodeCbor(bytes);
+  if (!Array.isArray(item) || item.length !== BLOCK_PARTS) throw new Error('not a block');
+  const [headerBytes, transactions, qc, tc] = item as Cbor[];
+  if (!(headerBytes instanceof Uint8Array)) throw new Error('not a block');
   if (!Array.isArray(transactions)) throw new Error('block.transactions');
   for (const item of transactions as Cbor[]) {
     if (!(item instanceof Uint8Array)) throw new Error('block.transactions');

@@ -112,7 +112,8 @@ async function take(replica: Replica, step: CatchUpStep): Promise<boolean> {
   return false;
 }
 
-function readBlock(bytes: Uint8Array): Block | undefined {
+/** The block that a member sent; undefined where the bytes are none. */
+export function readBlock(bytes: Uint8Array): Block | undefined {
   try {
     return decodeBlock(bytes);
   } catch {

@@ -197,11 +197,11 @@ test('an administrator of the member sets its issuers; nobody else sees or sets 
     assert.equal((await call(name, 'PUT', { issuers: [] })).status, 403);
   }
   assert.equal((await call(undefined, 'GET')).status, 401);
-  const wrong = await call('alpha/admin', 'PUT', {
-    issuers: [{ ...own[0], issuer: 'http://issuer.example' }],
-  });
-  assert.equal(wrong.status, 400);
-  assert.equal((await json(wrong)).errors[0].pointer, '/issuers/0/issuer');
+  for (const url of ['http://issuer.example', 'issuer.example', 'http://', '']) {
+    const wrong = await call('alpha/admin', 'PUT', { issuers: [{ ...own[0], issuer: url }] });
+    assert.equal(wrong.status, 400, url);
+    assert.equal((await json(wrong)).errors[0].pointer, '/issuers/0/issuer');
+  }
 });
 
 test('the gateway takes a token to the member it belongs to, and to nobody else', async () => {

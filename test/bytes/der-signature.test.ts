@@ -56,6 +56,33 @@ describe('a DER signature', () => {
     assert.throws(() => derSignature(new Uint8Array(63)));
   });
 
+  it('is refused in another form of the same numbers', () => {
+    const forms = {
+      'a zero byte too many': '300702020001020101',
+      'a number below zero': '3006020180020101',
+      'a number without bytes': '30050200020101',
+      'zero in two bytes': '300702020000020101',
+    };
+    for (const [what, hex] of Object.entries(forms)) {
+      assert.throws(() => rawSignature(fromHex(hex)), /not a DER signature/, what);
+    }
+    fc.assert(
+      fc.property(anyRaw, fc.nat(69), fc.nat(255), (raw, at, byte) => {
+        const der = Uint8Array.from(derSignature(raw));
+        if (at >= der.length) return;
+        der[at] = byte;
+        let read: Uint8Array;
+        try {
+          read = rawSignature(der);
+        } catch {
+          return;
+        }
+        assert.equal(toHex(derSignature(read)), toHex(der));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
   it('verifies where the engine’s own reading of 64 bytes does, and nowhere else', () => {
     const options = { key: createPublicKey(key.privateKey), dsaEncoding: 'ieee-p1363' } as const;
     const message = utf8('a message');

@@ -152,6 +152,9 @@ describe('a block', () => {
       if (value instanceof Uint8Array) continue;
       assert.throws(() => decodeBlock(encodeCbor(items.with(1, [value]))), /block\.transactions/);
     }
+    for (const item of [7, 'block', null, {}]) {
+      assert.throws(() => decodeBlock(encodeCbor(item)), /not a block/);
+    }
     assert.throws(() => decodeBlock(encodeCbor([...items, null])), /not a block/);
     assert.throws(() => decodeBlock(encodeCbor(items.slice(0, 3))), Error);
   });

@@ -6,6 +6,8 @@ import { type Block, blockId, decodeBlock, encodeBlock } from '../../shared/ledg
 import { statementDigest } from '../../shared/ledger/certificate.ts';
 import { Rejected } from '../../shared/ledger/rejection.ts';
 import { parseTransaction } from '../../shared/ledger/transaction.ts';
+import { BadMessage } from '../../shared/replica/bad-message.ts';
+import { standingOf } from '../../shared/replica/tell.ts';
 import { counterCatalog } from '../support/counter-contract.ts';
 import { LocalNetwork } from '../support/local-network.ts';
 import { until } from '../support/until.ts';
@@ -144,6 +146,16 @@ describe('a hostile leader', () => {
       });
     });
   }
+
+  it('is told so where its proposal is no block, which is no fault of the node that gets it', async () => {
+    network = await LocalNetwork.open({ members: MEMBERS, catalog: counterCatalog });
+    const standing = standingOf(network.node(LEADER!).replica);
+    for (const block of [Uint8Array.of(7), Uint8Array.of(0x80), new Uint8Array()]) {
+      const signature = new Uint8Array(64);
+      const proposal = encodeRequest({ kind: 'proposal', standing, block, signature });
+      await assert.rejects(network.say(LEADER!, VICTIM!, proposal), BadMessage);
+    }
+  });
 
   it('can’t plant a junk certificate in a block that a later node has to catch up with', async () => {
     network = await LocalNetwork.open({ members: MEMBERS, catalog: counterCatalog });

@@ -17,6 +17,7 @@ import {
   product,
   roundedMinorUnits,
 } from './decimal.ts';
+import { decodedText } from './decoded-text.ts';
 import {
   checkedRecord,
   DOCUMENT_LINES_MAX,
@@ -56,9 +57,14 @@ export async function* readCsv(
   mapping: CsvMapping,
 ): AsyncGenerator<SourceRecord> {
   const broken: CsvError[] = [];
-  const rest = { isLost: false };
+  const rest: Rest = { isLost: false };
+  let missing: string | undefined;
   const parser = parse({
-    columns: (header: string[]) => header.map((name) => name.trim()),
+    columns: (row: string[]) => {
+      const header = row.map((name) => name.trim());
+      missing = Object.values(mapping.columns).find((name) => name && !header.includes(name));
+      return header;
+    },
     bom: true,
     delimiter: mapping.delimiter,
     info: true,
@@ -80,6 +86,7 @@ export async function* readCsv(
   let lost: Refusal | undefined;
   try {
     rows: for await (const item of parser) {
+      if (missing !== undefined) break;
       const { record, info } = item as { record: Row; info: RowInfo };
       // The parser reads ahead. A row that it couldn't read belongs to the invoice before it or to
       // the one after it, and neither can be told to be whole.
@@ -100,8 +107,19 @@ export async function* readCsv(
       lost = undefined;
       addRow(group, record, info, mapping);
     }
+    if (missing !== undefined) {
+      const expected = `a column "${missing}", which the mapping names; nothing was read`;
+      yield refusal('malformed-csv', 1, { expected });
+      return;
+    }
     const [atEnd] = broken;
-    if (atEnd) {
+    if (rest.undecodable !== undefined) {
+      lost = refusal('wrong-encoding', rest.undecodable, {
+        expected: `${mapping.encoding}; the rest was not read`,
+      });
+      yield lost;
+      if (group) group.fault ??= { ...lost, reference: group.reference };
+    } else if (atEnd) {
       const unread = rest.isLost ? { expected: 'rows; the rest was not read' } : {};
       lost = refusal('malformed-csv', Number(atEnd.lines), { got: atEnd.code, ...unread });
       yield lost;
@@ -110,10 +128,9 @@ export async function* readCsv(
     if (group) yield finished(group, mapping, closed);
   } catch (error) {
     const { code = '', lines } = error as { code?: string; lines?: number };
-    const isEncoding = code === 'ERR_ENCODING_INVALID_ENCODED_DATA';
-    if (!isEncoding && !code.startsWith('CSV_')) throw error;
+    if (!code.startsWith('CSV_')) throw error;
     const line = Number(lines ?? group?.line ?? 1);
-    const fault = refusal(isEncoding ? 'wrong-encoding' : 'malformed-csv', line, {
+    const fault = refusal('malformed-csv', line, {
       got: code,
       expected: 'rows; the rest was not read',
     });
@@ -122,17 +139,37 @@ export async function* readCsv(
   }
 }
 
+/** Why the end of a file is not read. */
+interface Rest {
+  isLost: boolean;
+  /** The line that is not in the mapping's encoding. */
+  undecodable?: number;
+}
+
+/**
+ * The text up to the first line that can't be decoded: whole lines, because the beginning of that one would be read as a
+ * row, and an invoice be finished before it.
+ */
 async function* decoded(
   source: AsyncIterable<Uint8Array>,
   encoding: string,
-  rest: { readonly isLost: boolean },
+  rest: Rest,
 ): AsyncGenerator<string> {
-  const decoder = new TextDecoder(encoding, { fatal: true });
-  for await (const chunk of source) {
+  const text = decodedText(source, encoding, (line) => {
+    rest.undecodable = line;
+  });
+  let begun = '';
+  for await (const piece of text) {
     if (rest.isLost) return;
-    yield decoder.decode(chunk, { stream: true });
+    const lines = begun + piece;
+    const end = lines.lastIndexOf('\n') + 1;
+    begun = lines.slice(end);
+    // No row is longer.
+    const isEndless = begun.length > ROW_CHARACTERS_MAX;
+    yield isEndless ? lines : lines.slice(0, end);
+    if (isEndless) begun = '';
   }
-  yield decoder.decode();
+  if (rest.undecodable === undefined) yield begun;
 }
 
 function opened(row: Row, line: number, reference: string, mapping: CsvMapping): Group {

@@ -4,6 +4,7 @@
  * is ever declared; what the amounts must satisfy is in `ubl-document.ts`.
  */
 import { SaxesParser, type SaxesTagNS } from 'saxes';
+import { decodedText } from './decoded-text.ts';
 import { DOCUMENT_LINES_MAX, type Refusal, refusal, type SourceRecord } from './source-record.ts';
 import { type UblAllowance, type UblDocument, type UblLine, ublRecord } from './ubl-document.ts';
 
@@ -38,18 +39,16 @@ class Stop extends Error {
 /** Reads the one document of a file. */
 export async function* readUbl(source: AsyncIterable<Uint8Array>): AsyncGenerator<SourceRecord> {
   const reader = documentReader();
-  const decoder = new TextDecoder('utf-8', { fatal: true });
-  let bytes = 0;
+  const bounded = upTo(UBL_LIMITS.fileBytesMax, source, reader.line);
   try {
-    for await (const chunk of source) {
-      bytes += chunk.length;
-      if (bytes > UBL_LIMITS.fileBytesMax) {
-        const expected = `at most ${UBL_LIMITS.fileBytesMax} bytes`;
-        throw new Stop(refusal('too-large', reader.line(), { expected }));
-      }
-      reader.write(decode(() => decoder.decode(chunk, { stream: true }), reader.line()));
+    let undecodable: number | undefined;
+    const text = decodedText(bounded, 'utf-8', (line) => {
+      undecodable = line;
+    });
+    for await (const piece of text) reader.write(piece);
+    if (undecodable !== undefined) {
+      throw new Stop(refusal('wrong-encoding', undecodable, { expected: 'UTF-8' }));
     }
-    reader.write(decode(() => decoder.decode(), reader.line()));
     yield ublRecord(reader.end());
   } catch (error) {
     if (!(error instanceof Stop)) throw error;
@@ -57,11 +56,19 @@ export async function* readUbl(source: AsyncIterable<Uint8Array>): AsyncGenerato
   }
 }
 
-function decode(decoded: () => string, line: number): string {
-  try {
-    return decoded();
-  } catch {
-    throw new Stop(refusal('wrong-encoding', line, { expected: 'UTF-8' }));
+async function* upTo(
+  bytesMax: number,
+  source: AsyncIterable<Uint8Array>,
+  line: () => number,
+): AsyncGenerator<Uint8Array> {
+  let bytes = 0;
+  for await (const chunk of source) {
+    bytes += chunk.length;
+    if (bytes > bytesMax) {
+      const expected = `at most ${bytesMax} bytes`;
+      throw new Stop(refusal('too-large', line(), { expected }));
+    }
+    yield chunk;
   }
 }
 

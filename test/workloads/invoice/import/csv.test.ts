@@ -156,6 +156,37 @@ describe('the CSV reader', () => {
     ]);
   });
 
+  it('names the line that is not in the encoding, and issues nothing that it may belong to', async () => {
+    const good = [HEADER, row('1', 1, '1'), row('2', 1, '2'), row('2', 1, '3')].join('\n');
+    const bytes = Buffer.concat([
+      Buffer.from(`${good}\n3,85123A,M`),
+      Buffer.of(0xe9),
+      Buffer.from('LLE\n'),
+    ]);
+    for (const size of [1, 7, 64, 1000]) {
+      const records = await all(readCsv(chunks(bytes, size), retail));
+      assert.deepEqual(short(records), [
+        'invoice 1 100',
+        'refused - wrong-encoding',
+        'refused 2 wrong-encoding',
+      ]);
+      const [, unread, cut] = records;
+      assert.ok(unread?.kind === 'refused' && cut?.kind === 'refused');
+      assert.equal(unread.line, 5);
+      assert.deepEqual(cut.amount, { currency: 'GBP', minor: 500 });
+    }
+  });
+
+  it('reads nothing where the header lacks a column of the mapping, and names it', async () => {
+    const header = HEADER.replace('UnitPrice', 'Price');
+    for (const rows of [[header], [header, row('1', 1, '1'), row('2', 1, '1')]]) {
+      const records = await all(readCsv(chunks(`${rows.join('\n')}\n`), retail));
+      assert.deepEqual(short(records), ['refused - malformed-csv']);
+      const [record] = records;
+      assert.match(String(record?.kind === 'refused' && record.expected), /column "UnitPrice"/);
+    }
+  });
+
   it('follows a mapping: rates, tax-exclusive prices, decimal commas, dates, GB 18030', async () => {
     const mapping = CsvMappingSchema.parse({
       columns: {
