@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { type PublicJwk, verifyEs256 } from '../bytes/crypto.ts';
 import { isDigest } from '../bytes/digest.ts';
 import { type Jws, parseJsonJws, parseJsonPart, signingInput } from '../bytes/jws.ts';
-import { fromBase64Url, fromUtf8, toBase64Url, utf8 } from '../bytes/text.ts';
+import { toBase64Url, utf8 } from '../bytes/text.ts';
 import { MemberIdSchema, PublicJwkSchema } from './genesis.ts';
 import { LIMITS } from './limits.ts';
 
@@ -78,19 +78,10 @@ export function agreementKeyId({ signatures }: Jws, index: number): string | und
 export function parseAgreement(input: unknown): SignedAgreement | string {
   const jws = parseJsonJws(input);
   if (!jws) return 'The agreement is no JWS in the JSON serialisation.';
-  const parsed = AgreementSchema.safeParse(payloadOf(jws));
+  const parsed = AgreementSchema.safeParse(parseJsonPart(jws.payload));
   if (parsed.success) return { agreement: parsed.data, jws };
   const issue = parsed.error.issues[0]!;
   return `The agreement is wrong at /${issue.path.map(String).join('/')}: ${issue.message}.`;
-}
-
-function payloadOf({ payload }: Jws): unknown {
-  const text = fromUtf8(fromBase64Url(payload) ?? new Uint8Array());
-  try {
-    return text === undefined ? undefined : JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /**
