@@ -37,12 +37,14 @@ export async function importUnderFailure(options: RetailFailures) {
   const random = new Random(seed);
   const consortium = new RetailConsortium(port);
   const started = Date.now();
+  let opened: Importer | undefined;
   try {
     // One that the importer's clients don't need, and one that they do.
     await consortium.start(kind ? ['buyer-co', 'corner-shop'] : [], kind ?? 'file-size');
     const file = path.join(consortium.home, 'retail.csv');
     copyFileSync(RETAIL_FILE, file);
     const importer = new Importer(file, consortium.home, concurrency);
+    opened = importer;
     const faults: Faults = { consortium, importer, random, meanwhile: [], timesFull: new Map() };
     const kinds = Object.entries(faultsOf(consortium));
     const plan = Array.from({ length: rounds }, () => shuffled(kinds, random)).flat();
@@ -50,8 +52,8 @@ export async function importUnderFailure(options: RetailFailures) {
     // Whoever waits for it hears of its failure.
     imported.catch(() => {});
     for (const [index, [name, fault]] of plan.entries()) {
-      // Spread over the whole file: the importer writes down how far it is.
-      const due = (DOCUMENTS * (index + 0.5)) / (plan.length + 1);
+      // Spread over the file, but for its end: the importer writes down how far it is, every 50 documents.
+      const due = (DOCUMENTS * (index + 0.5)) / (plan.length + 3);
       await until(() => importer.done >= due || importer.isDone, 120_000);
       const documents = importer.done;
       if (importer.isDone) throw new Error(`the import was done before fault ${index}, ${name}`);
@@ -73,6 +75,7 @@ export async function importUnderFailure(options: RetailFailures) {
       ...figures,
     };
   } finally {
+    opened?.close();
     await consortium.close();
   }
 }

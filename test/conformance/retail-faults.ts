@@ -53,23 +53,26 @@ const fullDisk =
   async (faults) => {
     const { consortium, meanwhile, timesFull } = faults;
     timesFull.set(member, (timesFull.get(member) ?? 0) + 1);
-    const paid = async (): Promise<void> => {
-      const reference = `while-full-${meanwhile.length}-${member}`;
+    let payments = 0;
+    const pay = async (): Promise<string> => {
+      const reference = `full-${member}-${timesFull.get(member)}-${payments++}`;
       const { status, id } = await consortium.pay(reference);
       assert.equal(status, 200, `a payment while the disk of ${member} is full`);
-      meanwhile.push({ id, full: member });
+      return id;
     };
     consortium.fill(member);
-    await until(
-      async () => (await consortium.health(member)).status === 'store-unwritable',
-      30_000,
-    );
+    // The import may be waiting, or over: it shows with the first block for which the file has to grow.
+    await until(async () => {
+      await pay();
+      return (await consortium.health(member)).status === 'store-unwritable';
+    }, 30_000);
     const { reason } = await consortium.health(member);
     assert.match(reason ?? '', /\((ENOSPC|EFBIG)\)$/);
     const refused = await consortium.ask(member, '/blocks');
     const { code } = (await refused.json()) as { code: string };
     assert.deepEqual([refused.status, code], [503, 'store-unwritable']);
-    for (let index = 0; index < PAYMENTS; index++) await paid();
+    for (let index = 0; index < PAYMENTS; index++)
+      meanwhile.push({ id: await pay(), full: member });
     if (end === 'is killed') await consortium.kill([member]);
     consortium.free(member);
     if (end === 'is killed') await consortium.restart([member]);

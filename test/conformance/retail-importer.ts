@@ -24,6 +24,7 @@ export class Importer {
   #said = '';
   readonly #ends: (number | string)[] = [];
   #isDone = false;
+  #isClosed = false;
 
   constructor(file: string, home: string, concurrency: number) {
     const flow = ['--mapping', 'online-retail', '--flow', 'issue'];
@@ -53,7 +54,7 @@ export class Importer {
 
   /** Runs it until it ends with success; answers its last report. */
   async run(): Promise<Report> {
-    for (let failures = 0; failures < FAILURES_MAX; ) {
+    for (let failures = 0; failures < FAILURES_MAX && !this.#isClosed; ) {
       const { code, signal, stdout } = await this.#runOnce();
       this.#ends.push(signal ?? code!);
       if (code === 0) {
@@ -62,12 +63,18 @@ export class Importer {
       }
       if (signal === null && code !== 130) failures++;
     }
-    throw new Error(`the import ended ${FAILURES_MAX} times without success: ${this.#said}`);
+    throw new Error(`the import ended without success (${this.#ends.join(', ')}): ${this.#said}`);
   }
 
   /** Sends a signal to the run under way. */
   signal(name: 'SIGKILL' | 'SIGINT'): void {
     this.#child!.kill(name);
+  }
+
+  /** Ends it for good. */
+  close(): void {
+    this.#isClosed = true;
+    this.#child?.kill('SIGKILL');
   }
 
   async #runOnce() {
