@@ -11,10 +11,10 @@ import { GenerationalCache } from './generational-cache.ts';
 import { itemName } from './items.ts';
 
 /** Bytes of values. */
-const VALUES_BYTES_MAX = 16 * 1024 * 1024;
+const VALUES_BYTES_MAX = 8 * 1024 * 1024;
 /** What an entry takes besides its value, about. */
 const ENTRY_BYTES = 200;
-const TRANSACTIONS_MAX = 60_000;
+const TRANSACTIONS_MAX = 20_000;
 // A decoded page takes about 1.7 KB.
 const PAGES_MAX = 6000;
 
