@@ -54,3 +54,12 @@ export function linesOf(data: Uint8Array): Uint8Array[] {
   lines.push(data.subarray(from));
   return lines;
 }
+
+/** The bytes as JSON; undefined, which no JSON is, where they are none. */
+export function jsonOf(data: Uint8Array): unknown {
+  try {
+    return JSON.parse(textOf(data));
+  } catch {
+    return undefined;
+  }
+}

@@ -11,7 +11,7 @@ import { EvidenceSchema } from '../../../shared/ledger/evidence.ts';
 import { GenesisSchema, ledgerId } from '../../../shared/ledger/genesis.ts';
 import { agreementPayload, parseAgreement } from '../../../shared/ledger/recovery.ts';
 import { CsvMappingSchema } from '../../../workloads/invoice/import/csv-mapping.ts';
-import { textOf } from '../invariant.ts';
+import { jsonOf } from '../invariant.ts';
 
 const SCHEMAS: readonly z.ZodType[] = [
   NodeConfigSchema,
@@ -25,12 +25,8 @@ const SCHEMAS: readonly z.ZodType[] = [
 ];
 
 export function fuzz(data: Uint8Array): void {
-  let json: unknown;
-  try {
-    json = JSON.parse(textOf(data));
-  } catch {
-    return;
-  }
+  const json = jsonOf(data);
+  if (json === undefined) return;
   for (const schema of SCHEMAS) {
     const parsed = schema.safeParse(json);
     // What was accepted, with its defaults, is accepted as itself.
