@@ -111,7 +111,7 @@ export function dynamoStateStore(table: Table): StateStore {
   };
 }
 
-/** Makes a version the newest of its key, unless it or a later one is there; answers what is there then. */
+/** Adds a version to its key, unless it is there; answers the current item as it is then. */
 async function putVersion(
   table: Table,
   key: string,
@@ -120,26 +120,36 @@ async function putVersion(
 ): Promise<Current> {
   let current = known;
   for (;;) {
-    if (current && current.newest.height >= version.height) return current;
+    const { newest, previous } = current ?? {};
+    if (newest?.height === version.height || previous?.height === version.height) return current!;
     const next = await nextOf(table, key, version, current);
-    const replaced = await swapCurrent(table, key, next, current?.newest.height);
+    // It stands below both, as others do.
+    if (current?.hasPast && next.newest === newest && next.previous === previous) return current;
+    const replaced = await swapCurrent(table, key, next, current);
     if (replaced === true) return next;
     // Another invocation of this node wrote the same blocks, and may be further.
     current = replaced;
   }
 }
 
-/** The current item with one version more; what has no room in it is written to the past first. */
+/**
+ * The current item with one version more, mostly the newest; what has no room in it is written to the past
+ * first. It is an older one where a state sync left newer ones and was given up.
+ */
 async function nextOf(
   table: Table,
   key: string,
-  newest: Version,
+  version: Version,
   current: Current | undefined,
 ): Promise<Current> {
-  if (!current) return { newest, previous: undefined, hasPast: false };
-  const { newest: previous, previous: dropped } = current;
-  const isTooLarge = sizeOf(newest) + sizeOf(previous) > SHARED_BYTES_MAX;
-  const past = [...(dropped ? [dropped] : []), ...(isTooLarge ? [previous] : [])];
+  const { newest: first, previous: second, hasPast = false } = current ?? {};
+  const versions = [version, ...(first ? [first] : []), ...(second ? [second] : [])];
+  versions.sort((a, b) => b.height - a.height);
+  const [newest, next, ...older] = versions as [Version, Version?, ...Version[]];
+  const isTooLarge = next !== undefined && sizeOf(newest) + sizeOf(next) > SHARED_BYTES_MAX;
+  // Next to the newest stands none that the past may hold a newer one of.
+  const isPast = isTooLarge || (next === version && !second && hasPast);
+  const past = isPast ? [...older, next!] : older;
   await putAll(
     table,
     past.map(({ height, value }) => ({
@@ -147,11 +157,7 @@ async function nextOf(
       ...(value && { b: { B: value } }),
     })),
   );
-  return {
-    newest,
-    previous: isTooLarge ? undefined : previous,
-    hasPast: current.hasPast || past.length > 0,
-  };
+  return { newest, previous: isPast ? undefined : next, hasPast: hasPast || past.length > 0 };
 }
 
 const sizeOf = ({ value }: Version): number => value?.length ?? 0;
@@ -161,7 +167,7 @@ async function swapCurrent(
   { client, name: TableName }: Table,
   key: string,
   { newest, previous, hasPast }: Current,
-  replacedHeight: number | undefined,
+  replaced: Current | undefined,
 ): Promise<true | Current> {
   const Item: Item = {
     ...keyItem(currentKey(key)),
@@ -171,14 +177,18 @@ async function swapCurrent(
     ...(previous?.value && { pb: { B: previous.value } }),
     ...(hasPast && { o: { BOOL: true } }),
   };
-  const isNew = replacedHeight === undefined;
+  const expected = replaced && {
+    ':h': { N: `${replaced.newest.height}` },
+    ...(replaced.previous && { ':ph': { N: `${replaced.previous.height}` } }),
+  };
+  const isSame = `h = :h AND ${replaced?.previous ? 'ph = :ph' : 'attribute_not_exists(ph)'}`;
   try {
     await client.send(
       new PutItemCommand({
         TableName,
         Item,
-        ConditionExpression: isNew ? 'attribute_not_exists(p)' : 'h = :h',
-        ...(isNew ? {} : { ExpressionAttributeValues: { ':h': { N: `${replacedHeight}` } } }),
+        ConditionExpression: expected ? isSame : 'attribute_not_exists(p)',
+        ...(expected && { ExpressionAttributeValues: expected }),
         ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
       }),
     );

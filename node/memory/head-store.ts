@@ -9,6 +9,10 @@ export function memoryHeadStore(records = new Map<RecordName, VersionedRecord>()
       return record && { version: record.version, bytes: new Uint8Array(record.bytes) };
     },
     async swap(name, expected, next) {
+      // As DynamoDB would refuse it: a number that is none.
+      if (!Number.isSafeInteger(expected) || !Number.isSafeInteger(next.version)) {
+        throw new Error(`${name}: ${expected} and ${next.version} are no versions`);
+      }
       if ((records.get(name)?.version ?? 0) !== expected) return false;
       records.set(name, { version: next.version, bytes: new Uint8Array(next.bytes) });
       return true;

@@ -32,9 +32,8 @@ export async function takeLease(replica: Replica): Promise<boolean> {
 /** Gives the lease back, if this replica holds it. */
 export async function releaseLease(replica: Replica): Promise<void> {
   const { lease } = replica;
-  if (!lease || lease.until === 0) return;
-  await write(replica, lease.version!, 0);
-  lease.until = 0;
+  if (lease?.version === undefined || lease.until === 0) return;
+  await write(replica, lease.version, 0);
 }
 
 async function write(replica: Replica, expected: number, until: number): Promise<boolean> {
@@ -44,7 +43,8 @@ async function write(replica: Replica, expected: number, until: number): Promise
     version: expected + 1,
     bytes,
   });
-  if (isWritten) lease.until = until;
+  // Somebody else has it, or it was given back: nothing is held here.
+  lease.until = isWritten ? until : 0;
   lease.version = isWritten ? expected + 1 : undefined;
   return isWritten;
 }

@@ -160,6 +160,48 @@ export function stateStoreSuite(harness: Harness): void {
     assert.deepEqual(await get(stores, ['a', 'b', 'c'], 2), ['two', undefined, 'two']);
   });
 
+  test(
+    says('heights below one that is there are kept: of a state sync that was given up'),
+    async () => {
+      const stores = await opened(harness);
+      await stores.state.write(batch(0, { a: 'zero', b: 'zero' }));
+      await stores.state.write(batch(30, { a: 'thirty', b: 'thirty', c: 'thirty' }));
+      for (const height of [5, 7, 6, 9, 9]) {
+        await stores.state.write(
+          batch(height, { a: `${height}`, c: height === 6 ? null : `${height}` }),
+        );
+      }
+      const seen = async (at: number) => get(stores, ['a', 'b', 'c'], at);
+      assert.deepEqual(await seen(4), ['zero', 'zero', undefined]);
+      assert.deepEqual(await seen(5), ['5', 'zero', '5']);
+      assert.deepEqual(await seen(6), ['6', 'zero', undefined]);
+      assert.deepEqual(await seen(7), ['7', 'zero', '7']);
+      assert.deepEqual(await seen(29), ['9', 'zero', '9']);
+      assert.deepEqual(await seen(30), ['thirty', 'thirty', 'thirty']);
+      assert.deepEqual(await scan(stores, '', '~', 6), [
+        ['a', '6'],
+        ['b', 'zero'],
+      ]);
+      // Too large to stand with another; and what was written before, once more.
+      const [nine, ten] = [bytesOf(200_000, 1), bytesOf(200_000, 2)];
+      const large = (height: number, value: Uint8Array): StateBatch => ({
+        height,
+        values: [['d', value]],
+        items: [],
+      });
+      await stores.state.write(batch(5, { d: '5' }));
+      await stores.state.write(large(9, nine));
+      await stores.state.write(large(10, ten));
+      await stores.state.write(batch(5, { d: '5' }));
+      const [at9] = await stores.state.get(['d'], 9);
+      assert.deepEqual(plain(at9), nine);
+      assert.deepEqual(await get(stores, ['d'], 8), ['5']);
+      await stores.state.write(batch(31, { a: 'on' }));
+      assert.deepEqual(await seen(31), ['on', 'thirty', 'thirty']);
+      assert.deepEqual(await seen(8), ['7', 'zero', '7']);
+    },
+  );
+
   test(says('writing a height again is harmless, before and after the head moved'), async () => {
     const stores = await opened(harness);
     const two: StateBatch = { ...batch(2, { a: 'two', b: null }), items: [['i/2', utf8('item')]] };

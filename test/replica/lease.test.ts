@@ -52,6 +52,19 @@ describe('the lease of the drive', () => {
     await releaseLease(next);
   });
 
+  it('lost to another, is given back by nobody, and without a fault', async () => {
+    const [slow, other] = [invocation('slow'), invocation('other')];
+    assert.equal(await takeLease(slow), true);
+    now += BASE_MS;
+    assert.equal(await takeLease(other), true);
+    assert.equal(await takeLease(slow), false);
+    await releaseLease(slow);
+    assert.equal(await takeLease(slow), false, 'the other one holds it still');
+    await releaseLease(other);
+    assert.equal(await takeLease(slow), true);
+    await releaseLease(slow);
+  });
+
   it('is not held by one whose clock was far ahead', async () => {
     const ahead = invocation('ahead');
     now += 3600_000;
