@@ -15,6 +15,7 @@ import { call } from '../../node/gateway-call.ts';
 import { fuqi, fuqiJson } from '../support/fuqi.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { eventually } from './support/eventually.ts';
+import { printFaults } from './support/print-faults.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const FILE = path.join(ROOT, 'examples/consortia/shenzhen-invoice.yaml');
@@ -25,6 +26,7 @@ const folder = temporaryFolder();
 const root = path.join(folder, 'home');
 let cloud: Cloud;
 
+printFaults(path.join(folder, 'cloud'));
 before(async () => {
   cloud = await cloudUp({ file: FILE, folder: path.join(folder, 'cloud'), root, auth: true });
 });

@@ -10,6 +10,7 @@ import { type Cloud, cloudUp } from '../../infra/emulator/consortium.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { cognitoLogin } from './cognito.ts';
 import { eventually } from './support/eventually.ts';
+import { printFaults } from './support/print-faults.ts';
 
 const CONSORTIUM = 'metered';
 const FILE = `
@@ -29,6 +30,7 @@ members:
 const folder = temporaryFolder();
 let cloud: Cloud;
 
+printFaults(path.join(folder, 'cloud'));
 before(async () => {
   const file = path.join(folder, 'consortium.yaml');
   writeFileSync(file, FILE);

@@ -27,6 +27,7 @@ import { CLI, fuqi, fuqiJson } from '../support/fuqi.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { eventually } from './support/eventually.ts';
 import { administrators, CONSORTIUM, CONSORTIUM_FILE } from './support/joining.ts';
+import { printFaults } from './support/print-faults.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const SHOP_PORT = 18_790;
@@ -40,6 +41,7 @@ let team: ReturnType<typeof administrators>;
 let shop: ChildProcess | undefined;
 let browser: Browser;
 
+printFaults(at('cloud'));
 before(async () => {
   writeFileSync(at('consortium.yaml'), CONSORTIUM_FILE);
   writeFileSync(at('passphrase'), 'a passphrase of the corner shop\n', { mode: 0o600 });

@@ -15,6 +15,7 @@ import { EMULATOR_CREDENTIALS, EMULATOR_REGION } from '../../infra/emulator/emul
 import { call } from '../../node/gateway-call.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { eventually } from './support/eventually.ts';
+import { printFaults } from './support/print-faults.ts';
 import { disableKey, disableSigningKey, enableSigningKey } from './support/signing-keys.ts';
 
 const FILE = path.resolve(import.meta.dirname, '../../examples/consortia/shenzhen-invoice.yaml');
@@ -22,6 +23,7 @@ const CONSORTIUM = 'shenzhen-invoice';
 
 const folder = temporaryFolder();
 let cloud: Cloud;
+printFaults(path.join(folder, 'cloud'));
 before(async () => {
   const root = path.join(folder, 'home');
   cloud = await cloudUp({ file: FILE, folder: path.join(folder, 'cloud'), root, auth: true });

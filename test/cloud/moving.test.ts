@@ -17,6 +17,7 @@ import { CLI, fuqi, fuqiJson } from '../support/fuqi.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { eventually } from './support/eventually.ts';
 import { administrators, CONSORTIUM, CONSORTIUM_FILE, HOSTED } from './support/joining.ts';
+import { printFaults } from './support/print-faults.ts';
 import { disableSigningKey, enableSigningKey } from './support/signing-keys.ts';
 
 const folder = temporaryFolder();
@@ -26,6 +27,7 @@ let cloud: Cloud;
 let team: ReturnType<typeof administrators>;
 let node: ChildProcess | undefined;
 
+printFaults(at('cloud'));
 before(async () => {
   writeFileSync(at('consortium.yaml'), CONSORTIUM_FILE);
   writeFileSync(at('passphrase'), 'a passphrase of the new machine\n', { mode: 0o600 });

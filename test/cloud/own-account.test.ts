@@ -29,6 +29,7 @@ import { CLI, fuqi, fuqiJson } from '../support/fuqi.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { eventually } from './support/eventually.ts';
 import { administrators, CONSORTIUM, CONSORTIUM_FILE, HOSTED } from './support/joining.ts';
+import { printFaults } from './support/print-faults.ts';
 import { disableSigningKey, enableSigningKey } from './support/signing-keys.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
@@ -48,6 +49,7 @@ let lambda: LambdaClient;
 let keys: Record<string, string>;
 let bank: ChildProcess | undefined;
 
+printFaults(at('cloud'));
 before(async () => {
   writeFileSync(at('consortium.yaml'), CONSORTIUM_FILE);
   writeFileSync(at('passphrase'), 'a passphrase of the bank\n', { mode: 0o600 });

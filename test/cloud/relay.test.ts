@@ -16,6 +16,7 @@ import { CLI, fuqiJson } from '../support/fuqi.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { eventually } from './support/eventually.ts';
 import { administrators, CONSORTIUM, CONSORTIUM_FILE } from './support/joining.ts';
+import { printFaults } from './support/print-faults.ts';
 import { disableSigningKey } from './support/signing-keys.ts';
 
 /** Nobody calls here: the others are told of the relay. */
@@ -29,6 +30,7 @@ let team: ReturnType<typeof administrators>;
 let config: string;
 let shop: ChildProcess | undefined;
 
+printFaults(at('cloud'));
 before(async () => {
   writeFileSync(at('consortium.yaml'), CONSORTIUM_FILE);
   writeFileSync(at('passphrase'), 'a passphrase of the corner shop\n', { mode: 0o600 });

@@ -195,7 +195,7 @@ export function stateStoreSuite(harness: Harness): void {
       await stores.state.write(batch(5, { d: '5' }));
       const [at9] = await stores.state.get(['d'], 9);
       // A difference of so many bytes can't be printed.
-    assert.ok(at9 && Buffer.compare(at9, nine) === 0);
+      assert.ok(at9 && Buffer.compare(at9, nine) === 0);
       assert.deepEqual(await get(stores, ['d'], 8), ['5']);
       await stores.state.write(batch(31, { a: 'on' }));
       assert.deepEqual(await seen(31), ['on', 'thirty', 'thirty']);

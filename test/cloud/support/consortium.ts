@@ -14,6 +14,7 @@ import {
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { Clients } from './clients.ts';
 import { FaultProxy } from './fault-proxy.ts';
+import { printFaults } from './print-faults.ts';
 
 const EXAMPLE = path.resolve(
   import.meta.dirname,
@@ -44,6 +45,7 @@ export async function faultyConsortium(
   parameters: Readonly<Record<string, number>>,
 ): Promise<FaultyConsortium> {
   const folder = temporaryFolder();
+  printFaults(path.join(folder, 'cloud'));
   const file = path.join(folder, 'consortium.json');
   const example = parse(readFileSync(EXAMPLE, 'utf8'));
   writeFileSync(file, JSON.stringify({ ...example, parameters }));
