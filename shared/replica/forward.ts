@@ -7,15 +7,25 @@ import { LIMITS } from '../ledger/limits.ts';
 import type { RejectionCode } from '../ledger/rejection.ts';
 import type { Transaction } from '../ledger/transaction.ts';
 import { startDrive } from './drive.ts';
-import { inBackground, leaderNow, type Replica } from './replica.ts';
+import { inBackground, leaderNow, otherValidators, ownIndex, type Replica } from './replica.ts';
 import { ask } from './tell.ts';
 
 /** What a reply says to transactions that the receiver had no room for. */
 export const NO_ROOM: RejectionCode = 'mempool-full';
 
+/**
+ * Who is brought what waits: the leader. Where that is the node that this one is to replace, which can't be
+ * reached under this member's own name, another validator passes it on.
+ */
+function destination(replica: Replica): string {
+  const leader = leaderNow(replica);
+  if (leader !== replica.member || ownIndex(replica) >= 0) return leader;
+  return otherValidators(replica)[0] ?? leader;
+}
+
 /** Brings newly admitted transactions to where blocks are made: here, or at the leader's. */
 export function route(replica: Replica, transactions: Iterable<Transaction>): void {
-  if (leaderNow(replica) === replica.member) {
+  if (destination(replica) === replica.member) {
     startDrive(replica);
     return;
   }
@@ -26,14 +36,14 @@ export function route(replica: Replica, transactions: Iterable<Transaction>): vo
 
 /** Sends what is in the outbox; a call while a batch is under way to the same leader is served by that one. */
 function forward(replica: Replica): void {
-  const leader = leaderNow(replica);
+  const leader = destination(replica);
   if (replica.forwardingTo === leader || replica.outbox.size === 0 || replica.stopped) return;
   replica.forwardingTo = leader;
   inBackground(replica, forwardAll(replica, leader));
 }
 
 async function forwardAll(replica: Replica, leader: string): Promise<void> {
-  while (replica.outbox.size > 0 && leaderNow(replica) === leader && !replica.stopped) {
+  while (replica.outbox.size > 0 && destination(replica) === leader && !replica.stopped) {
     const batch = takeBatch(replica);
     const ids = batch.map(({ id }) => id);
     const transactions = batch.map(({ bytes }) => bytes);
@@ -49,7 +59,7 @@ async function forwardAll(replica: Replica, leader: string): Promise<void> {
   // A hung leader's batch may return when another one has long been served.
   if (replica.forwardingTo !== leader) return;
   replica.forwardingTo = null;
-  if (leaderNow(replica) !== leader && leaderNow(replica) !== replica.member) forward(replica);
+  if (![leader, replica.member].includes(destination(replica))) forward(replica);
 }
 
 /**

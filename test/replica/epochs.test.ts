@@ -4,7 +4,7 @@ import { DEFAULT_PARAMETERS } from '../../shared/ledger/limits.ts';
 import { Rejected } from '../../shared/ledger/rejection.ts';
 import { parseTransaction } from '../../shared/ledger/transaction.ts';
 import { verifyReceipt } from '../../shared/proof/verify.ts';
-import { ownIndex } from '../../shared/replica/replica.ts';
+import { leaderNow, ownIndex } from '../../shared/replica/replica.ts';
 import { Governed, governedCatalog } from '../support/governed.ts';
 import { LocalNetwork } from '../support/local-network.ts';
 import { until } from '../support/until.ts';
@@ -231,6 +231,28 @@ describe('epochs', () => {
     await until(() => epochOf('delta') === 2);
     network.stop('gamma');
     await raise('delta');
+  });
+
+  it('do not wait for what a node brings that is to replace the one that leads', async () => {
+    const parameters = { baseTimeoutMs: 60_000, timeoutMsMax: 60_000, tenureRounds: 1 };
+    network = await LocalNetwork.open({ members: MEMBERS, catalog: governedCatalog, parameters });
+    ledger = new Governed(network);
+    network.stop('delta');
+    network.lose('delta');
+    network.newNodeKey('delta');
+    const { replica } = await network.start('delta');
+    while (leaderNow(network.node('alpha').replica) !== 'delta') {
+      await raise('alpha');
+      await until(() => sameHead('alpha', 'delta'));
+    }
+    await until(() => leaderNow(replica) === 'delta');
+    assert.equal(ownIndex(replica), -1);
+    const jws = network.signed('delta/admin', 'counter', 'raise', { name: 'a', by: 1 });
+    const transaction = parseTransaction(jws);
+    assert.ok(!(transaction instanceof Rejected));
+    await network.service('delta').submit(transaction, 0);
+    const { id } = transaction;
+    await until(() => VOTERS.some((member) => network.node(member).replica.mempool.get(id)));
   });
 });
 
