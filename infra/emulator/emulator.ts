@@ -35,6 +35,7 @@ export const EMULATOR_ACCOUNT = '000000000000';
 /** Any credentials do while IAM is not enforced; a client's account is its access key. */
 export const EMULATOR_CREDENTIALS = { accessKeyId: EMULATOR_ACCOUNT, secretAccessKey: 'emulator' };
 
+const START = path.join(import.meta.dirname, 'start.py');
 const START_MS = 30_000;
 const STOP_MS = 5000;
 
@@ -44,7 +45,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
   const port = options.port ?? (await freePort());
   mkdirSync(options.folder, { recursive: true });
   const log = createWriteStream(path.join(options.folder, 'emulator.log'), { flags: 'a' });
-  const child = spawn(python, ['-m', 'ministack'], {
+  const child = spawn(python, [START], {
     cwd: options.folder,
     stdio: ['ignore', 'pipe', 'pipe'],
     // It hands its environment to every function: nothing of this process's may be in it.

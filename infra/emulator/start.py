@@ -1,0 +1,26 @@
+"""Starts the AWS emulator, with one thing mended.
+
+ministack 1.5.33 keeps a function's warm processes under the function's name. An asynchronous invocation that is
+tried again after its function was deleted makes such a process with the old environment, and one that was made
+in the place of the deleted one is answered by it from then on. On AWS a function's execution environments are
+its own: here they are kept under the name and what tells the two apart.
+"""
+
+import hashlib
+import json
+
+from ministack.app import main
+from ministack.core import lambda_runtime
+
+worker_key = lambda_runtime._worker_key
+
+
+def own_worker_key(func_name, config, qualifier):
+    """The emulator's key, with a digest of the configuration at the end of the qualifier."""
+    identity = [config.get(name) for name in ("CodeSha256", "Environment", "Handler", "Role")]
+    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+    return f"{worker_key(func_name, config, qualifier)}@{digest[:16]}"
+
+
+lambda_runtime._worker_key = own_worker_key
+main()
