@@ -1,6 +1,6 @@
 /** Serves an app on a port of this machine, with a plain sentence for a port that can't be had. */
 
-import type { Server } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type ServerType, serve } from '@hono/node-server';
 import type { Logger } from 'pino';
@@ -19,8 +19,8 @@ import { UserError } from './user-error.ts';
 
 export interface Listening {
   readonly url: string;
-  /** Ends all connections at once; takes further ones. */
-  cutOff(): void;
+  /** The requests that are under way now; a call of what it answers cuts off those that still are. */
+  underWay(): () => void;
   /** Takes no more requests; resolves when those under way have ended, or were cut off. */
   close(): Promise<void>;
 }
@@ -87,7 +87,7 @@ export async function listen(fetch: Fetch, options: ListenOptions): Promise<List
   const address = server.address() as AddressInfo;
   return {
     url: `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`,
-    cutOff: () => server.closeAllConnections?.(),
+    underWay: requestsUnderWay(server as Server),
     close: () =>
       new Promise((resolve) => {
         const cutOff = setTimeout(() => server.closeAllConnections?.(), CLOSE_MS);
@@ -97,6 +97,21 @@ export async function listen(fetch: Fetch, options: ListenOptions): Promise<List
         });
         server.closeIdleConnections?.();
       }),
+  };
+}
+
+/** Knows a server's requests that are not answered to the end. */
+function requestsUnderWay(server: Server): Listening['underWay'] {
+  const all = new Set<ServerResponse>();
+  server.on('request', (_request, response) => {
+    all.add(response);
+    response.once('close', () => all.delete(response));
+  });
+  return () => {
+    const begun = [...all];
+    return () => {
+      for (const response of begun) if (all.has(response)) response.destroy();
+    };
   };
 }
 

@@ -97,12 +97,14 @@ export async function startNode(
       finding = { reason, checkedAt: Date.now() };
     };
     const about = standstillOf(replica, since, () => finding);
+    const cutOff = server.underWay();
     const interrupted = serving;
     serving = interruptible(unwritableApp(about).fetch);
     interrupted.interrupt(interruptedProblem);
     log.error({ reason: finding.reason, folder: data }, 'store-unwritable');
     await sleep(GRACE_MS);
-    server.cutOff();
+    // What began since is answered by the other one.
+    cutOff();
     await node.close();
     if (noRoom === undefined) onStoreFailed?.(fault);
     while (!isStopping) {

@@ -178,6 +178,44 @@ describe('a server’s connections', () => {
     await server.close();
   });
 
+  it('are cut off where they wait since before a moment, and no others', async () => {
+    let release = (): void => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const server = await listen(
+      async (asked) => {
+        if (asked.url.includes('/hang')) await held;
+        return new Response('ok');
+      },
+      { host: HOST, port: 0 },
+    );
+    const text = (path: string): string => `GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`;
+    const idle = new Agent({ connections: 1 });
+    assert.equal(await ask(server.url, '/', idle), 200);
+    const [before, answered] = await Promise.all([
+      dial(server.url, text('/hang/1')),
+      dial(server.url, text('/')),
+    ]);
+    // When this is answered, those before it have come.
+    assert.equal(await ask(server.url), 200);
+    const cutOff = server.underWay();
+    const since = await dial(server.url, text('/hang/2'));
+    assert.equal(await ask(server.url), 200);
+    cutOff();
+    await until(() => !isOpen(before));
+    assert.ok(isOpen(since) && isOpen(answered));
+    let said = '';
+    since.on('data', (chunk) => {
+      said += chunk;
+    });
+    release();
+    await until(() => said.endsWith('ok'));
+    assert.equal(await ask(server.url, '/', idle), 200);
+    await idle.close();
+    await server.close();
+  });
+
   it('are shared between addresses where there are too many in all, also against endless requests', async () => {
     let release = (): void => {};
     const held = new Promise<void>((resolve) => {
