@@ -12,16 +12,16 @@ const ROOT = path.resolve(import.meta.dirname, '..');
 export const BUNDLES = mkdtempSync(path.join(tmpdir(), 'fuqi-functions-'));
 process.once('exit', () => rmSync(BUNDLES, { recursive: true, force: true }));
 
-/** Each function's bundle, and how large it may be (bytes, minified). */
+/** Each function's bundle, and how large it may be (bytes, without white space). */
 export const FUNCTIONS = {
-  node: 2_000_000,
-  gateway: 1_050_000,
-  alarm: 500_000,
-  setup: 1_000_000,
-  genesis: 1_050_000,
+  node: 2_800_000,
+  gateway: 1_400_000,
+  alarm: 700_000,
+  setup: 1_300_000,
+  genesis: 1_350_000,
   onboarding: 1_600_000,
   relay: 1_600_000,
-  joining: 1_150_000,
+  joining: 1_500_000,
   /** Stands in a template, which has a megabyte at the most. */
   code: 60_000,
 } as const;
@@ -55,9 +55,9 @@ async function buildOne(name: FunctionBundle): Promise<Built> {
     platform: 'node',
     target: 'node24',
     format: isInline ? 'cjs' : 'esm',
-    minify: true,
-    // Names stand in errors and logs.
-    keepNames: true,
+    minifyWhitespace: true,
+    minifySyntax: true,
+    // Identifiers stay: names stand in errors and logs, and keeping them otherwise costs each closure that is made.
     mainFields: ['module', 'main'],
     // A release of its own differs from another one with the same sources.
     footer: { js: `// release ${process.env.FUQI_RELEASE ?? 'local'}` },

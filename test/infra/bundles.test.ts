@@ -1,4 +1,4 @@
-/** The bundles of the functions are what Lambda can load: minified names and banners don't collide. */
+/** The bundles of the functions are what Lambda can load: names and banners don't collide. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';
