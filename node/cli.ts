@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --max-semi-space-size=16 --heap-growing-percent=150
+#!/usr/bin/env -S MALLOC_ARENA_MAX=2 node --max-semi-space-size=16 --heap-growing-percent=150
 /** The command line. Every command has `--json`: one JSON document on standard output, nothing else. */
 import { Command } from 'commander';
 import { registerBackup } from './cli/backup.ts';

@@ -2,12 +2,12 @@
 import { spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { GatewayConfigSchema, loadJson, NodeConfigSchema } from './config.ts';
-import { HEAP_FLAGS } from './heap-flags.ts';
 import type { LocalConsortium, LocalLayout } from './local-layout.ts';
+import { ALLOCATOR_ENVIRONMENT, HEAP_FLAGS } from './process-memory.ts';
+import { PROGRAM } from './program.ts';
 import { UserError } from './user-error.ts';
 
 const ProcessesSchema = z.array(
@@ -21,7 +21,6 @@ const ProcessesSchema = z.array(
 );
 export type LocalProcess = z.infer<typeof ProcessesSchema>[number];
 
-const CLI = path.join(import.meta.dirname, 'cli.ts');
 const START_MS = 30_000;
 const STOP_MS = 10_000;
 const POLL_MS = 50;
@@ -32,11 +31,15 @@ export function running(layout: LocalLayout): LocalProcess[] {
   return loadJson(layout.processes, ProcessesSchema, 'list of processes').filter(isOurs);
 }
 
-/** Starts the nodes and the gateway and waits until all serve; on failure nothing stays behind. */
+/**
+ * Starts the nodes and the gateway and waits until all serve; on failure nothing stays behind. They run the
+ * program that runs here unless told.
+ */
 export async function startProcesses(
   layout: LocalLayout,
   description: LocalConsortium,
   onReady: (process: LocalProcess) => void = () => {},
+  program = PROGRAM,
 ): Promise<LocalProcess[]> {
   const alive = running(layout);
   if (alive.length > 0) {
@@ -47,7 +50,7 @@ export async function startProcesses(
   }
   const planned = plan(layout, description);
   for (const { url } of planned) await assertFree(new URL(url));
-  const started = planned.map((one) => launch(one));
+  const started = planned.map((one) => launch(one, program));
   const save = (): void => writeFileSync(layout.processes, `${JSON.stringify(started, null, 2)}\n`);
   save();
   try {
@@ -69,7 +72,7 @@ export async function restartProcess(layout: LocalLayout, name: string): Promise
   const list = loadJson(layout.processes, ProcessesSchema, 'list of processes');
   const index = list.findIndex((one) => one.name === name);
   if (index < 0) throw new UserError(`There is no process ${name} here.`);
-  const started = launch(list[index]!);
+  const started = launch(list[index]!, PROGRAM);
   list[index] = started;
   writeFileSync(layout.processes, `${JSON.stringify(list, null, 2)}\n`);
   await untilServing(started);
@@ -100,12 +103,13 @@ function plan(layout: LocalLayout, { members }: LocalConsortium): Planned[] {
   return [...nodes, { name: 'gateway', url: `http://${listen.host}:${listen.port}`, log, config }];
 }
 
-function launch(planned: Planned): LocalProcess {
+function launch(planned: Planned, program: string): LocalProcess {
   const kind = planned.name === 'gateway' ? 'gateway' : 'node';
   const log = openSync(planned.log, 'a');
   // A session of its own: Ctrl-C reaches the command, which stops the nodes in order.
-  const args = [...HEAP_FLAGS, CLI, kind, 'start', '--config', planned.config];
-  const child = spawn(process.execPath, args, { detached: true, stdio: ['ignore', log, log] });
+  const args = [...HEAP_FLAGS, program, kind, 'start', '--config', planned.config];
+  const env = { ...ALLOCATOR_ENVIRONMENT, ...process.env };
+  const child = spawn(process.execPath, args, { detached: true, env, stdio: ['ignore', log, log] });
   closeSync(log);
   child.unref();
   if (child.pid === undefined)

@@ -2,6 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { buildCli } from '../../infra/build-cli.ts';
 import { openKeyFile, readPassphrase } from '../../node/key-file.ts';
 import type { KeyRing, LocalConsortium, LocalLayout } from '../../node/local-layout.ts';
 import { type LocalProcess, startProcesses, stopProcesses } from '../../node/local-processes.ts';
@@ -44,7 +45,7 @@ export async function startConsortium(nodes: number, port: number): Promise<Benc
   };
   const root = mkdtempSync(path.join(tmpdir(), 'fuqi-bench-'));
   const layout = provision(root, description, port);
-  const processes = await startProcesses(layout, description);
+  const processes = await startProcesses(layout, description, undefined, await buildCli());
   const nodeProcesses = processes.filter(({ name }) => name !== 'gateway');
   const { ledger } = await getJson(nodeProcesses[0]!, BASE);
   const passphrase = readPassphrase({ env: {}, file: layout.passphrase });

@@ -11,6 +11,7 @@ import {
   type LocalLayout,
   localLayout,
 } from '../local-layout.ts';
+import { PACKAGE } from '../program.ts';
 import { UserError } from '../user-error.ts';
 
 export interface GlobalOptions {
@@ -69,7 +70,7 @@ function keyAs(options: GlobalOptions): string | undefined {
 /** The description of a local consortium: the one that it was made from, or the demo's. */
 export function descriptionOf(options: GlobalOptions): LocalConsortium {
   const { description } = layoutOf(options);
-  const demo = path.join(import.meta.dirname, '../../examples/consortia/demo.json');
+  const demo = path.join(PACKAGE, 'examples/consortia/demo.json');
   const file = existsSync(description) ? description : demo;
   const loaded = loadJson(file, LocalConsortiumSchema, 'description of the consortium');
   return { ...loaded, name: options.consortium };

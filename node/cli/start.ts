@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import { call, type Target } from '../gateway-call.ts';
 import { DEFAULT_PORT } from '../local-layout.ts';
 import { stopProcesses } from '../local-processes.ts';
+import { PACKAGE } from '../program.ts';
 import { UserError } from '../user-error.ts';
 import {
   type GlobalOptions,
@@ -20,7 +21,7 @@ import { FLOWS, type Flow, reportText, runImport } from './import.ts';
 import { bringUp, portOf } from './up.ts';
 import { verifyProof } from './verify.ts';
 
-const EXAMPLE = path.join(import.meta.dirname, '../../examples/corner-shop-week.jsonl');
+const EXAMPLE = path.join(PACKAGE, 'examples/corner-shop-week.jsonl');
 
 interface StartOptions {
   readonly input?: string;

@@ -5,11 +5,11 @@ import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { verifyProof } from '../../node/cli/verify.ts';
-import { HEAP_FLAGS } from '../../node/heap-flags.ts';
 import { openKeyFile, signTransaction } from '../../node/key-file.ts';
 import { localLayout } from '../../node/local-layout.ts';
+import { ALLOCATOR_ENVIRONMENT, HEAP_FLAGS } from '../../node/process-memory.ts';
 import type { Digest } from '../../shared/bytes/digest.ts';
-import { fuqi, fuqiJson } from '../support/fuqi.ts';
+import { CLI, fuqi, fuqiJson } from '../support/fuqi.ts';
 import { SOLO } from '../support/solo.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -273,12 +273,18 @@ describe('fuqi verify', () => {
   });
 });
 
-it('starts nodes with the heap that they are measured with', () => {
-  const cli = readFileSync(new URL('../../node/cli.ts', import.meta.url), 'utf8');
-  assert.equal(cli.split('\n')[0], `#!/usr/bin/env -S node ${HEAP_FLAGS.join(' ')}`);
+it('starts nodes with the memory settings that they are measured with', () => {
+  const cli = readFileSync(CLI, 'utf8');
+  const allocator = Object.entries(ALLOCATOR_ENVIRONMENT).map(
+    ([name, value]) => `${name}=${value}`,
+  );
+  const words = ['#!/usr/bin/env', '-S', ...allocator, 'node', ...HEAP_FLAGS];
+  assert.equal(cli.split('\n')[0], words.join(' '));
   const { processes } = layout;
   for (const { pid } of JSON.parse(readFileSync(processes, 'utf8')) as { pid: number }[]) {
     const commandLine = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
     assert.deepEqual(commandLine.slice(1, 1 + HEAP_FLAGS.length), [...HEAP_FLAGS]);
+    const environment = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
+    assert.ok(allocator.every((one) => environment.includes(one)));
   }
 });

@@ -1,8 +1,8 @@
-/** The command line as a user runs it, on ports and in a folder of its own. */
+/** The command line as a user runs it: built, on ports and in a folder of its own. */
 import { spawn } from 'node:child_process';
-import path from 'node:path';
+import { buildCli } from '../../infra/build-cli.ts';
 
-export const CLI = path.resolve(import.meta.dirname, '../../node/cli.ts');
+export const CLI: string = await buildCli();
 
 export interface Ended {
   readonly code: number | null;
