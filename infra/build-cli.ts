@@ -1,13 +1,13 @@
 /**
  * Bundles the command line into `dist/fuqi.js`, which `npx fuqi` runs: a third of the time to start, and nodes
- * without the memory of what strips types. Packages with parts of their own, native or not, stay outside.
+ * without the memory of what strips types. LMDB's package has a native part: it stays outside.
  */
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { build } from 'esbuild';
+import { NODE_MODULE_BUNDLE } from './bundling.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '..');
-
 const FILE = path.join(ROOT, 'dist/fuqi.js');
 
 /** Builds it; answers its file, which is whole at any time: processes may be starting from it. */
@@ -16,17 +16,8 @@ export async function buildCli(): Promise<string> {
     entryPoints: [path.join(ROOT, 'node/cli.ts')],
     outfile: FILE,
     write: false,
-    bundle: true,
-    platform: 'node',
-    target: 'node24',
-    format: 'esm',
     external: ['lmdb'],
-    mainFields: ['module', 'main'],
-    logLevel: 'error',
-    // Packages in the older form ask for `require`.
-    banner: {
-      js: "import{createRequire as bundleRequire}from'node:module';const require=bundleRequire(import.meta.url);",
-    },
+    ...NODE_MODULE_BUNDLE,
   });
   const draft = `${FILE}.${process.pid}`;
   mkdirSync(path.dirname(FILE), { recursive: true });

@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { build } from 'esbuild';
+import { NODE_BUNDLE, NODE_MODULE_BUNDLE } from './bundling.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '..');
 /** A folder of this process: two deployments at once must not build into each other's. */
@@ -51,24 +52,13 @@ async function buildOne(name: FunctionBundle): Promise<Built> {
   const { metafile } = await build({
     entryPoints: [path.join(ROOT, `functions/${name}/handler.ts`)],
     outfile: file,
-    bundle: true,
-    platform: 'node',
-    target: 'node24',
-    format: isInline ? 'cjs' : 'esm',
+    ...(isInline ? { ...NODE_BUNDLE, format: 'cjs' } : NODE_MODULE_BUNDLE),
+    // Identifiers stay: names stand in errors and logs, and keeping them otherwise costs each closure that is made.
     minifyWhitespace: true,
     minifySyntax: true,
-    // Identifiers stay: names stand in errors and logs, and keeping them otherwise costs each closure that is made.
-    mainFields: ['module', 'main'],
     // A release of its own differs from another one with the same sources.
     footer: { js: `// release ${process.env.FUQI_RELEASE ?? 'local'}` },
     metafile: true,
-    logLevel: 'error',
-    // Packages in the older form ask for `require`. The name is one that no minifier gives.
-    ...(!isInline && {
-      banner: {
-        js: "import{createRequire as bundleRequire}from'node:module';const require=bundleRequire(import.meta.url);",
-      },
-    }),
   });
   const [output] = Object.values(metafile.outputs);
   return { name, bytes: output!.bytes };

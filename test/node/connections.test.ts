@@ -6,7 +6,12 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { after, describe, it } from 'node:test';
 import { Agent, request } from 'undici';
-import { CONNECTION_LIMITS, networkOf, withinOpenFiles } from '../../node/connections.ts';
+import {
+  CONNECTION_LIMITS,
+  type ConnectionLimits,
+  networkOf,
+  withinOpenFiles,
+} from '../../node/connections.ts';
 import { listen } from '../../node/listen.ts';
 import { provision } from '../../node/local-provision.ts';
 import { sparingly } from '../../node/sparing-log.ts';
@@ -20,6 +25,19 @@ const open = new Set<Socket>();
 after(() => {
   for (const socket of open) socket.destroy();
 });
+
+/** A server that answers requests below `/hang` once it is released, and others at once. */
+async function listenAndHang(connections?: ConnectionLimits) {
+  const { promise: held, resolve: release } = Promise.withResolvers<void>();
+  const server = await listen(
+    async (asked) => {
+      if (new URL(asked.url).pathname.startsWith('/hang')) await held;
+      return new Response('ok');
+    },
+    { host: HOST, port: 0, connections },
+  );
+  return { server, release };
+}
 
 /** Opens a connection; it says what it is given, and no more. */
 async function dial(url: string, text = '', from = HOST): Promise<Socket> {
@@ -179,17 +197,7 @@ describe('a server’s connections', () => {
   });
 
   it('are cut off where they wait since before a moment, and no others', async () => {
-    let release = (): void => {};
-    const held = new Promise<void>((resolve) => {
-      release = resolve;
-    });
-    const server = await listen(
-      async (asked) => {
-        if (asked.url.includes('/hang')) await held;
-        return new Response('ok');
-      },
-      { host: HOST, port: 0 },
-    );
+    const { server, release } = await listenAndHang();
     const text = (path: string): string => `GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`;
     const idle = new Agent({ connections: 1 });
     assert.equal(await ask(server.url, '/', idle), 200);
@@ -217,17 +225,7 @@ describe('a server’s connections', () => {
   });
 
   it('are shared between addresses where there are too many in all, also against endless requests', async () => {
-    let release = (): void => {};
-    const held = new Promise<void>((resolve) => {
-      release = resolve;
-    });
-    const server = await listen(
-      async (asked) => {
-        if (asked.url.endsWith('/hang')) await held;
-        return new Response('ok');
-      },
-      { host: HOST, port: 0, connections: { max: 40, perAddress: 30 } },
-    );
+    const { server, release } = await listenAndHang({ max: 40, perAddress: 30 });
     const hang = 'GET /hang HTTP/1.1\r\nhost: x\r\n\r\n';
     const busy = await dialMany(30, server.url, hang, '127.0.0.1');
     const more = await dialMany(10, server.url, hang, '127.0.0.3');

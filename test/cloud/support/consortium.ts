@@ -40,12 +40,14 @@ export interface FaultyConsortium {
   stop(): Promise<void>;
 }
 
-/** Deploys it; `parameters` are the ledger's. */
+/** That of the file's one consortium. Hooks that a hook adds never run, so this one is added here. */
+const folder = temporaryFolder();
+printFaults(path.join(folder, 'cloud'));
+
+/** Deploys it, once a test file; `parameters` are the ledger's. */
 export async function faultyConsortium(
   parameters: Readonly<Record<string, number>>,
 ): Promise<FaultyConsortium> {
-  const folder = temporaryFolder();
-  printFaults(path.join(folder, 'cloud'));
   const file = path.join(folder, 'consortium.json');
   const example = parse(readFileSync(EXAMPLE, 'utf8'));
   writeFileSync(file, JSON.stringify({ ...example, parameters }));
