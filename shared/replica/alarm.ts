@@ -51,7 +51,13 @@ export const hasWork = (replica: Replica): boolean => {
 export const hopelessBefore = ({ ports, epoch }: Replica): number =>
   ports.time.now() - epoch.parameters.clockToleranceMs;
 
-/** Sets, keeps or cancels the alarm. A committed full block starts the waiting anew. */
+/** So many timeouts long full blocks put the alarm off. */
+const PUT_OFF_TIMEOUTS = 4;
+
+/**
+ * Sets, keeps or cancels the alarm. A committed full block starts the waiting anew, but does not put the alarm off
+ * for ever: what a busy leader was never brought, or has forgotten, would wait until it leads no more.
+ */
 export function settleAlarm(replica: Replica, committedFull: boolean): void {
   const { time } = replica.ports;
   if (replica.stopped || !hasWork(replica)) {
@@ -61,7 +67,13 @@ export function settleAlarm(replica: Replica, committedFull: boolean): void {
     return;
   }
   if (committedFull) replica.rings = 0;
-  if (replica.alarmAt === null || committedFull) arm(replica);
+  if (replica.alarmAt === null) {
+    replica.quietSince = time.now();
+    arm(replica);
+    return;
+  }
+  const putOffMs = PUT_OFF_TIMEOUTS * replica.epoch.parameters.baseTimeoutMs;
+  if (committedFull && time.now() < replica.quietSince + putOffMs) arm(replica);
 }
 
 function arm(replica: Replica): void {
@@ -107,6 +119,7 @@ export function told(replica: Replica): void {
 /** The alarm rings; `waited` is what it was set with, where this replica did not set it. Never throws. */
 export async function ring(replica: Replica, waited?: Waited): Promise<void> {
   replica.alarmAt = null;
+  replica.quietSince = replica.ports.time.now();
   // A commit since then has begun the waiting anew.
   if (waited && waited.height >= replica.head.header.height!) {
     replica.rings = Math.max(replica.rings, waited.rings);

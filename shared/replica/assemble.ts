@@ -47,6 +47,7 @@ export function assembleReplica(options: ReplicaOptions, durables: Durables): Re
     evidenceListeners: new Set(),
     rings: 0,
     alarmAt: null,
+    quietSince: 0,
     driving: null,
     driveAgain: false,
     lease: options.invocation === undefined ? null : { holder: options.invocation, until: 0 },

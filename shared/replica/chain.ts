@@ -28,6 +28,7 @@ import { restartWait } from './alarm.ts';
 import { commit } from './commit.ts';
 import { execute } from './execute.ts';
 import { followHead } from './follow-store.ts';
+import { route } from './forward.ts';
 import { type PendingBlock, pointOf, type Replica } from './replica.ts';
 import { takeBack } from './take-back.ts';
 
@@ -232,6 +233,8 @@ export async function adoptCertificates(
   if (replica.record.highTc !== before.highTc) {
     await takeBack(replica);
     restartWait(replica);
+    // The timed-out leader may have taken along what it was brought, and full blocks put off the alarm that would tell.
+    route(replica, replica.mempool);
   }
   if (replica.record.highQc !== before.highQc && !replica.deferCommits)
     await commitHighest(replica);

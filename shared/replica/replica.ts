@@ -133,6 +133,8 @@ export interface Replica extends ReplicaOptions {
   /** Rings since the last commit: the first asks, later ones time the leader out. */
   rings: number;
   alarmAt: number | null;
+  /** When the alarm was set the first time since it rang, by this node's clock. */
+  quietSince: number;
   /** The drive under way, and whether it was asked for once more meanwhile. */
   driving: Promise<void> | null;
   driveAgain: boolean;

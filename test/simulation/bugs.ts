@@ -415,7 +415,11 @@ export const BUGS: readonly Bug[] = [
     // Neither by the ring itself, nor when the others tell of what they wait for.
     patches: [
       patch(ALARM, '  else replica.rings++;\n  arm(replica);', '  else replica.rings++;'),
-      patch(ALARM, 'if (replica.alarmAt === null || committedFull)', 'if (replica.rings === 0)'),
+      patch(
+        ALARM,
+        'if (replica.alarmAt === null) {',
+        'if (replica.alarmAt === null && replica.rings === 0) {',
+      ),
     ],
   },
   {
