@@ -2,6 +2,7 @@
 /** The command line. Every command has `--json`: one JSON document on standard output, nothing else. */
 import { Command } from 'commander';
 import { registerBackup } from './cli/backup.ts';
+import { registerDisclose } from './cli/disclose.ts';
 import { registerExport } from './cli/export.ts';
 import { registerGovern } from './cli/govern.ts';
 import { registerImport } from './cli/import.ts';
@@ -31,6 +32,7 @@ registerImport(program);
 registerTransactions(program);
 registerReading(program);
 registerVerify(program);
+registerDisclose(program);
 registerRecover(program);
 registerKeys(program);
 registerGovern(program);

@@ -1,9 +1,10 @@
-/** `fuqi verify`: checks a receipt, a state proof or evidence of double signing offline. */
+/** `fuqi verify`: checks a receipt, disclosed fields, a state proof or evidence of double signing offline. */
 import { existsSync, readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { isDigest } from '../../shared/bytes/digest.ts';
 import { GenesisSchema, ledgerId } from '../../shared/ledger/genesis.ts';
-import { type ProvenBlock, verifyReceipt } from '../../shared/proof/verify.ts';
+import { type ProvenBlock, type ProvenReceipt, verifyReceipt } from '../../shared/proof/verify.ts';
+import { verifyDisclosure } from '../../shared/proof/verify-disclosure.ts';
 import { verifyEvidenceProof } from '../../shared/proof/verify-evidence.ts';
 import { verifyStateProof } from '../../shared/proof/verify-state.ts';
 import { loadJson } from '../config.ts';
@@ -33,9 +34,21 @@ export function verifyProof(proof: unknown, ledger: string) {
     };
   }
   if (format === 'fuqi-evidence-1') return verifyEvidenceProof(proof, ledger);
+  if (format === 'fuqi-disclosure-1') {
+    const verdict = verifyDisclosure(proof, ledger);
+    if (verdict.verdict !== 'VALID') return verdict;
+    const { fields, digests } = verdict;
+    return {
+      ...provenReceipt(verdict),
+      disclosed: Object.fromEntries(fields),
+      undisclosed: digests - fields.size,
+    };
+  }
   const verdict = verifyReceipt(proof, ledger);
-  if (verdict.verdict !== 'VALID') return verdict;
-  const { transaction, result, block, index } = verdict;
+  return verdict.verdict === 'VALID' ? provenReceipt(verdict) : verdict;
+}
+
+function provenReceipt({ transaction, result, block, index }: ProvenReceipt) {
   const { contract, method } = transaction.body;
   const { height, time } = block.header;
   return {
@@ -84,7 +97,7 @@ export function registerVerify(program: Command): void {
   program
     .command('verify')
     .description(
-      'check receipts, state proofs or evidence offline, a file each or a line each in .jsonl; exit code 0 VALID, 1 INVALID, 2 ERROR',
+      'check receipts, disclosures, state proofs or evidence offline, a file each or a line each in .jsonl; exit code 0 VALID, 1 INVALID, 2 ERROR',
     )
     .argument('<files...>')
     .option('--ledger <id>', 'the ledger id that you trust')

@@ -4,6 +4,7 @@
  * A contract is a value made by one call: no base class, no decorators, no `await`.
  */
 import type { z } from 'zod';
+import { checkConfidential, hasMark } from './confidential.ts';
 import type { Context, QueryContext } from './context.ts';
 
 /** Record types by name; a record's schema is checked whenever one is stored. */
@@ -25,7 +26,7 @@ export interface TransactionDefinition<
   readonly http?: `POST /${string}`;
   /** Reasons that `context.reject` may give: the closed list. */
   readonly rejects?: readonly string[];
-  /** A strict object of JSON values; money in integer minor units. */
+  /** A strict object of JSON values; money in integer minor units. Fields may be `confidential`. */
   readonly input: I;
   /** What `apply` answers. */
   readonly output: z.ZodType;
@@ -60,6 +61,11 @@ export interface Contract {
   readonly queries: Readonly<Record<string, QueryDefinition>>;
 }
 
+interface Definition {
+  readonly roles: readonly string[];
+  readonly output: z.ZodType;
+}
+
 /** Defines a contract; throws at load where the definition contradicts itself. */
 export function contract<
   R extends Records,
@@ -81,8 +87,8 @@ export function contract<
 ): Contract {
   if (!/^[a-z][a-z0-9-]{0,62}$/.test(name)) throw new Error(`contract name "${name}"`);
   const definitions = [
-    ...Object.entries<{ readonly roles: readonly string[] }>(definition.transactions),
-    ...Object.entries<{ readonly roles: readonly string[] }>(definition.queries),
+    ...Object.entries<Definition>(definition.transactions),
+    ...Object.entries<Definition>(definition.queries),
   ];
   for (const [method, { roles }] of definitions) {
     if (!/^[a-z][A-Za-z0-9]{0,62}$/.test(method)) throw new Error(`${name}: method "${method}"`);
@@ -94,5 +100,29 @@ export function contract<
       }
     }
   }
+  for (const [method, { input }] of Object.entries(definition.transactions)) {
+    inPlace(`${name}.${method}`, () => checkConfidential(input as z.ZodType, definition.roles));
+  }
+  const open = {
+    ...definition.records,
+    ...definition.events,
+    ...Object.fromEntries(definitions.map(([method, { output }]) => [`${method}.output`, output])),
+    ...Object.fromEntries(
+      Object.entries(definition.queries).map(([query, { input }]) => [`${query}.input`, input]),
+    ),
+  };
+  for (const [what, schema] of Object.entries(open)) {
+    if (hasMark(schema as z.ZodType)) {
+      throw new Error(`${name}: ${what} has a confidential field, but stands in clear`);
+    }
+  }
   return { name, ...definition } as unknown as Contract;
+}
+
+function inPlace(place: string, check: () => void): void {
+  try {
+    check();
+  } catch (error) {
+    throw new Error(`${place}: ${(error as Error).message}`, { cause: error });
+  }
 }

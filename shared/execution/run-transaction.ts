@@ -9,6 +9,7 @@ import { utf8 } from '../bytes/text.ts';
 import { argumentIssues } from '../contract/argument-issues.ts';
 import { bindContext, ContractRejection, freezeDeep } from '../contract/bind.ts';
 import type { Catalog } from '../contract/catalog.ts';
+import { signedInput } from '../contract/confidential.ts';
 import type { Caller, StateAccess } from '../contract/context.ts';
 import type { Contract, TransactionDefinition } from '../contract/define.ts';
 import {
@@ -152,7 +153,7 @@ type ParsedInput =
 /** A run that misses is repeated: parsed once, for each definition, since contracts change. */
 function parseInput({ body, memo }: Transaction, definition: TransactionDefinition): ParsedInput {
   if (memo.input?.definition === definition) return memo.input.parsed as ParsedInput;
-  const result = definition.input.safeParse(body.args);
+  const result = signedInput(definition.input).safeParse(body.args);
   const parsed: ParsedInput = result.success
     ? { value: freezeDeep(result.data) }
     : { issues: argumentIssues(result.error, 'code') };

@@ -8,6 +8,7 @@ import type {
 import { decodeCbor, type Value } from '../bytes/cbor.ts';
 import { currentRound } from '../consensus/safety.ts';
 import { argumentIssues } from '../contract/argument-issues.ts';
+import { signedInput } from '../contract/confidential.ts';
 import type { Contract } from '../contract/define.ts';
 import {
   type ContractRecord,
@@ -90,7 +91,7 @@ export function ledgerService(replica: Replica, custody: Custody): LedgerService
       const expected = Object.keys(contract.transactions);
       return rejected('unknown-method', 'No such method.', { got: method, expected });
     }
-    const parsed = definition.input.safeParse(args);
+    const parsed = signedInput(definition.input).safeParse(args);
     if (parsed.success) return undefined;
     return rejected('invalid-arguments', 'The arguments do not fit the method.', {
       issues: argumentIssues(parsed.error, 'text'),

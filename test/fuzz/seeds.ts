@@ -33,6 +33,7 @@ export async function makeSeeds(): Promise<Record<TargetName, Uint8Array[]>> {
       (text) => utf8(text.slice(Math.max(0, text.indexOf('\n\n')))),
     ),
     'batch-signature': batchSignatures(),
+    disclosure: DISCLOSURES.map(utf8),
     proof: PROOFS.map((proof) => utf8(JSON.stringify(proof))),
     'proof-edits': PROOFS.flatMap((_, index) =>
       Array.from({ length: 8 }, (_, edit) => Uint8Array.of(index, edit, 0, 17 * edit, 0, 40, 3)),
@@ -45,6 +46,17 @@ export async function makeSeeds(): Promise<Record<TargetName, Uint8Array[]>> {
     request: requestSeeds(chain.ids).map(utf8),
   };
 }
+
+const SALT = '_26bc4LT-ac6q2KI6cBW5es';
+const DISCLOSURES = [
+  `["${SALT}","amount",25000]`,
+  `["${SALT}", "lines", [{"name":"符契","quantity":2},null,true]]`,
+  `["${SALT}","...",1]`,
+  `["${SALT}","a\\u0062",{"_sd":[]}]`,
+  `["short","a",1]`,
+  `["${SALT}","element"]`,
+  'WyJfMjZiYzRMVC1hYzZxMktJNmNCVzVlcyIsICJmYW1pbHlfbmFtZSIsICJNw7ZiaXVzIl0',
+];
 
 const JSON_TEXTS = [
   '{"a":1,"a":2}',

@@ -16,6 +16,7 @@ export const TARGETS = {
   json: { bytesMax: 1024 },
   transaction: { bytesMax: 4096 },
   'transaction-parts': { bytesMax: 1024 },
+  disclosure: { bytesMax: 1024 },
   'batch-signature': { bytesMax: 512 },
   block: { bytesMax: 4096 },
   message: { bytesMax: 4096 },

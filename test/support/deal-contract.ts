@@ -1,0 +1,44 @@
+/** A small contract for tests of confidential fields: deals, whose parties and price not everybody may know. */
+import { z } from 'zod';
+import type { Digest } from '../../shared/bytes/digest.ts';
+import { catalog } from '../../shared/contract/catalog.ts';
+import { confidential } from '../../shared/contract/confidential.ts';
+import { contract } from '../../shared/contract/define.ts';
+
+const readers = { parties: ['buyer'], roles: ['auditor'] };
+
+export const deal = contract('deal', {
+  version: 1,
+  summary: 'Deals.',
+  roles: { auditor: 'Sees all deals.' },
+  records: { deal: z.strictObject({ seller: z.string(), at: z.int(), saw: z.array(z.string()) }) },
+  events: { made: z.strictObject({ deal: z.string() }) },
+  transactions: {
+    make: {
+      summary: 'Makes a deal.',
+      roles: [],
+      http: 'POST /deals/{deal}',
+      rejects: ['made-already'],
+      input: z.strictObject({
+        deal: z.string().regex(/^[a-z0-9-]{1,40}$/),
+        note: z.string().max(100).optional(),
+        buyer: confidential(z.string().min(1).max(60), readers),
+        price: confidential(z.int().min(1).max(1_000_000), readers),
+        remark: confidential(z.string().max(1000).optional(), readers),
+      }),
+      output: z.null(),
+      apply(context, input) {
+        if (context.get('deal', input.deal)) {
+          context.reject('made-already', 'This deal is made.');
+        }
+        const saw = Object.keys(input).sort();
+        context.put('deal', input.deal, { seller: context.caller.member, at: context.time, saw });
+        context.emit('made', { deal: input.deal });
+        return null;
+      },
+    },
+  },
+  queries: {},
+});
+
+export const dealCatalog = catalog([{ contract: deal, codeHash: '33'.repeat(32) as Digest }]);
