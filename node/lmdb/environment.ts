@@ -33,6 +33,8 @@ export interface Environment {
   close(): Promise<void>;
 }
 
+const MAP_BYTES = 64 * 1024 ** 3;
+
 // What waits is in memory twice at the most: about one large block and its state.
 const WAITING_BYTES_MAX = 8 * 1024 * 1024;
 
@@ -79,6 +81,9 @@ function openRoot(folder: string): RootDatabase<Uint8Array, Uint8Array> {
       encoding: 'binary',
       keyEncoding: 'binary',
       maxDbs: 8,
+      // Address space, not memory, and more is taken when it is used up. A smaller map is made anew each time that the
+      // file outgrows it, beside the old one, which stays: twice the resident pages for the same data.
+      mapSize: MAP_BYTES,
       // Plain LMDB commits: data synced, then the page that makes it valid, before a put resolves.
       overlappingSync: false,
     });
