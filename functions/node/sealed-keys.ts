@@ -3,24 +3,15 @@
  * (NIST SP 800-38D) under a key of its own for the member, and that one by the vault key in KMS, which never
  * leaves it. What is sealed for one member and purpose opens for no other.
  */
-import {
-  createCipheriv,
-  createDecipheriv,
-  createPrivateKey,
-  type KeyObject,
-  randomBytes,
-} from 'node:crypto';
+import { createPrivateKey, type KeyObject, randomBytes } from 'node:crypto';
 import { DecryptCommand, EncryptCommand, type KMSClient } from '@aws-sdk/client-kms';
-import { utf8 } from '../../shared/bytes/text.ts';
+import { sealBytes, unsealBytes } from '../../node/aes-gcm.ts';
 
 /** What a sealed thing belongs to: KMS's encryption context. */
 export interface SealedFor {
   readonly consortium: string;
   readonly member: string;
 }
-
-const IV_BYTES = 12;
-const TAG_BYTES = 16;
 
 const contextOf = ({ consortium, member }: SealedFor) => ({
   'fuqi:consortium': consortium,
@@ -54,26 +45,13 @@ export async function openDataKey(
   return Buffer.from(Plaintext!);
 }
 
-/** Seals bytes for a purpose: IV, ciphertext and tag, base64url. */
-export function seal(dataKey: Buffer, purpose: string, bytes: Uint8Array): string {
-  const iv = randomBytes(IV_BYTES);
-  const cipher = createCipheriv('aes-256-gcm', dataKey, iv);
-  cipher.setAAD(utf8(purpose));
-  const text = [cipher.update(bytes), cipher.final()];
-  return Buffer.concat([iv, ...text, cipher.getAuthTag()]).toString('base64url');
-}
+/** Seals bytes for a purpose, as base64url. */
+export const seal = (dataKey: Buffer, purpose: string, bytes: Uint8Array): string =>
+  sealBytes(dataKey, purpose, bytes).toString('base64url');
 
 /** Opens what was sealed for a purpose; throws where it was changed, or sealed for another. */
-export function unseal(dataKey: Buffer, purpose: string, sealed: string): Buffer {
-  const bytes = Buffer.from(sealed, 'base64url');
-  const tagAt = bytes.length - TAG_BYTES;
-  const decipher = createDecipheriv('aes-256-gcm', dataKey, bytes.subarray(0, IV_BYTES), {
-    authTagLength: TAG_BYTES,
-  });
-  decipher.setAAD(utf8(purpose));
-  decipher.setAuthTag(bytes.subarray(tagAt));
-  return Buffer.concat([decipher.update(bytes.subarray(IV_BYTES, tagAt)), decipher.final()]);
-}
+export const unseal = (dataKey: Buffer, purpose: string, sealed: string): Buffer =>
+  unsealBytes(dataKey, purpose, Buffer.from(sealed, 'base64url'));
 
 /** Seals a private key. */
 export const sealKey = (dataKey: Buffer, purpose: string, key: KeyObject): string =>

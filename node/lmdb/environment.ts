@@ -80,7 +80,7 @@ function openRoot(folder: string): RootDatabase<Uint8Array, Uint8Array> {
       noSubdir: false,
       encoding: 'binary',
       keyEncoding: 'binary',
-      maxDbs: 8,
+      maxDbs: 16,
       // Address space, not memory, and more is taken when it is used up. A smaller map is made anew each time that the
       // file outgrows it, beside the old one, which stays: twice the resident pages for the same data.
       mapSize: MAP_BYTES,

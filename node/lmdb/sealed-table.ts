@@ -5,7 +5,7 @@
  * found by the ledger's own proofs (shared/replica/proven.ts).
  */
 import { crc32 } from 'node:zlib';
-import type { Database, RootDatabase } from 'lmdb';
+import { type Database, IF_EXISTS, type RootDatabase } from 'lmdb';
 import { utf8 } from '../../shared/bytes/text.ts';
 import { StoreFault } from '../../shared/ports/store-fault.ts';
 
@@ -90,6 +90,11 @@ export class SealedTable {
   /** Puts where there is nothing. */
   putNew(key: Uint8Array, value: Uint8Array): Promise<boolean> {
     return this.#raw.ifNoExists(key, () => this.put(key, value));
+  }
+
+  /** Puts where there is something; answers whether there was. */
+  putOver(key: Uint8Array, value: Uint8Array): Promise<boolean> {
+    return this.#raw.ifVersion(key, IF_EXISTS, () => this.put(key, value));
   }
 
   remove(key: Uint8Array): Promise<boolean> {

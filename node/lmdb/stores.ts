@@ -3,6 +3,7 @@ import { statSync } from 'node:fs';
 import path from 'node:path';
 import type { LedgerUsageStore } from '../../shared/ports/ledger-usage-store.ts';
 import type { UsageStore } from '../../shared/ports/usage-store.ts';
+import type { VaultStore } from '../../shared/ports/vault-store.ts';
 import type { NodeStores } from '../node-stores.ts';
 import { lmdbBlockStore } from './block-store.ts';
 import { type OnStoreFault, openEnvironment } from './environment.ts';
@@ -11,10 +12,12 @@ import { lmdbLedgerUsageStore } from './ledger-usage-store.ts';
 import { lmdbMempoolStore } from './mempool-store.ts';
 import { lmdbStateStore } from './state-store.ts';
 import { lmdbUsageStore } from './usage-store.ts';
+import { lmdbVaultStore } from './vault-store.ts';
 
 export interface LmdbStores extends NodeStores {
   readonly usage: UsageStore;
   readonly ledgerUsage: LedgerUsageStore;
+  readonly vault: VaultStore;
   /** Size of the file that holds all of it. */
   bytes(): Promise<number>;
 }
@@ -32,6 +35,7 @@ export function lmdbStores(folder: string, onFault?: OnStoreFault): LmdbStores {
     mempool: lmdbMempoolStore(environment),
     usage: lmdbUsageStore(environment),
     ledgerUsage: lmdbLedgerUsageStore(environment),
+    vault: lmdbVaultStore(environment),
     bytes: async () => statSync(path.join(folder, 'data.mdb')).size,
     close: () => environment.close(),
   };

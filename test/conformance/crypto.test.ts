@@ -1,11 +1,12 @@
 /**
  * Merkle proofs and signatures against vectors that others made: transparency-dev's RFC 6962 cases, a
- * real log with all its checkpoints, and Wycheproof's ECDSA P-256 signatures.
+ * real log with all its checkpoints, and Wycheproof's ECDSA P-256 signatures and AES-GCM texts.
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { unsealBytes } from '../../node/aes-gcm.ts';
 import { type PublicJwk, verifyEs256 } from '../../shared/bytes/crypto.ts';
 import type { Digest } from '../../shared/bytes/digest.ts';
 import {
@@ -19,7 +20,7 @@ import {
   verifyConsistency,
   verifyInclusion,
 } from '../../shared/bytes/merkle.ts';
-import { fromHex, toBase64Url, utf8 } from '../../shared/bytes/text.ts';
+import { fromHex, fromUtf8, toBase64Url, toHex, utf8 } from '../../shared/bytes/text.ts';
 import { vectorsFolder } from './vectors.ts';
 
 interface InclusionCase {
@@ -51,6 +52,16 @@ interface Log {
 interface SignatureGroup {
   publicKey: { wx: string; wy: string };
   tests: { tcId: number; comment: string; msg: string; sig: string; result: string }[];
+}
+
+interface SealingGroup {
+  keySize: number;
+  ivSize: number;
+  tagSize: number;
+  tests: Record<
+    'comment' | 'key' | 'iv' | 'aad' | 'msg' | 'ct' | 'tag' | 'result' | 'tcId',
+    string
+  >[];
 }
 
 const digest = (base64: string): Digest => Buffer.from(base64, 'base64').toString('hex') as Digest;
@@ -142,6 +153,24 @@ describe('Merkle proofs and signatures made by others', () => {
       }
     }
     assert.equal(count, 262);
+  });
+
+  it('agree on all AES-256-GCM texts of Wycheproof that are sealed for a purpose', () => {
+    const { testGroups } = read<{ testGroups: SealingGroup[] }>('wycheproof/aes_gcm_test.json');
+    let count = 0;
+    for (const { keySize, ivSize, tagSize, tests } of testGroups) {
+      if (keySize !== 256 || ivSize !== 96 || tagSize !== 128) continue;
+      for (const { tcId, comment, key, iv, aad, msg, ct, tag, result } of tests) {
+        // A purpose is a text.
+        const purpose = fromUtf8(fromHex(aad));
+        if (purpose === undefined) continue;
+        const open = () => toHex(unsealBytes(fromHex(key), purpose, fromHex(`${iv}${ct}${tag}`)));
+        if (result === 'valid') assert.equal(open(), msg, `${tcId}: ${comment}`);
+        else assert.throws(open, `${tcId}: ${comment}`);
+        count++;
+      }
+    }
+    assert.equal(count, 48);
   });
 });
 

@@ -4,6 +4,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { dynamoLedgerUsageStore } from '../../functions/dynamodb/ledger-usage-store.ts';
 import { dynamoStores } from '../../functions/dynamodb/stores.ts';
 import { dynamoUsageStore } from '../../functions/dynamodb/usage-store.ts';
+import { dynamoVaultStore } from '../../functions/dynamodb/vault-store.ts';
 import type { NodeStores } from '../../node/node-stores.ts';
 import type { UsageStore } from '../../shared/ports/usage-store.ts';
 import { createNodeTable, emulatorForTests } from '../support/emulator.ts';
@@ -14,6 +15,7 @@ import { ledgerUsageStoreSuite } from './ledger-usage-store.suite.ts';
 import { mempoolStoreSuite } from './mempool-store.suite.ts';
 import { stateStoreSuite } from './state-store.suite.ts';
 import { usageStoreSuite } from './usage-store.suite.ts';
+import { vaultStoreSuite } from './vault-store.suite.ts';
 
 const client = new DynamoDBClient(await emulatorForTests());
 after(() => client.destroy());
@@ -55,4 +57,8 @@ usageStoreSuite({
 ledgerUsageStoreSuite({
   adapter: 'dynamodb',
   open: async () => dynamoLedgerUsageStore({ client, name: tables.get(await harness.open())! }),
+});
+vaultStoreSuite({
+  adapter: 'dynamodb',
+  open: async () => dynamoVaultStore({ client, name: tables.get(await harness.open())! }),
 });

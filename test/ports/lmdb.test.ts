@@ -6,6 +6,7 @@ import { lmdbStores } from '../../node/lmdb/stores.ts';
 import type { NodeStores } from '../../node/node-stores.ts';
 import type { LedgerUsageStore } from '../../shared/ports/ledger-usage-store.ts';
 import type { UsageStore } from '../../shared/ports/usage-store.ts';
+import type { VaultStore } from '../../shared/ports/vault-store.ts';
 import { blockStoreSuite } from './block-store.suite.ts';
 import type { Harness } from './harness.ts';
 import { headStoreSuite } from './head-store.suite.ts';
@@ -13,6 +14,7 @@ import { ledgerUsageStoreSuite } from './ledger-usage-store.suite.ts';
 import { mempoolStoreSuite } from './mempool-store.suite.ts';
 import { stateStoreSuite } from './state-store.suite.ts';
 import { usageStoreSuite } from './usage-store.suite.ts';
+import { vaultStoreSuite } from './vault-store.suite.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'fuqi-lmdb-'));
 process.on('exit', () => rmSync(root, { recursive: true, force: true }));
@@ -40,16 +42,17 @@ blockStoreSuite(harness);
 stateStoreSuite(harness);
 mempoolStoreSuite(harness);
 
-const environments = new Map<UsageStore | LedgerUsageStore, ReturnType<typeof lmdbStores>>();
+const environments = new Map<object, ReturnType<typeof lmdbStores>>();
 const openAt = (folder: string): ReturnType<typeof lmdbStores> => {
   const stores = lmdbStores(folder);
   folders.set(stores, folder);
   environments.set(stores.usage, stores);
   environments.set(stores.ledgerUsage, stores);
+  environments.set(stores.vault, stores);
   return stores;
 };
 /** Closes the environment of a store, and opens its folder again. */
-const reopenAt = async (store: UsageStore | LedgerUsageStore) => {
+const reopenAt = async (store: UsageStore | LedgerUsageStore | VaultStore) => {
   const stores = environments.get(store)!;
   await stores.close();
   return openAt(folders.get(stores)!);
@@ -63,4 +66,9 @@ ledgerUsageStoreSuite({
   adapter: 'lmdb',
   open: async () => openAt(join(root, `${count++}`)).ledgerUsage,
   reopen: async (tally) => (await reopenAt(tally)).ledgerUsage,
+});
+vaultStoreSuite({
+  adapter: 'lmdb',
+  open: async () => openAt(join(root, `${count++}`)).vault,
+  reopen: async (vault) => (await reopenAt(vault)).vault,
 });

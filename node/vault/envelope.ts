@@ -1,0 +1,61 @@
+/**
+ * What travels to a reader's vault: a compact JWE (RFC 7516) to the public half of its vault key, by ECDH-ES+A256KW
+ * (RFC 7518 §4.6) and A256GCM (§5.3), and no other way. It has one recipient: each reader gets an envelope of its own.
+ */
+import { CompactEncrypt, compactDecrypt, decodeProtectedHeader, errors } from 'jose';
+import { jwkThumbprint, type PublicJwk } from '../../shared/bytes/crypto.ts';
+import type { VaultKey } from './vault-key.ts';
+
+const ALGORITHM = 'ECDH-ES+A256KW';
+const ENCRYPTION = 'A256GCM';
+/** The JWE `typ` header: no other encrypted text can pass for one. */
+export const ENVELOPE_TYPE = 'fuqi-values+jwe';
+/** Nothing that a vault keeps needs more. */
+const ENVELOPE_CHARACTERS_MAX = 768 * 1024;
+
+/** An envelope that is none, or none for this member. It repeats nothing of it. */
+export class BadEnvelope extends Error {}
+
+/** Encrypts bytes to a reader. */
+export function encryptTo(reader: PublicJwk, content: Uint8Array): Promise<string> {
+  return new CompactEncrypt(content)
+    .setProtectedHeader({
+      ...{ alg: ALGORITHM, enc: ENCRYPTION, typ: ENVELOPE_TYPE },
+      kid: jwkThumbprint(reader),
+    })
+    .encrypt(reader);
+}
+
+/** Opens an envelope with the one of the keys that it is for. Throws `BadEnvelope`. */
+export async function openEnvelope(
+  keys: readonly VaultKey[],
+  envelope: string,
+): Promise<Uint8Array> {
+  if (envelope.length > ENVELOPE_CHARACTERS_MAX) {
+    throw new BadEnvelope(`an envelope of more than ${ENVELOPE_CHARACTERS_MAX} characters`);
+  }
+  const { typ, kid } = headerOf(envelope);
+  if (typ !== ENVELOPE_TYPE) throw new BadEnvelope(`an envelope whose typ is not ${ENVELOPE_TYPE}`);
+  const key = keys.find(({ id }) => id === kid);
+  if (!key) throw new BadEnvelope('an envelope to another key than this member’s vault key');
+  try {
+    const { plaintext } = await compactDecrypt(envelope, key.privateKey, {
+      keyManagementAlgorithms: [ALGORITHM],
+      contentEncryptionAlgorithms: [ENCRYPTION],
+    });
+    return plaintext;
+  } catch (error) {
+    if (error instanceof errors.JOSEAlgNotAllowed) {
+      throw new BadEnvelope(`an envelope by another algorithm than ${ALGORITHM} and ${ENCRYPTION}`);
+    }
+    throw new BadEnvelope('an envelope that does not open');
+  }
+}
+
+function headerOf(envelope: string): { readonly typ?: unknown; readonly kid?: unknown } {
+  try {
+    return decodeProtectedHeader(envelope);
+  } catch {
+    throw new BadEnvelope('an envelope that is no compact JWE');
+  }
+}

@@ -1,0 +1,87 @@
+/**
+ * A member's vault: the confidential values of the transactions that the member may know, each transaction's sealed by
+ * a key of its own. What the vault answers was checked against the digests that were signed.
+ */
+import { z } from 'zod';
+import { decodeCbor, encodeCbor } from '../../shared/bytes/cbor.ts';
+import type { Digest } from '../../shared/bytes/digest.ts';
+import { fromBase64Url, toBase64Url } from '../../shared/bytes/text.ts';
+import { revealed } from '../../shared/ledger/disclosure.ts';
+import { Rejected } from '../../shared/ledger/rejection.ts';
+import { decodeTransaction, type Transaction } from '../../shared/ledger/transaction.ts';
+import { VAULT_CHANGES_MAX, type VaultStore } from '../../shared/ports/vault-store.ts';
+import { openRecord, rewrapRecord, sealRecord } from './sealed-record.ts';
+import type { VaultKey } from './vault-key.ts';
+
+/** A transaction with what its confidential fields are. */
+export interface KeptValues {
+  readonly transaction: Transaction;
+  /** base64url of [salt, name, value] each (RFC 9901 §4.2). */
+  readonly disclosures: readonly string[];
+}
+
+export interface Vault {
+  /** Keeps values durably; the same ones again change nothing. Throws `BadDisclosure` where one is not the transaction's. */
+  keep(values: KeptValues): Promise<void>;
+  /** The values of a transaction; undefined where the vault has none. Throws `UnopenableRecord`. */
+  read(id: Digest): Promise<KeptValues | undefined>;
+  /** Removes all values of transactions; what the vault never had is no fault. */
+  erase(ids: readonly Digest[]): Promise<void>;
+  /** Wraps all records by the newest key; answers how many were not. May be interrupted and done again. */
+  rewrap(): Promise<number>;
+}
+
+const VALUES = 'values/';
+const nameOf = (id: Digest): string => `${VALUES}${id}`;
+const PAGE = VAULT_CHANGES_MAX;
+
+const bytes = z.instanceof(Uint8Array);
+const ContentSchema = z.tuple([bytes, z.array(bytes)]);
+
+/** A vault on a store; the first key seals, the others open what was sealed before a rotation. */
+export function openVault(store: VaultStore, keys: readonly [VaultKey, ...VaultKey[]]): Vault {
+  return {
+    async keep({ transaction, disclosures }) {
+      revealed(transaction.body.args, disclosures);
+      const name = nameOf(transaction.id);
+      const texts = disclosures.map((text) => fromBase64Url(text)!);
+      const content = encodeCbor([transaction.bytes, texts]);
+      await store.write([{ name, bytes: sealRecord(keys[0], name, content) }]);
+    },
+    async read(id) {
+      const name = nameOf(id);
+      const sealed = await store.get(name);
+      if (!sealed) return undefined;
+      return readContent(openRecord(keys, name, sealed));
+    },
+    async erase(ids) {
+      const all = [...new Set(ids)];
+      for (let from = 0; from < all.length; from += VAULT_CHANGES_MAX) {
+        const some = all.slice(from, from + VAULT_CHANGES_MAX);
+        await store.write(some.map((id) => ({ name: nameOf(id), bytes: null })));
+      }
+    },
+    async rewrap() {
+      let count = 0;
+      let after: string | undefined;
+      for (;;) {
+        const range = { prefix: VALUES, limit: PAGE, ...(after !== undefined && { after }) };
+        const page = await store.list(range);
+        if (page.length === 0) return count;
+        after = page.at(-1)!.name;
+        for (const { name, bytes: sealed } of page) {
+          const rewrapped = rewrapRecord(keys, name, sealed);
+          // One that was erased meanwhile must not come back.
+          if (rewrapped && (await store.replace({ name, bytes: rewrapped }))) count++;
+        }
+      }
+    },
+  };
+}
+
+function readContent(content: Uint8Array): KeptValues {
+  const [encoded, texts] = ContentSchema.parse(decodeCbor(content));
+  const transaction = decodeTransaction(encoded);
+  if (transaction instanceof Rejected) throw new Error('a vault record without a transaction');
+  return { transaction, disclosures: texts.map(toBase64Url) };
+}

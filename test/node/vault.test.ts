@@ -1,0 +1,166 @@
+/** A vault's records: sealed each by itself, for their place, for one member; erased for good. */
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { memoryVaultStore } from '../../node/memory/vault-store.ts';
+import { openRecord, sealRecord, UnopenableRecord } from '../../node/vault/sealed-record.ts';
+import { type KeptValues, openVault } from '../../node/vault/vault.ts';
+import { vaultKeyOf } from '../../node/vault/vault-key.ts';
+import type { Digest } from '../../shared/bytes/digest.ts';
+import { splitArguments } from '../../shared/contract/confidential.ts';
+import { BadDisclosure, makeDisclosure } from '../../shared/ledger/disclosure.ts';
+import { Rejected } from '../../shared/ledger/rejection.ts';
+import { parseTransaction } from '../../shared/ledger/transaction.ts';
+import { VAULT_ENTRY_BYTES_MAX } from '../../shared/ports/vault-store.ts';
+import { deal } from '../support/deal-contract.ts';
+import { signBody, testKey } from '../support/local-network.ts';
+
+const LEDGER = '1'.repeat(64) as Digest;
+const { input } = deal.transactions.make!;
+const signer = testKey();
+const newKey = () => vaultKeyOf(testKey().privateKey);
+
+function valuesOf(number: number, remark = 'canary remark'): KeptValues {
+  const call = { deal: `d-${number}`, buyer: 'canary-buyer', price: 250_00, remark };
+  const { args, disclosures } = splitArguments(input, call, () => randomBytes(16));
+  const body = { ledger: LEDGER, contract: 'deal', method: 'make', args, nonce: 'n', notAfter: 9 };
+  const transaction = parseTransaction(signBody(signer, body));
+  assert.ok(!(transaction instanceof Rejected));
+  return { transaction, disclosures: disclosures.map(({ text }) => text) };
+}
+
+function vaultWith(key = newKey()) {
+  const entries = new Map<string, Uint8Array>();
+  const store = memoryVaultStore(entries);
+  return { entries, store, key, vault: openVault(store, [key]) };
+}
+
+const legible = (entries: ReadonlyMap<string, Uint8Array>): string =>
+  [...entries]
+    .map(([name, bytes]) => `${name} ${Buffer.from(bytes).toString('latin1')}`)
+    .join('\n');
+
+describe('a vault', () => {
+  it('answers what it keeps, and what rests in its store tells nothing of it', async () => {
+    const { entries, vault } = vaultWith();
+    const values = [1, 2, 3].map((number) => valuesOf(number));
+    for (const each of values) await vault.keep(each);
+    await vault.keep(values[0]!);
+    for (const { transaction, disclosures } of values) {
+      const kept = await vault.read(transaction.id);
+      assert.equal(kept?.transaction.id, transaction.id);
+      assert.deepEqual(kept.disclosures, disclosures);
+    }
+    assert.equal(entries.size, 3);
+    const text = legible(entries);
+    // Neither in clear, nor the texts that are handed on, nor what was signed.
+    for (const hidden of [
+      'canary',
+      '25000',
+      values[0]!.disclosures[0]!,
+      values[0]!.transaction.payload,
+    ]) {
+      assert.ok(!text.includes(hidden));
+    }
+    assert.equal(await vault.read('f'.repeat(64) as Digest), undefined);
+  });
+
+  it('takes what the largest transaction discloses', async () => {
+    const { entries, vault } = vaultWith();
+    const values = valuesOf(1, 'x'.repeat(240 * 1024));
+    await vault.keep(values);
+    assert.deepEqual((await vault.read(values.transaction.id))?.disclosures, values.disclosures);
+    const [sealed] = entries.values();
+    assert.ok(sealed!.length <= VAULT_ENTRY_BYTES_MAX);
+  });
+
+  it('keeps nothing that is not of the transaction', async () => {
+    const { entries, vault } = vaultWith();
+    const values = valuesOf(1);
+    const { text } = makeDisclosure(randomBytes(16), 'price', 1);
+    for (const disclosures of [[text], [...values.disclosures, values.disclosures[0]!], ['e30']]) {
+      await assert.rejects(vault.keep({ ...values, disclosures }), BadDisclosure);
+    }
+    assert.equal(entries.size, 0);
+  });
+
+  it('opens by its member’s key only', async () => {
+    const { store, vault } = vaultWith();
+    const values = valuesOf(1);
+    await vault.keep(values);
+    const other = openVault(store, [newKey()]);
+    await assert.rejects(other.read(values.transaction.id), UnopenableRecord);
+  });
+
+  it('erases: the values are in nothing that it reads, and do not come back with a rotation', async () => {
+    const { entries, store, key, vault } = vaultWith();
+    const values = Array.from({ length: 120 }, (_, number) => valuesOf(number));
+    for (const each of values) await vault.keep(each);
+    const ids = values.map(({ transaction }) => transaction.id);
+    const erased = ids.slice(0, 110);
+    const rotated = openVault(store, [newKey(), key]);
+    const [count] = await Promise.all([
+      rotated.rewrap(),
+      vault.erase([...erased, ...erased, 'f'.repeat(64) as Digest]),
+    ]);
+    assert.ok(count >= 10);
+    assert.equal(entries.size, 10);
+    for (const id of ids)
+      assert.equal((await rotated.read(id)) !== undefined, !erased.includes(id));
+  });
+
+  it('is opened by the new key alone once all is wrapped by it; the contents stay as they were', async () => {
+    const { entries, store, key, vault } = vaultWith();
+    const values = Array.from({ length: 130 }, (_, number) => valuesOf(number));
+    for (const each of values) await vault.keep(each);
+    const before = new Map(entries);
+    const next = newKey();
+    const rotating = openVault(store, [next, key]);
+    const late = valuesOf(1000);
+    await rotating.keep(late);
+    assert.equal(await rotating.rewrap(), 130);
+    assert.equal(await rotating.rewrap(), 0);
+    const after = openVault(store, [next]);
+    for (const { transaction, disclosures } of [...values, late]) {
+      assert.deepEqual((await after.read(transaction.id))?.disclosures, disclosures);
+    }
+    await assert.rejects(vault.read(values[0]!.transaction.id), UnopenableRecord);
+    // A copy of the store from before, as in a backup, opens with the old key still.
+    const restored = openVault(memoryVaultStore(before), [key]);
+    assert.ok(await restored.read(values[0]!.transaction.id));
+  });
+});
+
+describe('a sealed record', () => {
+  const key = newKey();
+  const content = Buffer.from('canary content');
+
+  it('is another one each time, and opens again', () => {
+    const [once, again] = [0, 1].map(() => sealRecord(key, 'values/a', content));
+    assert.notDeepEqual(once, again);
+    assert.deepEqual(Buffer.from(openRecord([newKey(), key], 'values/a', once!)), content);
+  });
+
+  it('opens in its own place only, and not with a bit changed or cut off, and the refusal tells nothing', () => {
+    const sealed = sealRecord(key, 'values/a', content);
+    const refused = (name: string, bytes: Uint8Array): void => {
+      assert.throws(
+        () => openRecord([key], name, bytes),
+        (error) => error instanceof UnopenableRecord && !error.message.includes('canary'),
+      );
+    };
+    refused('values/b', sealed);
+    fc.assert(
+      fc.property(fc.nat(sealed.length * 8 - 1), (bit) => {
+        const changed = Uint8Array.from(sealed);
+        changed[bit >> 3]! ^= 1 << (bit & 7);
+        refused('values/a', changed);
+      }),
+      { numRuns: 300 },
+    );
+    for (let length = 0; length < sealed.length; length += 5) {
+      refused('values/a', sealed.subarray(0, length));
+    }
+  });
+});
