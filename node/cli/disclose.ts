@@ -12,6 +12,8 @@ import { globalOptions, show } from './command-context.ts';
 const ValuesSchema = z.strictObject({
   format: z.literal('fuqi-values-1'),
   transaction: z.string().refine(isDigest, 'a transaction’s id'),
+  /** The same values for people; what counts are the disclosures. */
+  fields: z.record(z.string(), z.unknown()).optional(),
   disclosures: z.array(z.string()),
 });
 const ReceiptSchema = z.looseObject({

@@ -2,29 +2,21 @@
  * A member's vault: the confidential values of the transactions that the member may know, each transaction's sealed by
  * a key of its own. What the vault answers was checked against the digests that were signed.
  */
+import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { decodeCbor, encodeCbor } from '../../shared/bytes/cbor.ts';
+import { sha256Hex } from '../../shared/bytes/crypto.ts';
 import type { Digest } from '../../shared/bytes/digest.ts';
-import { fromBase64Url, toBase64Url } from '../../shared/bytes/text.ts';
-import { revealed } from '../../shared/ledger/disclosure.ts';
+import { fromBase64Url, fromUtf8, toBase64Url, utf8 } from '../../shared/bytes/text.ts';
+import { revealed, SALT_BYTES } from '../../shared/ledger/disclosure.ts';
 import { Rejected } from '../../shared/ledger/rejection.ts';
-import { decodeTransaction, type Transaction } from '../../shared/ledger/transaction.ts';
+import { decodeTransaction } from '../../shared/ledger/transaction.ts';
+import type { CallName, KeptValues, ValueKeeper } from '../../shared/ports/value-keeper.ts';
 import { VAULT_CHANGES_MAX, type VaultStore } from '../../shared/ports/vault-store.ts';
 import { openRecord, rewrapRecord, sealRecord } from './sealed-record.ts';
 import type { VaultKey } from './vault-key.ts';
 
-/** A transaction with what its confidential fields are. */
-export interface KeptValues {
-  readonly transaction: Transaction;
-  /** base64url of [salt, name, value] each (RFC 9901 §4.2). */
-  readonly disclosures: readonly string[];
-}
-
-export interface Vault {
-  /** Keeps values durably; the same ones again change nothing. Throws `BadDisclosure` where one is not the transaction's. */
-  keep(values: KeptValues): Promise<void>;
-  /** The values of a transaction; undefined where the vault has none. Throws `UnopenableRecord`. */
-  read(id: Digest): Promise<KeptValues | undefined>;
+export interface Vault extends ValueKeeper {
   /** Removes all values of transactions; what the vault never had is no fault. */
   erase(ids: readonly Digest[]): Promise<void>;
   /** Wraps all records by the newest key; answers how many were not. May be interrupted and done again. */
@@ -33,6 +25,9 @@ export interface Vault {
 
 const VALUES = 'values/';
 const nameOf = (id: Digest): string => `${VALUES}${id}`;
+/** Holds the transaction's id, in clear: key and nonce stand in the transaction. */
+const callEntry = ({ keyId, nonce }: CallName): string =>
+  `calls/${keyId}/${sha256Hex(utf8(nonce))}`;
 const PAGE = VAULT_CHANGES_MAX;
 
 const bytes = z.instanceof(Uint8Array);
@@ -41,18 +36,26 @@ const ContentSchema = z.tuple([bytes, z.array(bytes)]);
 /** A vault on a store; the first key seals, the others open what was sealed before a rotation. */
 export function openVault(store: VaultStore, keys: readonly [VaultKey, ...VaultKey[]]): Vault {
   return {
-    async keep({ transaction, disclosures }) {
+    salt: () => randomBytes(SALT_BYTES),
+    async keep({ transaction, disclosures }, call) {
       revealed(transaction.body.args, disclosures);
       const name = nameOf(transaction.id);
       const texts = disclosures.map((text) => fromBase64Url(text)!);
       const content = encodeCbor([transaction.bytes, texts]);
-      await store.write([{ name, bytes: sealRecord(keys[0], name, content) }]);
+      await store.write([
+        { name, bytes: sealRecord(keys[0], name, content) },
+        ...(call ? [{ name: callEntry(call), bytes: utf8(transaction.id) }] : []),
+      ]);
     },
     async read(id) {
       const name = nameOf(id);
       const sealed = await store.get(name);
       if (!sealed) return undefined;
       return readContent(openRecord(keys, name, sealed));
+    },
+    async called(call) {
+      const id = await store.get(callEntry(call));
+      return id && (fromUtf8(id) as Digest);
     },
     async erase(ids) {
       const all = [...new Set(ids)];

@@ -24,7 +24,7 @@ import { withRequestId } from './request-id.ts';
 import { getState } from './state.ts';
 import { storeProblem } from './store-faults.ts';
 import { authenticate, refuseReading } from './tenant.ts';
-import { getReceipt, getTransaction, postTransaction } from './transactions.ts';
+import { getReceipt, getTransaction, getValues, postTransaction } from './transactions.ts';
 import { getUsage } from './usage.ts';
 
 type Answer = (c: ApiContext, node: NodeApi) => Response | Promise<Response>;
@@ -38,6 +38,7 @@ const FIXED: readonly (readonly [verb: 'GET' | 'POST' | 'PUT', path: string, ans
   ['POST', '/transactions/batch', postBatch],
   ['GET', '/transactions/:id', getTransaction],
   ['GET', '/transactions/:id/receipt', getReceipt],
+  ['GET', '/transactions/:id/values', getValues],
   ['GET', '/blocks', getBlocks],
   ['GET', '/blocks/:height', getBlock],
   ['GET', '/state/*', getState],

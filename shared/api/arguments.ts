@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import type { Value } from '../bytes/cbor.ts';
+import { confidentialFields } from '../contract/confidential.ts';
 import { LIMITS } from '../ledger/limits.ts';
 import { readJsonObject } from './body.ts';
 import { type FieldError, problem } from './problem.ts';
@@ -126,7 +127,10 @@ function checked(
   if (parsed.success) return input;
   const errors = fieldErrors(parsed.error);
   const [first] = errors;
-  const got = first?.pointer ? valueAt(input, parsed.error.issues[0]?.path ?? []) : undefined;
+  const path = parsed.error.issues[0]?.path ?? [];
+  // Problem documents get around.
+  const isHidden = confidentialFields(schema).has(String(path[0]));
+  const got = first?.pointer && !isHidden ? valueAt(input, path) : undefined;
   return problem(
     'invalid-arguments',
     first ? `${first.pointer || 'The arguments'}: ${first.detail}` : 'The arguments are not valid.',

@@ -18,7 +18,7 @@ import { waitPreference } from './prefer.ts';
 import { problem, problemResponse, rejectionDocument } from './problem.ts';
 import { type ContractCall, type RouteMatch, type RouteTable, routeTable } from './routes.ts';
 import { refuseFuture } from './state.ts';
-import type { Tenant } from './tenant.ts';
+import { keyNeeded, type Tenant } from './tenant.ts';
 
 /** Answers every path that no fixed route has. Made once a node: it keeps the compiled routes. */
 export function contractHandler(node: NodeApi): (c: ApiContext) => Promise<Response> {
@@ -172,9 +172,3 @@ function queryRefused(rejection: Rejection): Response {
 
 const isMissing = (reason: string): boolean =>
   reason.startsWith('unknown') || reason.startsWith('no-such') || reason.endsWith('not-found');
-
-const keyNeeded = (): Response =>
-  problem(
-    'unauthorized',
-    'This call acts for an identity; send "Authorization: Bearer <API key>".',
-  );

@@ -13,6 +13,7 @@ import type { Receipt, StateProof } from '../ledger/receipt.ts';
 import type { Rejected } from '../ledger/rejection.ts';
 import type { TransactionResult } from '../ledger/result.ts';
 import type { Transaction } from '../ledger/transaction.ts';
+import type { KeptValues } from '../ports/value-keeper.ts';
 
 /** What became of a transaction so far. */
 export type TransactionStatus =
@@ -130,6 +131,8 @@ export interface LedgerService {
   ): Promise<TransactionStatus | Rejected>;
 
   transaction(id: Digest): Promise<TransactionStatus | undefined>;
+  /** The confidential values of a transaction, where this node's vault has them. */
+  values(id: Digest): Promise<KeptValues | undefined>;
   receipt(id: Digest): Promise<Receipt | undefined>;
   /**
    * Receipts of the transactions that the node's own member signed, from a place of the ledger on, in their

@@ -185,6 +185,28 @@ export const FIXED_PATHS: Readonly<Record<string, PathItem>> = {
       },
     },
   },
+  '/transactions/{id}/values': {
+    get: {
+      operationId: 'values',
+      tags: ['transactions'],
+      summary: 'The confidential fields of a transaction, from the member’s own vault',
+      description:
+        'For the identity that signed it and for administrators of its member. `fuqi disclose` makes files from it that prove chosen fields to others.',
+      parameters: [ID],
+      responses: {
+        200: ok(
+          'The fields, and the disclosure of each: base64url of [salt, name, value] (RFC 9901).',
+          object({
+            format: { const: 'fuqi-values-1' },
+            transaction: { type: 'string' },
+            fields: { type: 'object' },
+            disclosures: list({ type: 'string' }),
+          }),
+        ),
+        ...problemResponses(400, 401, 403, 404),
+      },
+    },
+  },
   '/blocks': {
     get: {
       operationId: 'blocks',

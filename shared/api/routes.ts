@@ -2,7 +2,6 @@
  * The routes that the active contracts declare: found by the request's method and path at request
  * time, because contracts are activated while a node runs. Pure: no Hono, no service.
  */
-import { confidentialFields } from '../contract/confidential.ts';
 import type { Contract, QueryDefinition, TransactionDefinition } from '../contract/define.ts';
 
 /** One transaction or query of an active contract and where it is called. */
@@ -20,22 +19,17 @@ export type ContractRoute = ContractCall & {
   readonly path: string;
 };
 
-/**
- * Every call of the contracts that has a route, in order. A transaction with confidential fields has none: whoever
- * calls splits and signs it, and keeps what is not signed.
- */
+/** Every call of the contracts, in order. */
 export function contractCalls(contracts: readonly Contract[]): ContractCall[] {
   return contracts.flatMap((contract): ContractCall[] => [
-    ...Object.entries(contract.transactions)
-      .filter(([, { input }]) => confidentialFields(input).size === 0)
-      .map(
-        ([method, definition]): ContractCall => ({
-          contract,
-          method,
-          kind: 'transaction',
-          definition,
-        }),
-      ),
+    ...Object.entries(contract.transactions).map(
+      ([method, definition]): ContractCall => ({
+        contract,
+        method,
+        kind: 'transaction',
+        definition,
+      }),
+    ),
     ...Object.entries(contract.queries).map(
       ([method, definition]): ContractCall => ({ contract, method, kind: 'query', definition }),
     ),

@@ -80,3 +80,10 @@ export function refuseReading(
     `This ledger is visible to its ${visibility === 'private' ? 'owner' : 'members'} only; send "Authorization: Bearer <API key>".`,
   );
 }
+
+/** The refusal of a call for an identity that comes without a key. */
+export const keyNeeded = (): Response =>
+  problem(
+    'unauthorized',
+    'This call acts for an identity; send "Authorization: Bearer <API key>".',
+  );

@@ -3,6 +3,7 @@
  * carries its own proof of who sent it, so on a public ledger it needs no API key.
  */
 import { isDigest } from '../bytes/digest.ts';
+import { revealed } from '../ledger/disclosure.ts';
 import { LIMITS } from '../ledger/limits.ts';
 import { Rejected } from '../ledger/rejection.ts';
 import { parseTransaction } from '../ledger/transaction.ts';
@@ -12,6 +13,7 @@ import type { ApiContext, NodeApi } from './node-api.ts';
 import { notRetainedDocument, outcomeResponse, statusJson } from './outcome.ts';
 import { waitPreference } from './prefer.ts';
 import { problem, problemResponse, rejectionDocument } from './problem.ts';
+import { keyNeeded } from './tenant.ts';
 
 const JOSE_TYPES = ['application/jose', 'application/jose+json', 'application/json'];
 
@@ -59,6 +61,40 @@ export async function getReceipt(c: ApiContext, { service }: NodeApi): Promise<R
     { id, got: status.status, expected: 'committed' },
     status.status === 'pending' ? { 'retry-after': '1' } : {},
   );
+}
+
+/**
+ * `GET …/transactions/{id}/values`: the transaction's confidential fields, from the member's own vault, for whoever
+ * signed it and for the member's administrators; with the disclosures that `fuqi disclose` chooses from.
+ */
+export async function getValues(c: ApiContext, { service }: NodeApi): Promise<Response> {
+  const id = c.req.param('id') ?? '';
+  if (!isDigest(id)) return notAnId(id);
+  const tenant = c.get('tenant');
+  if (!tenant) return keyNeeded();
+  const caller = tenant.member === service.member && (await service.identity(tenant.identity));
+  const values = await service.values(id);
+  const isTheirs =
+    caller && (caller.roles.includes('admin') || values?.transaction.keyIds[0] === caller.keyId);
+  if (values && !isTheirs) {
+    const expected = 'the identity that signed it, or an administrator of its member';
+    return problem('forbidden', `A transaction’s values are for ${expected}.`, { id, expected });
+  }
+  if (!values) {
+    const detail = 'This node has no confidential values of such a transaction.';
+    return problem('not-found', detail, { id });
+  }
+  const { disclosures } = values;
+  const fields = [...revealed(values.transaction.body.args, disclosures)].map(
+    ([name, { value }]) => [name, value] as const,
+  );
+  const body = {
+    format: 'fuqi-values-1',
+    transaction: id,
+    fields: Object.fromEntries(fields),
+    disclosures,
+  };
+  return c.json(body, 200, { 'cache-control': 'no-store' });
 }
 
 const notAnId = (got: string): Response =>

@@ -23,6 +23,8 @@ export type RejectionCode =
   | 'bad-signature'
   | 'duplicate'
   | 'mempool-full'
+  // A custodial call whose values this node has nowhere to keep.
+  | 'no-vault'
   // A read of what this node does not keep.
   | 'not-retained'
   // Recorded in a block as the transaction's result.

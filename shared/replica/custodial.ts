@@ -20,7 +20,8 @@ export interface CustodialCall {
   readonly nonce?: string;
 }
 
-interface Ledger {
+/** What custodial calls need of the node's own service. */
+export interface Ledger {
   submit(
     transaction: Exclude<ReturnType<typeof parseTransaction>, Rejected>,
     waitMs: number,

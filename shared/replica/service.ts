@@ -8,8 +8,8 @@ import type {
 import { decodeCbor, type Value } from '../bytes/cbor.ts';
 import { currentRound } from '../consensus/safety.ts';
 import { argumentIssues } from '../contract/argument-issues.ts';
-import { signedInput } from '../contract/confidential.ts';
-import type { Contract } from '../contract/define.ts';
+import { confidentialFields, signedInput } from '../contract/confidential.ts';
+import type { Contract, TransactionDefinition } from '../contract/define.ts';
 import {
   type ContractRecord,
   effectiveContract,
@@ -28,7 +28,9 @@ import type { Receipt } from '../ledger/receipt.ts';
 import { Rejected, rejected } from '../ledger/rejection.ts';
 import { decodeTransaction } from '../ledger/transaction.ts';
 import type { Custody } from '../ports/custody.ts';
+import type { ValueKeeper } from '../ports/value-keeper.ts';
 import { submitCustodial } from './custodial.ts';
+import { submitConfidential } from './custodial-confidential.ts';
 import { eventsAfter } from './events.ts';
 import { finalBlock, finalHeader } from './history.ts';
 import { ownTransactions } from './own-transactions.ts';
@@ -41,8 +43,12 @@ import { finalStatus, pendingStatus, submit } from './submit.ts';
 
 const SCAN_MAX = 4096;
 
-/** Builds the service of a node. */
-export function ledgerService(replica: Replica, custody: Custody): LedgerService {
+/** Builds the service of a node; without a keeper it signs no calls with confidential fields. */
+export function ledgerService(
+  replica: Replica,
+  custody: Custody,
+  keeper?: ValueKeeper,
+): LedgerService {
   const genesis = genesisSummary(replica);
   const headHeight = (): number => replica.head.header.height!;
 
@@ -75,12 +81,10 @@ export function ledgerService(replica: Replica, custody: Custody): LedgerService
     return list;
   };
 
-  /** What the schema says is wrong, in full, before a transaction takes room in a block. */
-  const checkArguments = async (
+  const definitionOf = async (
     contractName: string,
     method: string,
-    args: Value,
-  ): Promise<Rejected | undefined> => {
+  ): Promise<TransactionDefinition | Rejected> => {
     const contract = (await activeContracts()).find(({ name }) => name === contractName);
     if (!contract)
       return rejected('unknown-contract', 'No such contract is active.', { got: contractName });
@@ -91,6 +95,17 @@ export function ledgerService(replica: Replica, custody: Custody): LedgerService
       const expected = Object.keys(contract.transactions);
       return rejected('unknown-method', 'No such method.', { got: method, expected });
     }
+    return definition;
+  };
+
+  /** What the schema says is wrong, in full, before a transaction takes room in a block. */
+  const checkArguments = async (
+    contractName: string,
+    method: string,
+    args: Value,
+  ): Promise<Rejected | undefined> => {
+    const definition = await definitionOf(contractName, method);
+    if (definition instanceof Rejected) return definition;
     const parsed = signedInput(definition.input).safeParse(args);
     if (parsed.success) return undefined;
     return rejected('invalid-arguments', 'The arguments do not fit the method.', {
@@ -111,8 +126,29 @@ export function ledgerService(replica: Replica, custody: Custody): LedgerService
       );
     },
 
-    submitCustodial: (identity, call, waitMs) =>
-      submitCustodial(replica, custody, service, identity, call, waitMs),
+    async submitCustodial(identity, call, waitMs) {
+      const definition = await definitionOf(call.contract, call.method);
+      if (definition instanceof Rejected) return definition;
+      const { input } = definition;
+      if (confidentialFields(input).size === 0) {
+        return submitCustodial(replica, custody, service, identity, call, waitMs);
+      }
+      if (!keeper) {
+        return rejected(
+          'no-vault',
+          'This call has confidential fields, and this node has no vault to keep them in: split and sign it yourself.',
+          { got: `${call.contract}.${call.method}` },
+        );
+      }
+      const parsed = input.safeParse(call.args);
+      if (!parsed.success) {
+        return rejected('invalid-arguments', 'The arguments do not fit the method.', {
+          issues: argumentIssues(parsed.error, 'text'),
+        });
+      }
+      return submitConfidential(replica, custody, keeper, service, identity, input, call, waitMs);
+    },
+    values: async (id) => keeper?.read(id),
 
     async transaction(id) {
       return (await finalStatus(replica, id)) ?? pendingStatus(replica, id);

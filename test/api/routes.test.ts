@@ -3,7 +3,6 @@ import { test } from 'node:test';
 import { z } from 'zod';
 import { contractCalls, routeOf, routeTable } from '../../shared/api/routes.ts';
 import { contract } from '../../shared/contract/define.ts';
-import { deal } from '../support/deal-contract.ts';
 
 const transaction = (http?: `POST /${string}`) => ({
   summary: 'x',
@@ -79,10 +78,4 @@ test('every call has a generic route, declared or not', () => {
   }
   const close = contractCalls([shop]).find(({ method }) => method === 'close')!;
   assert.equal(routeOf(close).path, '/contracts/shop/close');
-});
-
-test('a call with confidential fields has no route: its caller signs, and keeps them', () => {
-  assert.deepEqual(contractCalls([deal]), []);
-  assert.deepEqual(routeTable([deal]).match('/deals/d-1'), []);
-  assert.deepEqual(routeTable([deal]).match('/contracts/deal/make'), []);
 });

@@ -12,8 +12,11 @@ import {
   sign,
 } from 'node:crypto';
 import { memoryStores } from '../../node/memory/stores.ts';
+import { memoryVaultStore } from '../../node/memory/vault-store.ts';
 import type { NodeStores } from '../../node/node-stores.ts';
 import { timers } from '../../node/timers.ts';
+import { openVault, type Vault } from '../../node/vault/vault.ts';
+import { vaultKeyOf } from '../../node/vault/vault-key.ts';
 import { jwkThumbprint, type PublicJwk } from '../../shared/bytes/crypto.ts';
 import { utf8 } from '../../shared/bytes/text.ts';
 import type { Catalog } from '../../shared/contract/catalog.ts';
@@ -119,6 +122,8 @@ export class LocalNetwork {
   /** Node keys by member, the newest last: a node holds all of its member's. */
   readonly #nodeKeys = new Map<string, TestKey[]>();
   readonly #stores = new Map<string, NodeStores>();
+  readonly #vaults = new Map<string, Vault>();
+  readonly #vaultEntries = new Map<string, Map<string, Uint8Array>>();
   readonly #cut = new Set<string>();
   readonly #stopTimers = new Map<string, () => void>();
   /** A liar on the wire: what it answers is delivered instead. */
@@ -219,6 +224,24 @@ export class LocalNetwork {
     return this.#stores.get(member)!;
   }
 
+  /** A member's vault, which outlives its node as its stores do. */
+  vaultOf(member: string): Vault {
+    const known = this.#vaults.get(member);
+    if (known) return known;
+    const vault = openVault(memoryVaultStore(this.vaultEntries(member)), [
+      vaultKeyOf(testKey().privateKey),
+    ]);
+    this.#vaults.set(member, vault);
+    return vault;
+  }
+
+  /** What rests in a member's vault. */
+  vaultEntries(member: string): Map<string, Uint8Array> {
+    const entries = this.#vaultEntries.get(member) ?? new Map<string, Uint8Array>();
+    this.#vaultEntries.set(member, entries);
+    return entries;
+  }
+
   /** A member's public consensus key. */
   nodeKey(member: string): PublicJwk {
     return this.#nodeKeys.get(member)!.at(-1)!.jwk;
@@ -277,8 +300,9 @@ export class LocalNetwork {
     const { catalog } = this.#options;
     const given = { store: member, ...this.#options.replica, ...options };
     replica = await openReplica({ genesis, member, catalog, ports, log, ...given });
-    reportEvidence(replica, this.#custody(member));
-    const node = { member, replica, service: ledgerService(replica, this.#custody(member)) };
+    reportEvidence(replica, this.custodyOf(member));
+    const service = ledgerService(replica, this.custodyOf(member), this.vaultOf(member));
+    const node = { member, replica, service };
     this.nodes.set(member, node);
     void tellStanding(replica);
     return node;
@@ -331,7 +355,8 @@ export class LocalNetwork {
     };
   }
 
-  #custody(member: string): Custody {
+  /** What a member's node signs with for its identities. */
+  custodyOf(member: string): Custody {
     const key = (name: string): TestKey | undefined => this.keys.get(`${member}/${name}`);
     return {
       keyId: (name) => key(name)?.keyId,

@@ -1,0 +1,165 @@
+/** Calls with confidential fields that a node signs for its tenants: what they keep, and what gets out. */
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, describe, it } from 'node:test';
+import { openApiKeys } from '../../node/api-keys.ts';
+import { nodeApp } from '../../shared/api/app.ts';
+import type { Digest } from '../../shared/bytes/digest.ts';
+import { verifyDisclosure } from '../../shared/proof/verify-disclosure.ts';
+import { ledgerService } from '../../shared/replica/service.ts';
+import { dealCatalog } from '../support/deal-contract.ts';
+import { BASE, json, type NodeApis, openNodeApis } from '../support/node-api.ts';
+
+const CALL = { buyer: 'canary-buyer', price: 250_00, remark: 'canary-remark' };
+const IDENTITIES = ['clerk', 'other'].map((name) => ({ member: 'alpha', name, roles: [] }));
+const KEYED = ['alpha/clerk', 'alpha/other', 'alpha/admin', 'beta/admin'];
+
+let apis: NodeApis;
+let number = 0;
+let deal = '';
+
+describe('a custodial call with confidential fields', () => {
+  before(async () => {
+    apis = await openNodeApis(dealCatalog, IDENTITIES, KEYED);
+  });
+  after(() => apis.close());
+  beforeEach(() => {
+    deal = `d-${number++}`;
+  });
+
+  const request = (path: string, key?: string, init: RequestInit = {}, member = 'alpha') => {
+    const headers = new Headers(init.headers);
+    if (key) headers.set('authorization', `Bearer ${apis.keys.get(key)}`);
+    return apis.app(member).request(`${BASE}${path}`, { ...init, headers });
+  };
+  const make = (body: object, headers: Record<string, string> = {}, key = 'alpha/clerk') =>
+    request(`/deals/${deal}`, key, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', prefer: 'wait=10', ...headers },
+      body: JSON.stringify(body),
+    });
+  const values = (id: string, key?: string) => request(`/transactions/${id}/values`, key);
+
+  it('is committed, and its values are for its identity and the administrators, and provable', async () => {
+    const response = await make({ ...CALL, note: 'open' });
+    assert.equal(response.status, 200);
+    const { id } = await json(response);
+    for (const key of ['alpha/clerk', 'alpha/admin']) {
+      const answer = await values(id, key);
+      assert.equal(answer.status, 200);
+      assert.equal(answer.headers.get('cache-control'), 'no-store');
+      const kept = await json(answer);
+      assert.deepEqual(kept.fields, CALL);
+      const receipt = await json(await request(`/transactions/${id}/receipt`));
+      const file = { format: 'fuqi-disclosure-1', receipt, disclosures: kept.disclosures };
+      const proven = verifyDisclosure(file, apis.network.ledger);
+      assert.equal(proven.verdict, 'VALID');
+      assert.deepEqual(Object.fromEntries(proven.fields), CALL);
+    }
+    for (const [key, status] of [
+      ['alpha/other', 403],
+      ['beta/admin', 403],
+      [undefined, 401],
+    ] as const) {
+      const refused = await values(id, key);
+      assert.equal(refused.status, status);
+      assert.ok(!(await refused.text()).includes('canary'));
+    }
+    // Other members have the transaction, and no values of it.
+    const elsewhere = await request(`/transactions/${id}/values`, 'beta/admin', {}, 'beta');
+    assert.equal(elsewhere.status, 404);
+    assert.equal((await values('f'.repeat(64), 'alpha/clerk')).status, 404);
+    assert.equal((await values('f', 'alpha/clerk')).status, 400);
+  });
+
+  it('leaves nothing of its values in a store, a vault’s included, in clear', async () => {
+    await make(CALL);
+    const rested = [...apis.network.vaultEntries('alpha')].map(
+      ([name, bytes]) => `${name} ${Buffer.from(bytes).toString('latin1')}`,
+    );
+    assert.ok(rested.length > 0);
+    assert.ok(!rested.join().includes('canary'));
+    assert.equal(apis.network.vaultEntries('beta').size, 0);
+  });
+
+  it('counts once with an Idempotency-Key, whatever salts it has', async () => {
+    const key = { 'idempotency-key': `"${deal}"` };
+    const first = await json(await make(CALL, key));
+    const again = await json(await make(CALL, key));
+    assert.deepEqual(again, first);
+    // Another call with the same key is another one: this deal is made already.
+    const other = await make({ ...CALL, price: 1 }, key);
+    assert.equal(other.status, 422);
+    assert.equal((await json(other)).reason, 'made-already');
+    const without = await make(CALL);
+    assert.equal((await json(without)).reason, 'made-already');
+  });
+
+  it('goes on with what was kept where the node ended before it was submitted', async () => {
+    const { network } = apis;
+    const vault = network.vaultOf('alpha');
+    const kept: string[] = [];
+    const dying = ledgerService(network.node('alpha').replica, apis.network.custodyOf('alpha'), {
+      ...vault,
+      keep: async (entry, call) => {
+        await vault.keep(entry, call);
+        kept.push(entry.transaction.id);
+        throw new Error('the process ends here');
+      },
+    });
+    const call = { contract: 'deal', method: 'make', args: { deal, ...CALL }, nonce: 'once' };
+    await assert.rejects(dying.submitCustodial('clerk', call, 0), /ends here/);
+    const service = network.service('alpha');
+    assert.equal(await service.transaction(kept[0] as Digest), undefined);
+    const status = await service.submitCustodial('clerk', call, 10_000);
+    assert.deepEqual(
+      [(status as { id: string }).id, (status as { status: string }).status],
+      [kept[0], 'committed'],
+    );
+  });
+
+  it('is refused with what does not fit, and no confidential value is repeated', async () => {
+    for (const [body, pointer] of [
+      [{ ...CALL, price: 9_876_543 }, '/price'],
+      [{ ...CALL, price: 'canary-price' }, '/price'],
+      [{ ...CALL, buyer: undefined }, '/buyer'],
+      [{ ...CALL, remark: 'canary'.repeat(1000) }, '/remark'],
+      [{ ...CALL, _sd: [] }, '/_sd'],
+    ] as const) {
+      const refused = await make(body);
+      assert.equal(refused.status, 422);
+      const text = await refused.text();
+      const { code, errors } = JSON.parse(text);
+      assert.equal(code, 'invalid-arguments');
+      assert.equal(errors[0].pointer, pointer);
+      assert.ok(!text.includes('canary') && !text.includes('9876543'), text);
+    }
+    // A public value is shown.
+    assert.equal((await json(await make({ ...CALL, note: 7 }))).got, 7);
+  });
+
+  it('is refused by a node without a vault', async () => {
+    const { replica } = apis.network.node('alpha');
+    const service = ledgerService(replica, apis.network.custodyOf('alpha'));
+    const app = nodeApp({ service, keys: openApiKeys([apis.keyFile]) });
+    const refused = await app.request(`${BASE}/deals/${deal}`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        authorization: `Bearer ${apis.keys.get('alpha/clerk')}`,
+      },
+      body: JSON.stringify(CALL),
+    });
+    assert.equal(refused.status, 501);
+    assert.equal((await json(refused)).code, 'no-vault');
+  });
+
+  it('stands in the OpenAPI document with its readers', async () => {
+    const document = await json(await apis.app('alpha').request('/openapi.json'));
+    const { properties } = document.components.schemas['deal.make.input'];
+    assert.deepEqual(properties.price['x-confidential-readers'], {
+      parties: ['buyer'],
+      roles: ['auditor'],
+    });
+    assert.equal(properties.note['x-confidential-readers'], undefined);
+  });
+});
