@@ -45,6 +45,8 @@ export const NodeConfigSchema = z.strictObject({
     /** The successors, while the members vote on them and until their epoch has started. */
     nextNode: z.string().optional(),
     nextPeer: z.string().optional(),
+    /** The vault's: others encrypt confidential values to it, and it wraps the keys of what the vault keeps. */
+    vault: z.string().optional(),
     /** Custodial keys by the identity's name. */
     identities: z.record(z.string(), z.string()),
   }),

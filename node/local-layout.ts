@@ -69,6 +69,7 @@ export function localLayout(root: string, consortium: string) {
       storeIdentity: at(id, 'store-identity'),
       nodeKey: at(id, 'keys', 'node.pem'),
       peerKey: at(id, 'keys', 'peer.pem'),
+      vaultKey: at(id, 'keys', 'vault.pem'),
       identityKey: (name: string) => at(id, 'keys', `${name}.pem`),
       apiKeys: at(id, 'api-keys.json'),
     }),

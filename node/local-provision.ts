@@ -112,6 +112,7 @@ function memberKeys(
   mkdirSync(path.dirname(files.nodeKey), { recursive: true, mode: 0o700 });
   const make = (file: string) => publicJwkOf(createKeyFile(file, passphrase));
   const all = { admin: ['admin'], ...identities };
+  make(files.vaultKey);
   return {
     id,
     name,
@@ -146,6 +147,7 @@ function nodeConfig(
     keys: {
       node: 'keys/node.pem',
       peer: 'keys/peer.pem',
+      vault: 'keys/vault.pem',
       identities: Object.fromEntries(identities.map((name) => [name, `keys/${name}.pem`])),
     },
     passphraseFile: '../passphrase',

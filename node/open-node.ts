@@ -52,6 +52,8 @@ import { inspectStore, openStoreIdentity } from './store-identity.ts';
 import { markedHeads } from './store-mark.ts';
 import { timers } from './timers.ts';
 import { UserError } from './user-error.ts';
+import { openVault } from './vault/vault.ts';
+import { vaultKeyOf } from './vault/vault-key.ts';
 import { verifyHead } from './verify-store.ts';
 
 export interface OpenNode {
@@ -90,12 +92,13 @@ export async function openNode(
   const { member } = config;
   const passphrase = nodePassphrase(files);
   const open = (file: string): KeyObject => openKeyFile(at(file), passphrase);
-  const { node, nextNode, peer, nextPeer } = config.keys;
+  const { node, nextNode, peer, nextPeer, vault: vaultFile } = config.keys;
   const nodeKeys = [open(node), ...(nextNode === undefined ? [] : [open(nextNode)])];
   const peerKeys = [open(peer), ...(nextPeer === undefined ? [] : [open(nextPeer)])] as const;
   const identities = Object.entries(config.keys.identities).map(
     ([name, file]) => [name, open(file)] as const,
   );
+  const vaultKey = vaultFile === undefined ? undefined : vaultKeyOf(open(vaultFile));
   const apiKeys = openApiKeys([at(config.apiKeys)]);
 
   const endpoints = peerEndpoints(configFile, config, genesis.consortium);
@@ -169,7 +172,8 @@ export async function openNode(
   }
   const opened = replica;
   reportEvidence(opened, custodyOf(new Map([[NODE_IDENTITY, peerKeys[0]]])));
-  const service = ledgerService(opened, custodyOf(new Map(identities)));
+  const vault = vaultKey && openVault(stores.vault, [vaultKey]);
+  const service = ledgerService(opened, custodyOf(new Map(identities)), vault);
   const issuers = async () => config.issuers ?? [];
   const app = nodeApp({
     service,

@@ -123,6 +123,7 @@ function write(
       roles: [...roles],
     })),
   };
+  key('vault');
   const names = Object.keys(all);
   const config: NodeConfig = {
     format: 'fuqi-node-1',
@@ -137,6 +138,7 @@ function write(
     keys: {
       node: 'keys/node.pem',
       peer: 'keys/peer.pem',
+      vault: 'keys/vault.pem',
       identities: Object.fromEntries(names.map((name) => [name, `keys/identity-${name}.pem`])),
     },
     ...(passphraseFile !== undefined && { passphraseFile: path.resolve(passphraseFile) }),

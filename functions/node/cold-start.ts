@@ -13,6 +13,8 @@ import type { NodeStores } from '../../node/node-stores.ts';
 import { tokenVerifier } from '../../node/oidc-tokens.ts';
 import type { StructuredLog } from '../../node/replica-log.ts';
 import { tokenPeers } from '../../node/token-peers.ts';
+import { openVault, type Vault } from '../../node/vault/vault.ts';
+import { vaultKeyOf } from '../../node/vault/vault-key.ts';
 import { type Meter, meter as usageMeter } from '../../shared/api/meter.ts';
 import { mayDrive, peerDoor } from '../../shared/api/node-api.ts';
 import type { TokenIssuers, TokenVerifier } from '../../shared/api/token-issuer.ts';
@@ -26,6 +28,7 @@ import { readGenesis } from '../directory.ts';
 import { dynamoStores } from '../dynamodb/stores.ts';
 import type { Table } from '../dynamodb/table.ts';
 import { dynamoUsageStore } from '../dynamodb/usage-store.ts';
+import { dynamoVaultStore } from '../dynamodb/vault-store.ts';
 import type { NodeEnvironment } from '../environment.ts';
 import { functionName } from '../function-name.ts';
 import { handRequestOver, invokeWithRequest } from '../invoke-fetch.ts';
@@ -36,7 +39,7 @@ import { type UsageMetrics, usageMetrics } from '../usage-metrics.ts';
 import { hostedIssuers } from './issuer-record.ts';
 import { readNodeRecord } from './node-record.ts';
 import { postToEndpoint } from './post-to-endpoint.ts';
-import { openDataKey, unsealKey } from './sealed-keys.ts';
+import { openDataKey, unsealKey, VAULT_PURPOSE } from './sealed-keys.ts';
 
 /** Reads that are counted with one write; so many are not counted when an environment ends. */
 const READS_TOGETHER = 8;
@@ -66,6 +69,7 @@ export interface HostedNode {
   /** Their names. */
   readonly identities: readonly string[];
   readonly peerCustody: Custody;
+  readonly vault: Vault | undefined;
   /** The active members as of an epoch, and as of the one before: their keys and endpoints change with epochs only. */
   members: {
     readonly epoch: number;
@@ -107,6 +111,9 @@ export async function coldStart(
   const identities = Object.entries(record.identities).map(
     ([name, sealed]): [string, KeyObject] => [name, unsealKey(dataKey, name, sealed)],
   );
+  // Who votes needs no values.
+  const opensVault = environment.FUQI_ENTRY !== 'peer' && record.vault !== undefined;
+  const vaultKey = opensVault ? unsealKey(dataKey, VAULT_PURPOSE, record.vault!) : undefined;
   const lambda = meter.client(new LambdaClient({ retryStrategy: messageRetries() }));
   const peers = tokenPeers({
     member,
@@ -181,6 +188,7 @@ export async function coldStart(
       }),
     ),
     custody: custodyOf(new Map(identities)),
+    vault: vaultKey && openVault(dynamoVaultStore(table), [vaultKeyOf(vaultKey)]),
     identities: identities.map(([name]) => name),
     peerCustody: custodyOf(new Map([[NODE_IDENTITY, peerKey]])),
     members: null,

@@ -144,7 +144,7 @@ export async function invocation<T>(
     // A node without a vote may be waited for: it joins, or votes by a new key. So may one with two keys.
     const rotates = node.environment.FUQI_SIGNING_KEYS.length > 1;
     if (ownIndex(begun) < 0 || (rotates && !isPeer)) {
-      announceReadiness(begun, ledgerService(begun, node.custody), node.identities);
+      announceReadiness(begun, ledgerService(begun, node.custody, node.vault), node.identities);
     } else if (rotates) {
       begun.commitListeners.add(() => inBackground(begun, leaveReadiness(begun)));
     }

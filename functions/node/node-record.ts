@@ -24,6 +24,8 @@ const NodeRecordSchema = z.strictObject({
   /** Sealed private keys; base64url. */
   peer: z.string(),
   identities: z.record(z.string(), z.string()),
+  /** Of a node that was set up before there were vaults: none. */
+  vault: z.string().optional(),
   /** First API keys by identity, sealed; they are gone once they were taken. */
   firstKeys: z.record(z.string(), z.string()).optional(),
 });

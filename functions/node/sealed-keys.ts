@@ -53,6 +53,9 @@ export const seal = (dataKey: Buffer, purpose: string, bytes: Uint8Array): strin
 export const unseal = (dataKey: Buffer, purpose: string, sealed: string): Buffer =>
   unsealBytes(dataKey, purpose, Buffer.from(sealed, 'base64url'));
 
+/** What the vault's key is sealed for; no identity has such a name. */
+export const VAULT_PURPOSE = 'the vault';
+
 /** Seals a private key. */
 export const sealKey = (dataKey: Buffer, purpose: string, key: KeyObject): string =>
   seal(dataKey, purpose, key.export({ format: 'der', type: 'pkcs8' }));

@@ -23,7 +23,14 @@ import {
   writeApiKeys,
   writeNodeRecord,
 } from '../node/node-record.ts';
-import { newDataKey, openDataKey, seal, sealKey, unseal } from '../node/sealed-keys.ts';
+import {
+  newDataKey,
+  openDataKey,
+  seal,
+  sealKey,
+  unseal,
+  VAULT_PURPOSE,
+} from '../node/sealed-keys.ts';
 import { serviceRetries } from '../retries.ts';
 
 const MemberSchema = z.object({
@@ -116,6 +123,7 @@ async function setUp({
     store: Table?.TableId ?? Table!.TableArn!,
     dataKey: Buffer.from(sealed).toString('base64url'),
     peer: sealKey(dataKey, 'peer', peerKey),
+    vault: sealKey(dataKey, VAULT_PURPOSE, newKey()),
     identities: entries(({ identity, key }) => sealKey(dataKey, identity, key)),
     firstKeys: entries(({ identity, api }) =>
       seal(dataKey, `api-key ${identity}`, Buffer.from(api.text)),

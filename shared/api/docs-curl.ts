@@ -2,7 +2,7 @@
  * A curl line for a call, safe to paste: values are quoted for a POSIX shell, the key comes from the
  * environment.
  */
-import type { Operation } from './openapi-fixed.ts';
+import type { Operation } from './openapi-parts.ts';
 
 /** The command, on several lines where it is long. */
 export function curlExample({

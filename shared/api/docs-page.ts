@@ -10,7 +10,7 @@ import { fieldsOf, typeText } from './docs-fields.ts';
 import { DOCS_STYLE } from './docs-style.ts';
 import { type Language, WORDS, ZH_SUMMARIES } from './docs-text.ts';
 import type { OpenapiDocument } from './openapi.ts';
-import type { Operation, Parameter } from './openapi-fixed.ts';
+import type { Operation, Parameter } from './openapi-parts.ts';
 
 type Html = HtmlEscapedString | Promise<HtmlEscapedString>;
 

@@ -1,38 +1,9 @@
 /**
  * The fixed routes in the OpenAPI document. `test/api/openapi.test.ts` holds it against the app.
  */
-import type { JsonSchema } from './arguments.ts';
-import { digest, list, object, problemResponses, reference } from './openapi-schemas.ts';
-
-/** A parameter of an operation (OpenAPI 3.1 §4.8.12). */
-export interface Parameter {
-  readonly name: string;
-  readonly in: 'path' | 'query' | 'header';
-  readonly required?: boolean;
-  readonly description?: string;
-  readonly schema: JsonSchema;
-  readonly example?: unknown;
-}
-
-/** An operation, as far as this API uses one (OpenAPI 3.1 §4.8.10). */
-export interface Operation {
-  readonly operationId: string;
-  readonly tags: readonly string[];
-  readonly summary: string;
-  readonly description?: string;
-  readonly parameters?: readonly Parameter[];
-  readonly requestBody?: {
-    readonly required: boolean;
-    readonly content: Readonly<Record<string, { schema: JsonSchema; example?: unknown }>>;
-  };
-  readonly responses: Readonly<Record<string, object>>;
-  readonly security?: readonly object[];
-}
-
-export type PathItem = Readonly<Partial<Record<'get' | 'post' | 'put' | 'delete', Operation>>>;
-
-/** Calls for which somebody has to be known. */
-export const KEY_NEEDED = [{ apiKey: [] }, { token: [] }];
+import { at, KEY_NEEDED, ok, type PathItem, path, prefer, query } from './openapi-parts.ts';
+import { list, object, problemResponses, reference } from './openapi-schemas.ts';
+import { TRANSACTION_PATHS } from './openapi-transactions.ts';
 
 const ISSUERS_EXAMPLE = {
   issuers: [
@@ -44,52 +15,9 @@ const ISSUERS_EXAMPLE = {
   ],
 };
 
-const natural: JsonSchema = { type: 'integer', minimum: 0 };
-
-const query = (name: string, description: string, schema: JsonSchema): Parameter => ({
-  name,
-  in: 'query',
-  description,
-  schema,
-});
-
-const path = (name: string, schema: JsonSchema, example: unknown, description = ''): Parameter => ({
-  name,
-  in: 'path',
-  required: true,
-  ...(description === '' ? {} : { description }),
-  schema,
-  example,
-});
-
-/** `Prefer: wait=N`; the default differs between calls. */
-export const prefer = (fallback: string): Parameter => ({
-  name: 'Prefer',
-  in: 'header',
-  description: `RFC 7240: \`wait=N\` waits up to N seconds (at most 25) for the commit, \`respond-async\` not at all. Without it: ${fallback}.`,
-  schema: { type: 'string' },
-  example: 'wait=10',
-});
-
-export const at: Parameter = query('at', 'a final height; without it the head', natural);
-
-/** A JSON answer. */
-export const ok = (description: string, schema: JsonSchema, type = 'application/json'): object => ({
-  description,
-  content: { [type]: { schema } },
-});
-
-export const PENDING: object = {
-  description: 'Held durably until it is committed, rejected or expired.',
-  headers: { Location: { schema: { type: 'string' }, description: 'its status' } },
-  content: { 'application/json': { schema: reference('Pending') } },
-};
-
 /** Who may call `…/join`. */
 const INVITATION =
   'For whoever holds an invitation: `Authorization: Bearer fuqi-invitation_…`, instead of an API key.';
-
-const ID = path('id', digest, 'a'.repeat(64));
 
 /** Paths of every consortium, relative to `/v1/consortia/{c}`; and beside them the gateway's own. */
 export const FIXED_PATHS: Readonly<Record<string, PathItem>> = {
@@ -117,96 +45,7 @@ export const FIXED_PATHS: Readonly<Record<string, PathItem>> = {
       responses: { 200: ok('As this node sees it.', reference('Consensus')) },
     },
   },
-  '/transactions': {
-    post: {
-      operationId: 'submitTransaction',
-      tags: ['transactions'],
-      summary: 'Submits a transaction that the caller signed',
-      description:
-        'A JWS in compact, flattened or general JSON serialisation. It carries its own proof of who sent it, so on a public ledger it needs no API key. 200 means final; sending the same again is harmless.',
-      parameters: [prefer('202 at once')],
-      requestBody: {
-        required: true,
-        content: {
-          'application/jose': {
-            schema: { type: 'string' },
-            example: 'eyJhbGciOi….eyJsZWRnZXIi….MEUC…',
-          },
-          'application/jose+json': { schema: reference('Jws') },
-          'application/json': { schema: reference('Jws') },
-        },
-      },
-      responses: {
-        200: ok('Committed.', reference('TransactionStatus')),
-        202: PENDING,
-        ...problemResponses(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
-      },
-    },
-  },
-  '/transactions/batch': {
-    post: {
-      operationId: 'submitBatch',
-      tags: ['transactions'],
-      summary: 'Submits up to 1000 signed transactions, one a line',
-      description:
-        'NDJSON: each line a compact JWS, bare or as a JSON string, or a JWS as a JSON object. Answers a line for each, in order, while it reads; one bad line fails that line only. `Prefer: wait=N` is for the whole batch.',
-      parameters: [prefer('every line is answered as soon as it is held')],
-      requestBody: {
-        required: true,
-        content: { 'application/x-ndjson': { schema: { type: 'string' } } },
-      },
-      responses: {
-        200: ok('A result a line.', reference('BatchLine'), 'application/x-ndjson'),
-        ...problemResponses(401, 415, 429),
-      },
-    },
-  },
-  '/transactions/{id}': {
-    get: {
-      operationId: 'transaction',
-      tags: ['transactions'],
-      summary: 'What became of a transaction',
-      parameters: [ID],
-      responses: {
-        200: ok('Its status.', reference('TransactionStatus')),
-        ...problemResponses(400, 404, 410),
-      },
-    },
-  },
-  '/transactions/{id}/receipt': {
-    get: {
-      operationId: 'receipt',
-      tags: ['transactions'],
-      summary: 'The receipt: a proof that `fuqi verify` checks offline',
-      parameters: [ID],
-      responses: {
-        200: ok('The receipt.', reference('Receipt')),
-        ...problemResponses(400, 404, 410),
-      },
-    },
-  },
-  '/transactions/{id}/values': {
-    get: {
-      operationId: 'values',
-      tags: ['transactions'],
-      summary: 'The confidential fields of a transaction, from the member’s own vault',
-      description:
-        'For the identity that signed it and for administrators of its member. `fuqi disclose` makes files from it that prove chosen fields to others.',
-      parameters: [ID],
-      responses: {
-        200: ok(
-          'The fields, and the disclosure of each: base64url of [salt, name, value] (RFC 9901).',
-          object({
-            format: { const: 'fuqi-values-1' },
-            transaction: { type: 'string' },
-            fields: { type: 'object' },
-            disclosures: list({ type: 'string' }),
-          }),
-        ),
-        ...problemResponses(400, 401, 403, 404),
-      },
-    },
-  },
+  ...TRANSACTION_PATHS,
   '/blocks': {
     get: {
       operationId: 'blocks',

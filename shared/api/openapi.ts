@@ -7,10 +7,9 @@ import type { Contract } from '../contract/define.ts';
 import type { Genesis } from '../ledger/genesis.ts';
 import { inputSchema, type JsonSchema } from './arguments.ts';
 import { consortiumPath } from './node-api.ts';
+import { FIXED_PATHS, HEALTH } from './openapi-fixed.ts';
 import {
   at,
-  FIXED_PATHS,
-  HEALTH,
   KEY_NEEDED,
   type Operation,
   ok,
@@ -18,7 +17,7 @@ import {
   type PathItem,
   PENDING,
   prefer,
-} from './openapi-fixed.ts';
+} from './openapi-parts.ts';
 import {
   committed,
   object,

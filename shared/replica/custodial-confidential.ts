@@ -3,12 +3,12 @@
  * vault, and only then signs and submits what others see. Salts are random, so the same call made again is found in
  * the vault, by its caller's nonce.
  */
-import type { z } from 'zod';
 import type { TransactionStatus } from '../api/ledger-service.ts';
 import { encodeCbor } from '../bytes/cbor.ts';
 import type { Digest } from '../bytes/digest.ts';
 import { equalBytes, utf8 } from '../bytes/text.ts';
 import { splitArguments } from '../contract/confidential.ts';
+import type { TransactionDefinition } from '../contract/define.ts';
 import { BATCH_ALGORITHM } from '../ledger/batch-signature.ts';
 import { type Arguments, DIGESTS_FIELD, revealed } from '../ledger/disclosure.ts';
 import { Rejected, rejected } from '../ledger/rejection.ts';
@@ -25,7 +25,7 @@ export async function submitConfidential(
   keeper: ValueKeeper,
   ledger: Ledger,
   identity: string,
-  input: z.ZodType,
+  input: TransactionDefinition['input'],
   call: CustodialCall,
   waitMs: number,
 ): Promise<TransactionStatus | Rejected> {

@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import { docsPage } from '../../shared/api/docs-page.ts';
 import { chooseLanguage, ZH_SUMMARIES } from '../../shared/api/docs-text.ts';
 import { openapiDocument } from '../../shared/api/openapi.ts';
-import { FIXED_PATHS, type Operation } from '../../shared/api/openapi-fixed.ts';
+import { FIXED_PATHS } from '../../shared/api/openapi-fixed.ts';
+import type { Operation } from '../../shared/api/openapi-parts.ts';
 import { contractCalls, routeOf } from '../../shared/api/routes.ts';
 import { contracts } from '../../workloads/catalog.ts';
 

@@ -1,0 +1,98 @@
+/** The routes of signed transactions in the OpenAPI document. */
+import { ID, KEY_NEEDED, ok, type PathItem, PENDING, prefer } from './openapi-parts.ts';
+import { list, object, problemResponses, reference } from './openapi-schemas.ts';
+
+/** Relative to `/v1/consortia/{c}`. */
+export const TRANSACTION_PATHS: Readonly<Record<string, PathItem>> = {
+  '/transactions': {
+    post: {
+      operationId: 'submitTransaction',
+      tags: ['transactions'],
+      summary: 'Submits a transaction that the caller signed',
+      description:
+        'A JWS in compact, flattened or general JSON serialisation. It carries its own proof of who sent it, so on a public ledger it needs no API key. 200 means final; sending the same again is harmless.',
+      parameters: [prefer('202 at once')],
+      requestBody: {
+        required: true,
+        content: {
+          'application/jose': {
+            schema: { type: 'string' },
+            example: 'eyJhbGciOi….eyJsZWRnZXIi….MEUC…',
+          },
+          'application/jose+json': { schema: reference('Jws') },
+          'application/json': { schema: reference('Jws') },
+        },
+      },
+      responses: {
+        200: ok('Committed.', reference('TransactionStatus')),
+        202: PENDING,
+        ...problemResponses(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
+      },
+    },
+  },
+  '/transactions/batch': {
+    post: {
+      operationId: 'submitBatch',
+      tags: ['transactions'],
+      summary: 'Submits up to 1000 signed transactions, one a line',
+      description:
+        'NDJSON: each line a compact JWS, bare or as a JSON string, or a JWS as a JSON object. Answers a line for each, in order, while it reads; one bad line fails that line only. `Prefer: wait=N` is for the whole batch.',
+      parameters: [prefer('every line is answered as soon as it is held')],
+      requestBody: {
+        required: true,
+        content: { 'application/x-ndjson': { schema: { type: 'string' } } },
+      },
+      responses: {
+        200: ok('A result a line.', reference('BatchLine'), 'application/x-ndjson'),
+        ...problemResponses(401, 415, 429),
+      },
+    },
+  },
+  '/transactions/{id}': {
+    get: {
+      operationId: 'transaction',
+      tags: ['transactions'],
+      summary: 'What became of a transaction',
+      parameters: [ID],
+      responses: {
+        200: ok('Its status.', reference('TransactionStatus')),
+        ...problemResponses(400, 404, 410),
+      },
+    },
+  },
+  '/transactions/{id}/receipt': {
+    get: {
+      operationId: 'receipt',
+      tags: ['transactions'],
+      summary: 'The receipt: a proof that `fuqi verify` checks offline',
+      parameters: [ID],
+      responses: {
+        200: ok('The receipt.', reference('Receipt')),
+        ...problemResponses(400, 404, 410),
+      },
+    },
+  },
+  '/transactions/{id}/values': {
+    get: {
+      operationId: 'values',
+      tags: ['transactions'],
+      summary: 'The confidential fields of a transaction, from the member’s own vault',
+      description:
+        'For the identity that signed it and for administrators of its member. `fuqi disclose` makes files from it that prove chosen fields to others.',
+      parameters: [ID],
+      security: KEY_NEEDED,
+      responses: {
+        200: ok(
+          'The fields, and the disclosure of each: base64url of [salt, name, value] (RFC 9901).',
+          object({
+            format: { const: 'fuqi-values-1' },
+            transaction: { type: 'string' },
+            fields: { type: 'object' },
+            disclosures: list({ type: 'string' }),
+          }),
+        ),
+        ...problemResponses(400, 401, 403, 404),
+      },
+    },
+  },
+};
