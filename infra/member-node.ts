@@ -11,6 +11,7 @@ import type { Code, Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { memberItem } from '../functions/directory.ts';
+import { VAULT_PARTITION } from '../functions/dynamodb/vault-store.ts';
 import { type Entry, functionName } from '../functions/function-name.ts';
 import { SETUP_ITEMS } from '../functions/node/node-record.ts';
 import type { TenantLimits } from '../shared/api/tenant-limits.ts';
@@ -174,6 +175,11 @@ export class MemberNode extends Construct {
         'dynamodb:UpdateItem',
       ],
       resources: [this.table.tableArn],
+    });
+    allow({
+      actions: ['dynamodb:DeleteItem'],
+      resources: [this.table.tableArn],
+      conditions: itemsOnly([VAULT_PARTITION]),
     });
     allow({ actions: ['dynamodb:GetItem'], resources: [directory.tableArn] });
     allow({

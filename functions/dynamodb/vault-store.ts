@@ -20,8 +20,9 @@ import {
 } from '../../shared/ports/vault-store.ts';
 import { type Key, keyItem, type Table } from './table.ts';
 
-const PARTITION = 'vault';
-const keyOf = (name: string): Key => ({ p: PARTITION, s: name });
+/** The partition of a node's table that holds its vault. */
+export const VAULT_PARTITION = 'vault';
+const keyOf = (name: string): Key => ({ p: VAULT_PARTITION, s: name });
 /** Comes after every character of a name. */
 const LAST = '\u{10ffff}';
 
@@ -65,7 +66,7 @@ export function dynamoVaultStore(table: Table): VaultStore {
         Limit: limit + 1,
         KeyConditionExpression: 'p = :p AND s BETWEEN :from AND :to',
         ExpressionAttributeValues: {
-          ':p': { S: PARTITION },
+          ':p': { S: VAULT_PARTITION },
           ':from': { S: isAfter ? after : prefix === '' ? ' ' : prefix },
           ':to': { S: `${prefix}${LAST}` },
         },

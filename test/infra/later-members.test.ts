@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Template } from 'aws-cdk-lib/assertions';
 import { memberItem } from '../../functions/directory.ts';
+import { VAULT_PARTITION } from '../../functions/dynamodb/vault-store.ts';
 import { functionName } from '../../functions/function-name.ts';
 import { SETUP_ITEMS } from '../../functions/node/node-record.ts';
 import { onboardingItem } from '../../functions/onboarding/record.ts';
@@ -78,6 +79,7 @@ const ITEMS = [
   memberItem(founder),
   onboardingItem(MEMBER),
   ...SETUP_ITEMS,
+  VAULT_PARTITION,
   's#0',
 ];
 const contextOf = (member: string): Request['context'] => ({
@@ -118,6 +120,7 @@ describe('the roles of a member that joins at run time', () => {
           table,
           ITEMS,
         ),
+        ...lines('dynamodb:DeleteItem', table, [VAULT_PARTITION]),
         ...lines('dynamodb:DescribeTable', table),
         ...lines('dynamodb:GetItem', directory, ITEMS),
         ...lines('kms:DescribeKey kms:GetPublicKey kms:Sign', signingKey),

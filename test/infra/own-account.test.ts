@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Template } from 'aws-cdk-lib/assertions';
 import { GENESIS_ITEM, memberItem } from '../../functions/directory.ts';
+import { VAULT_PARTITION } from '../../functions/dynamodb/vault-store.ts';
 import { functionName } from '../../functions/function-name.ts';
 import { SETUP_ITEMS } from '../../functions/node/node-record.ts';
 import { onboardingItem } from '../../functions/onboarding/record.ts';
@@ -98,7 +99,14 @@ const vaultKey = arnOf('kms', 'key/VaultKey');
 const alarmQueue = arnOf('sqs', 'AlarmQueue');
 const logOf = (name: string): string => arnOf('logs', `log-group:${name}Log:*`);
 const BUCKET = 'arn:aws:s3:::code/release/node.zip';
-const ITEMS = [GENESIS_ITEM, memberItem(member), onboardingItem(member), ...SETUP_ITEMS, 'state#0'];
+const ITEMS = [
+  GENESIS_ITEM,
+  memberItem(member),
+  onboardingItem(member),
+  ...SETUP_ITEMS,
+  VAULT_PARTITION,
+  'state#0',
+];
 const PLACES = [
   ...model.resources.keys(),
   ...[own, other].flatMap((of) =>
@@ -150,6 +158,7 @@ const REVIEWED: Readonly<Record<string, readonly string[]>> = {
       table,
       ITEMS,
     ),
+    ...lines('dynamodb:DeleteItem', table, [VAULT_PARTITION]),
     ...lines('dynamodb:DescribeTable', table),
     ...lines('dynamodb:GetItem', directory, ITEMS),
     ...lines('kms:DescribeKey kms:GetPublicKey kms:Sign', signingKey),

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { GENESIS_ITEM, memberItem } from '../../functions/directory.ts';
+import { VAULT_PARTITION } from '../../functions/dynamodb/vault-store.ts';
 import { functionName, onboardingFunction, relayFunction } from '../../functions/function-name.ts';
 import { SETUP_ITEMS } from '../../functions/node/node-record.ts';
 import { onboardingItem } from '../../functions/onboarding/record.ts';
@@ -109,6 +110,7 @@ const ITEMS = [
   ...MEMBERS.map(memberItem),
   ...SETUP_ITEMS,
   onboardingItem('newcomer'),
+  VAULT_PARTITION,
   'record#safety',
   'state#0',
 ] as const;
@@ -187,6 +189,7 @@ function node(member: string): string[] {
       [table],
       ITEMS,
     ),
+    ...may(role, ['dynamodb:DeleteItem'], [table], [VAULT_PARTITION]),
     ...may(role, ['dynamodb:DescribeTable'], [table]),
     ...may(role, ['dynamodb:GetItem'], [directory], ITEMS),
     ...may(role, ['kms:DescribeKey', 'kms:GetPublicKey'], [signingKey]),
