@@ -58,7 +58,9 @@ export function dynamoVaultStore(table: Table): VaultStore {
     },
     async list({ prefix, after = '', limit }) {
       const found: VaultEntry[] = [];
-      if (limit === 0) return found;
+      const to = `${prefix}${LAST}`;
+      // DynamoDB refuses a range that ends before it begins.
+      if (limit === 0 || after > to) return found;
       const isAfter = after > prefix;
       const query = {
         TableName,
@@ -68,7 +70,7 @@ export function dynamoVaultStore(table: Table): VaultStore {
         ExpressionAttributeValues: {
           ':p': { S: VAULT_PARTITION },
           ':from': { S: isAfter ? after : prefix === '' ? ' ' : prefix },
-          ':to': { S: `${prefix}${LAST}` },
+          ':to': { S: to },
         },
       };
       for await (const { Items = [] } of paginateQuery({ client }, query)) {
