@@ -32,7 +32,7 @@ try {
   for (let minute = 1; minute <= Number(minutes); minute++) {
     const cpu = cpuSeconds(consortium);
     const pace = Number(perSecond);
-    const { seconds, latency } = await load(consortium, Number(clients), pace * 60, {
+    const { seconds, latency, late } = await load(consortium, Number(clients), pace * 60, {
       perSecond: pace,
     });
     print({
@@ -42,6 +42,7 @@ try {
       p50_ms: round(latency.percentile(50) / 1000),
       p99_ms: round(latency.percentile(99) / 1000),
       max_ms: round(latency.max / 1000),
+      ...(late > 0 && { late }),
       cpu_cores: round((cpuSeconds(consortium) - cpu) / seconds),
       own_mb_node: Math.round(most((target) => megabytes(target, 'own'))),
       rss_mb_node: Math.round(most((target) => megabytes(target, 'all'))),

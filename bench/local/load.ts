@@ -24,6 +24,8 @@ export interface LoadFigures {
   readonly seconds: number;
   /** Microseconds from sending to the final answer. */
   readonly latency: RecordableHistogram;
+  /** Payments that were answered "pending" first, and were final later. */
+  readonly late: number;
 }
 
 /** Commits `total` payments by `count` clients, spread over the nodes' own APIs. Throws where one fails. */
@@ -36,6 +38,7 @@ export async function load(
   const latency = createHistogram();
   const label = randomBytes(6).toString('hex');
   let next = 0;
+  let late = 0;
   const from = performance.now();
   const client = async (index: number): Promise<void> => {
     const target = targets[index % targets.length]!;
@@ -52,7 +55,11 @@ export async function load(
         ? custodialRequest(target, args)
         : signedRequest(target, args, ledger);
       const sent = performance.now();
-      const { status, text } = await send(connection, { method: 'POST', ...request });
+      let { status, text } = await send(connection, { method: 'POST', ...request });
+      if (status === 202) {
+        late++;
+        ({ status, text } = await untilFinal(connection, JSON.parse(text).id));
+      }
       if (status !== 200) throw new Error(`a payment ended with ${status}: ${text}`);
       latency.record(Math.max(1, Math.round((performance.now() - sent) * 1000)));
       if (onPaid) onPaid({ reference, id: JSON.parse(text).id });
@@ -60,7 +67,28 @@ export async function load(
     await connection.close();
   };
   await Promise.all(Array.from({ length: count }, (_, index) => client(index)));
-  return { seconds: (performance.now() - from) / 1000, latency };
+  return { seconds: (performance.now() - from) / 1000, latency, late };
+}
+
+const LATE_MS_MAX = 120_000;
+const LOOK_MS = 200;
+
+/** Asks for a held payment until it is committed; throws where it is not. */
+async function untilFinal(
+  connection: Client,
+  id: string,
+): Promise<{ status: number; text: string }> {
+  const until = performance.now() + LATE_MS_MAX;
+  for (;;) {
+    const path = `${BASE}/transactions/${id}`;
+    const answer = await send(connection, { method: 'GET', path, headers: {} });
+    const { status } = JSON.parse(answer.text);
+    if (status === 'committed') return answer;
+    if (status !== 'pending' || performance.now() > until) {
+      throw new Error(`a payment that was held ended with ${answer.text}`);
+    }
+    await delay(LOOK_MS);
+  }
 }
 
 interface Payment {

@@ -18,7 +18,7 @@ export async function measure(
     height: await heightOf(observed),
   });
   const before = await now();
-  const { seconds, latency } = await load(consortium, count, total, options);
+  const { seconds, latency, late } = await load(consortium, count, total, options);
   const after = await now();
   const batches = await fullBlocks(observed, before.height, after.height);
   return {
@@ -28,6 +28,7 @@ export async function measure(
     tps: Math.round(total / seconds),
     p50_ms: round(latency.percentile(50) / 1000),
     p99_ms: round(latency.percentile(99) / 1000),
+    ...(late > 0 && { late }),
     cpu_s: round(after.cpu - before.cpu),
     ...(options.throughGateway && { gateway_cpu_s: round(after.gatewayCpu - before.gatewayCpu) }),
     rss_mb: Math.round(sum(targets, (target) => megabytes(target, 'all'))),
