@@ -267,6 +267,8 @@ export const BUGS: readonly Bug[] = [
         '    abandoned.push(...(block.execution?.transactions ?? []));',
         '    for (const id of block.ids) { replica.mempool.remove(id); void replica.ports.mempool.remove([id]); }',
       ),
+      // Nor are they with the next leader already.
+      patch(CHAIN, '    route(replica, replica.mempool);\n', ''),
     ],
   },
   {
