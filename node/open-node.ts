@@ -20,6 +20,7 @@ import { prefixRange } from '../shared/execution/view.ts';
 import { ledgerId } from '../shared/ledger/genesis.ts';
 import type { StoreFault } from '../shared/ports/store-fault.ts';
 import { ring } from '../shared/replica/alarm.ts';
+import { startDelivering } from '../shared/replica/deliver.ts';
 import { tallyUsage } from '../shared/replica/ledger-usage.ts';
 import { openReplica } from '../shared/replica/open.ts';
 import { receive } from '../shared/replica/receive.ts';
@@ -149,6 +150,7 @@ export async function openNode(
       store: store.identity,
       restored: store.restored !== undefined,
       acceptLoss: store.acceptLoss,
+      keeper: vaultKey && openVault(stores.vault, [vaultKey]),
       log: unlessUnwritable(replicaLog(log)),
       onDamaged: damage.note,
       ...(options.onSuperseded && { onSuperseded: options.onSuperseded }),
@@ -172,8 +174,7 @@ export async function openNode(
   }
   const opened = replica;
   reportEvidence(opened, custodyOf(new Map([[NODE_IDENTITY, peerKeys[0]]])));
-  const vault = vaultKey && openVault(stores.vault, [vaultKey]);
-  const service = ledgerService(opened, custodyOf(new Map(identities)), vault);
+  const service = ledgerService(opened, custodyOf(new Map(identities)));
   const issuers = async () => config.issuers ?? [];
   const app = nodeApp({
     service,
@@ -223,6 +224,7 @@ export async function openNode(
     announceReadiness(opened, service, Object.keys(config.keys.identities));
     // An idle ledger sends nothing, so who was away asks what it missed.
     void tellStanding(opened);
+    startDelivering(opened);
     stopAsking = followUntilInForce(opened, members);
     const { gateway, relay: socket } = config;
     if (socket === undefined || gateway === undefined) return;

@@ -136,7 +136,7 @@ async function memberKeys(
 /** The door for other members' nodes. */
 async function peersApp(node: HostedNode, { replica, again, settled }: Invocation) {
   const app = nodeApp({
-    service: ledgerService(replica, node.custody, node.vault),
+    service: ledgerService(replica, node.custody),
     keys: NO_KEYS,
     log,
   });
@@ -218,7 +218,7 @@ async function clientsApp(
   void followCommits(replica, () => openNow(node, replica), isOver).catch((error: unknown) =>
     replica.log('follow-failed', { error: String(error) }),
   );
-  const service = ledgerService(replica, node.custody, node.vault);
+  const service = ledgerService(replica, node.custody);
   const ledgerUsage = dynamoLedgerUsageStore(node.table);
   const usage: UsageSource = {
     tally: (isOver) => tallyUsage(replica, ledgerUsage, isOver),

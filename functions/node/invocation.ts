@@ -105,6 +105,7 @@ export async function invocation<T>(
       ports: { ...stores, signer: node.signer, peers: node.peers, time },
       store: node.store,
       log: replicaLog(node.log),
+      keeper: node.vault,
       mempoolLimits: HOSTED_MEMPOOL,
       invocation: randomUUID(),
       ...(isPeer && {
@@ -144,7 +145,7 @@ export async function invocation<T>(
     // A node without a vote may be waited for: it joins, or votes by a new key. So may one with two keys.
     const rotates = node.environment.FUQI_SIGNING_KEYS.length > 1;
     if (ownIndex(begun) < 0 || (rotates && !isPeer)) {
-      announceReadiness(begun, ledgerService(begun, node.custody, node.vault), node.identities);
+      announceReadiness(begun, ledgerService(begun, node.custody), node.identities);
     } else if (rotates) {
       begun.commitListeners.add(() => inBackground(begun, leaveReadiness(begun)));
     }

@@ -4,6 +4,7 @@
  */
 import { CompactEncrypt, compactDecrypt, decodeProtectedHeader, errors } from 'jose';
 import { jwkThumbprint, type PublicJwk } from '../../shared/bytes/crypto.ts';
+import { BadEnvelope } from '../../shared/ports/value-keeper.ts';
 import type { VaultKey } from './vault-key.ts';
 
 const ALGORITHM = 'ECDH-ES+A256KW';
@@ -12,9 +13,6 @@ const ENCRYPTION = 'A256GCM';
 export const ENVELOPE_TYPE = 'fuqi-values+jwe';
 /** Nothing that a vault keeps needs more. */
 const ENVELOPE_CHARACTERS_MAX = 768 * 1024;
-
-/** An envelope that is none, or none for this member. It repeats nothing of it. */
-export class BadEnvelope extends Error {}
 
 /** Encrypts bytes to a reader. */
 export function encryptTo(reader: PublicJwk, content: Uint8Array): Promise<string> {

@@ -11,8 +11,15 @@ import { fromBase64Url, fromUtf8, toBase64Url, utf8 } from '../../shared/bytes/t
 import { revealed, SALT_BYTES } from '../../shared/ledger/disclosure.ts';
 import { Rejected } from '../../shared/ledger/rejection.ts';
 import { decodeTransaction } from '../../shared/ledger/transaction.ts';
-import type { CallName, KeptValues, ValueKeeper } from '../../shared/ports/value-keeper.ts';
+import {
+  BadEnvelope,
+  type CallName,
+  type Delivery,
+  type KeptValues,
+  type ValueKeeper,
+} from '../../shared/ports/value-keeper.ts';
 import { VAULT_CHANGES_MAX, type VaultStore } from '../../shared/ports/vault-store.ts';
+import { encryptTo, openEnvelope } from './envelope.ts';
 import { openRecord, rewrapRecord, sealRecord } from './sealed-record.ts';
 import type { VaultKey } from './vault-key.ts';
 
@@ -28,6 +35,8 @@ const nameOf = (id: Digest): string => `${VALUES}${id}`;
 /** Holds the transaction's id, in clear: key and nonce stand in the transaction. */
 const callEntry = ({ keyId, nonce }: CallName): string =>
   `calls/${keyId}/${sha256Hex(utf8(nonce))}`;
+const DUE = 'due/';
+const dueEntry = ({ transaction, to }: Delivery): string => `${DUE}${transaction}/${to}`;
 const PAGE = VAULT_CHANGES_MAX;
 
 const bytes = z.instanceof(Uint8Array);
@@ -35,23 +44,52 @@ const ContentSchema = z.tuple([bytes, z.array(bytes)]);
 
 /** A vault on a store; the first key seals, the others open what was sealed before a rotation. */
 export function openVault(store: VaultStore, keys: readonly [VaultKey, ...VaultKey[]]): Vault {
+  const read = async (id: Digest): Promise<KeptValues | undefined> => {
+    const name = nameOf(id);
+    const sealed = await store.get(name);
+    return sealed && readContent(openRecord(keys, name, sealed));
+  };
   return {
     salt: () => randomBytes(SALT_BYTES),
-    async keep({ transaction, disclosures }, call) {
+    async keep({ transaction, disclosures }, { call, due = [] } = {}) {
       revealed(transaction.body.args, disclosures);
       const name = nameOf(transaction.id);
-      const texts = disclosures.map((text) => fromBase64Url(text)!);
-      const content = encodeCbor([transaction.bytes, texts]);
+      const before = await read(transaction.id);
+      const all = [...new Set([...(before?.disclosures ?? []), ...disclosures])];
+      const content = encodeContent({ transaction, disclosures: all });
       await store.write([
         { name, bytes: sealRecord(keys[0], name, content) },
         ...(call ? [{ name: callEntry(call), bytes: utf8(transaction.id) }] : []),
+        ...due.map((delivery) => ({
+          name: dueEntry(delivery),
+          bytes: encodeCbor(delivery.fields),
+        })),
       ]);
     },
-    async read(id) {
-      const name = nameOf(id);
-      const sealed = await store.get(name);
-      if (!sealed) return undefined;
-      return readContent(openRecord(keys, name, sealed));
+    read,
+    async deliveries({ of, after, limit }) {
+      const prefix = of === undefined ? DUE : `${DUE}${of}/`;
+      const entries = await store.list({
+        prefix,
+        limit,
+        ...(after && { after: dueEntry(after) }),
+      });
+      return entries.map(({ name, bytes: fields }): Delivery => {
+        const [, transaction, to] = name.split('/') as [string, Digest, string];
+        return { transaction, to, fields: z.array(z.string()).parse(decodeCbor(fields)) };
+      });
+    },
+    delivered: (delivery) => store.write([{ name: dueEntry(delivery), bytes: null }]),
+    wrap: async (reader, values) => utf8(await encryptTo(reader, encodeContent(values))),
+    async unwrap(envelope) {
+      const text = fromUtf8(envelope);
+      if (text === undefined) throw new BadEnvelope('an envelope that is no text');
+      const content = await openEnvelope(keys, text);
+      try {
+        return readContent(content);
+      } catch {
+        throw new BadEnvelope('an envelope that holds no values');
+      }
     },
     async called(call) {
       const id = await store.get(callEntry(call));
@@ -81,6 +119,9 @@ export function openVault(store: VaultStore, keys: readonly [VaultKey, ...VaultK
     },
   };
 }
+
+const encodeContent = ({ transaction, disclosures }: KeptValues): Uint8Array =>
+  encodeCbor([transaction.bytes, disclosures.map((text) => fromBase64Url(text)!)]);
 
 function readContent(content: Uint8Array): KeptValues {
   const [encoded, texts] = ContentSchema.parse(decodeCbor(content));

@@ -56,10 +56,11 @@ export const peerDoor = (consortium: string, member: string): string =>
 export const PEER_PATHS = ['/peer', '/peer/tidings'] as const;
 
 /**
- * Whether a message may lead to a drive: a node that is several functions takes it by a door of its own, so
- * that it takes no place that votes need.
+ * Whether a message may lead to a drive, or brings values to the vault: a node that is several functions takes it by a
+ * door of its own, so that it takes no place that votes need, and what votes opens no vault.
  */
-export const mayDrive = (message: Uint8Array): boolean => kindOf(message) === 'tidings';
+export const mayDrive = (message: Uint8Array): boolean =>
+  ['tidings', 'values'].includes(kindOf(message) ?? '');
 
 /** Where a message goes. */
 export const peerPath = (message: Uint8Array): (typeof PEER_PATHS)[number] =>

@@ -69,6 +69,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, Meaning>> = {
   duplicate: { status: 409, title: 'Already on the ledger', retry: 'none' },
   'mempool-full': { status: 429, title: 'Too many transactions wait', retry: 'same' },
   'no-vault': { status: 501, title: 'Node without a vault', retry: 'none' },
+  'reader-unavailable': { status: 503, title: 'Readers out of reach', retry: 'same' },
   'not-retained': { status: 410, title: 'Not kept on this node', retry: 'none' },
   'key-revoked': { status: 403, title: 'Signing key revoked', retry: 'none' },
   'unknown-contract': { status: 404, title: 'No such contract', retry: 'none' },

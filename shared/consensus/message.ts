@@ -80,6 +80,11 @@ export type Request = { readonly standing: Standing } & (
       readonly height: number;
       readonly places: readonly string[];
     }
+  | {
+      /** Confidential values for the receiver's vault, which alone can open the envelope. */
+      readonly kind: 'values';
+      readonly envelope: Uint8Array;
+    }
 );
 
 /** One step of catch-up, in order: a block to insert, or a certificate to adopt. */
@@ -173,6 +178,8 @@ export function encodeRequest(request: Request): Uint8Array {
       return encodeCbor(head);
     case 'state':
       return encodeCbor([...head, request.height, request.places]);
+    case 'values':
+      return encodeCbor([...head, request.envelope]);
   }
 }
 
@@ -197,6 +204,7 @@ const ITEMS: Readonly<Record<Request['kind'], number>> = {
   attest: 3,
   anchor: 2,
   state: 4,
+  values: 3,
 };
 
 /** Decodes a request; throws an Error on anything else. */
@@ -229,6 +237,8 @@ export function decodeRequest(bytes: Uint8Array): Request {
       return { kind, standing };
     case 'state':
       return { kind, standing, height: natural(a), places: decodePlaces(b) };
+    case 'values':
+      return { kind, standing, envelope: byteString(a) };
     default:
       throw new Error('not a request');
   }

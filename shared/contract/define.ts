@@ -28,6 +28,11 @@ export interface TransactionDefinition<
   readonly rejects?: readonly string[];
   /** A strict object of JSON values; money in integer minor units. Fields may be `confidential`. */
   readonly input: I;
+  /**
+   * When the readers of confidential fields get them: before the transaction is proposed (unless told), so that none
+   * is on the ledger whose readers lack their values, or within so many milliseconds after.
+   */
+  readonly deliverWithinMs?: number;
   /** What `apply` answers. */
   readonly output: z.ZodType;
   /**

@@ -87,6 +87,9 @@ export type KeyRecord = z.infer<typeof KeyRecordSchema>;
 /** The name of the identity that a member's peer key has, to report evidence with. It holds no role. */
 export const NODE_IDENTITY = 'node';
 
+/** The name of the identity whose key a member's vault has: others encrypt to it. It holds no role, and signs nothing. */
+export const VAULT_IDENTITY = 'vault';
+
 /**
  * `ledger/validators/<epoch>`: [member, x, y] of each validator's node key, in the order of the set.
  * Genesis writes that of epoch 1, the platform the others in the block before the epoch.

@@ -25,6 +25,8 @@ export type RejectionCode =
   | 'mempool-full'
   // A custodial call whose values this node has nowhere to keep.
   | 'no-vault'
+  // A call whose values not all of their readers took.
+  | 'reader-unavailable'
   // A read of what this node does not keep.
   | 'not-retained'
   // Recorded in a block as the transaction's result.

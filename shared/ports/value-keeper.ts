@@ -2,15 +2,19 @@
  * Where a node keeps the confidential values that its member may know: its vault.
  *
  * The law:
- * - When `keep` resolves, the values are durable, and so is the call that they came with. Keeping the same again
- *   changes nothing. Values that are not the transaction's are refused with `BadDisclosure`.
+ * - When `keep` resolves, the values are durable together with the call that they came with and the deliveries that
+ *   they are due. What was kept of the same transaction before stays. Values that are not the transaction's are refused
+ *   with `BadDisclosure`.
  * - `read` answers what was kept, unless it was erased.
  * - `called` answers the transaction that was kept last with a call of that name.
+ * - `deliveries` answers what is due and not `delivered`, at the most `limit`, of one transaction or of all, after one.
+ * - `unwrap` answers what `wrap` was given, for the reader whose key it was, and throws `BadEnvelope` for all else.
  */
+import type { PublicJwk } from '../bytes/crypto.ts';
 import type { Digest } from '../bytes/digest.ts';
 import type { Transaction } from '../ledger/transaction.ts';
 
-/** A transaction with what its confidential fields are. */
+/** A transaction with what its confidential fields are, or some of them. */
 export interface KeptValues {
   readonly transaction: Transaction;
   /** base64url of [salt, name, value] each (RFC 9901 §4.2). */
@@ -23,10 +27,32 @@ export interface CallName {
   readonly nonce: string;
 }
 
+/** Fields of a transaction that a member is to get. */
+export interface Delivery {
+  readonly transaction: Digest;
+  readonly to: string;
+  readonly fields: readonly string[];
+}
+
+/** An envelope that is none, or none for this member. It repeats nothing of it. */
+export class BadEnvelope extends Error {}
+
 export interface ValueKeeper {
   /** 16 random bytes, other ones each time. */
   salt(): Uint8Array;
-  keep(values: KeptValues, call?: CallName): Promise<void>;
+  keep(
+    values: KeptValues,
+    and?: { readonly call?: CallName | undefined; readonly due?: readonly Delivery[] },
+  ): Promise<void>;
   read(id: Digest): Promise<KeptValues | undefined>;
   called(call: CallName): Promise<Digest | undefined>;
+  deliveries(range: {
+    readonly of?: Digest;
+    readonly after?: Delivery;
+    readonly limit: number;
+  }): Promise<readonly Delivery[]>;
+  delivered(delivery: Delivery): Promise<void>;
+  /** Encrypts values to a reader's vault key. */
+  wrap(reader: PublicJwk, values: KeptValues): Promise<Uint8Array>;
+  unwrap(envelope: Uint8Array): Promise<KeptValues>;
 }

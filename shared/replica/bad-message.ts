@@ -7,7 +7,8 @@ export type BadKind =
   | 'forged-certificate'
   | 'forged-proposal'
   | 'forged-timeout'
-  | 'forged-transaction';
+  | 'forged-transaction'
+  | 'forged-values';
 
 export class BadMessage extends Error {
   readonly kind: BadKind;

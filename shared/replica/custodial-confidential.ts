@@ -1,6 +1,6 @@
 /**
  * Custodial calls with confidential fields: the node splits what its tenant calls, keeps the values in the member's
- * vault, and only then signs and submits what others see. Salts are random, so the same call made again is found in
+ * vault, brings them to their readers, and submits what others see. Salts are random, so the same call made again is found in
  * the vault, by its caller's nonce.
  */
 import type { TransactionStatus } from '../api/ledger-service.ts';
@@ -12,20 +12,30 @@ import type { TransactionDefinition } from '../contract/define.ts';
 import { BATCH_ALGORITHM } from '../ledger/batch-signature.ts';
 import { type Arguments, DIGESTS_FIELD, revealed } from '../ledger/disclosure.ts';
 import { Rejected, rejected } from '../ledger/rejection.ts';
-import { draftTransaction, parseTransaction, signedDraft } from '../ledger/transaction.ts';
+import {
+  draftTransaction,
+  parseTransaction,
+  signedDraft,
+  type Transaction,
+} from '../ledger/transaction.ts';
 import type { Custody } from '../ports/custody.ts';
-import type { KeptValues, ValueKeeper } from '../ports/value-keeper.ts';
+import type { Delivery, KeptValues, ValueKeeper } from '../ports/value-keeper.ts';
 import type { CustodialCall, Ledger } from './custodial.ts';
-import type { Replica } from './replica.ts';
+import { deliver, startDelivering } from './deliver.ts';
+import { readersOf } from './readers.ts';
+import { inBackground, type Replica } from './replica.ts';
 
-/** Splits, keeps, signs and submits a call whose arguments fit `input`, or goes on with the same call made before. */
+/**
+ * Splits, keeps, signs, delivers and submits a call whose arguments fit its definition, or goes on with the same call
+ * made before.
+ */
 export async function submitConfidential(
   replica: Replica,
   custody: Custody,
   keeper: ValueKeeper,
   ledger: Ledger,
   identity: string,
-  input: TransactionDefinition['input'],
+  definition: TransactionDefinition,
   call: CustodialCall,
   waitMs: number,
 ): Promise<TransactionStatus | Rejected> {
@@ -35,8 +45,11 @@ export async function submitConfidential(
   }
   const name = call.nonce === undefined ? undefined : { keyId, nonce: call.nonce };
   const earlier = name && (await keeper.called(name));
-  const again = earlier && (await goOn(keeper, ledger, earlier, call, waitMs));
+  const goAhead = (transaction: Transaction): Promise<TransactionStatus | Rejected> =>
+    deliverAndSubmit(replica, keeper, ledger, definition, transaction, waitMs);
+  const again = earlier && (await goOn(keeper, ledger, earlier, call, goAhead));
   if (again) return again;
+  const { input } = definition;
   const { args, disclosures } = splitArguments(input, call.args as Arguments, keeper.salt);
   const { input: signingInput } = draftTransaction(
     keyId,
@@ -54,9 +67,42 @@ export async function submitConfidential(
   const jws = signedDraft(signingInput, await custody.sign(identity, utf8(signingInput)));
   const transaction = parseTransaction(jws);
   if (transaction instanceof Rejected) return transaction;
+  const readers = await readersOf(replica, call.contract, input, call.args as Arguments);
+  readers.delete(replica.member);
+  const due = [...readers].map(([to, fields]) => ({ transaction: transaction.id, to, fields }));
   const texts = disclosures.map(({ text }) => text);
-  await keeper.keep({ transaction, disclosures: texts }, name);
-  return ledger.submit(transaction, waitMs);
+  await keeper.keep({ transaction, disclosures: texts }, { call: name, due });
+  return goAhead(transaction);
+}
+
+/** More readers than members there are none. */
+const READERS_MAX = 4096;
+
+/** Brings the values to their readers, and submits: in this order, or side by side where the contract gives time. */
+async function deliverAndSubmit(
+  replica: Replica,
+  keeper: ValueKeeper,
+  ledger: Ledger,
+  { deliverWithinMs }: TransactionDefinition,
+  transaction: Transaction,
+  waitMs: number,
+): Promise<TransactionStatus | Rejected> {
+  const due = await keeper.deliveries({ of: transaction.id, limit: READERS_MAX });
+  const delivered = deliver(replica, keeper, due);
+  if (deliverWithinMs !== undefined) {
+    const missing = (missed: readonly Delivery[]) => missed.length > 0 && startDelivering(replica);
+    const faulted = (error: unknown) => replica.log('delivery-failed', { error: String(error) });
+    inBackground(replica, delivered.then(missing).catch(faulted));
+    return ledger.submit(transaction, waitMs);
+  }
+  const missed = await delivered;
+  if (missed.length === 0) return ledger.submit(transaction, waitMs);
+  // Who they are may be confidential.
+  return rejected(
+    'reader-unavailable',
+    `The nodes of ${missed.length} of the members that are to read this did not take it, so nothing was submitted; the values are kept: send the same again.`,
+    { got: missed.length },
+  );
 }
 
 /**
@@ -68,7 +114,7 @@ async function goOn(
   ledger: Ledger,
   earlier: Digest,
   call: CustodialCall,
-  waitMs: number,
+  goAhead: (transaction: Transaction) => Promise<TransactionStatus | Rejected>,
 ): Promise<TransactionStatus | Rejected | undefined> {
   const kept = await keeper.read(earlier);
   const status = await ledger.transaction(earlier);
@@ -77,7 +123,7 @@ async function goOn(
   if (!kept) return isFinal ? status : undefined;
   if (!isSame(kept, call) || status?.status === 'expired') return undefined;
   if (isFinal) return status;
-  const outcome = await ledger.submit(kept.transaction, waitMs);
+  const outcome = await goAhead(kept.transaction);
   const isOver = outcome instanceof Rejected && outcome.rejection.code === 'expired';
   return isOver ? undefined : outcome;
 }

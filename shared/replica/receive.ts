@@ -13,6 +13,7 @@ import { catchUp, stepsAfter } from './catch-up.ts';
 import { type Inserted, insert, Refused } from './chain.ts';
 import { tryFollowStore } from './follow-store.ts';
 import { NO_ROOM, route } from './forward.ts';
+import { receiveValues } from './receive-values.ts';
 import { heardFrom } from './recover.ts';
 import { currentTenureEnd, ownIndex, type Replica } from './replica.ts';
 import { anchorParts, handoversAfter, stateParts } from './snapshot-serve.ts';
@@ -47,6 +48,8 @@ export async function receive(
       return replyWith(replica, { parts: await handoversAfter(replica, request.after) });
     case 'anchor':
       return replyWith(replica, { parts: await anchorParts(replica) });
+    case 'values':
+      return replyWith(replica, { refusal: await receiveValues(replica, request.envelope) });
     case 'state': {
       const { height, places } = request;
       return replyWith(replica, { parts: await stateParts(replica, height, places) });

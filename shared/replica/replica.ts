@@ -25,6 +25,7 @@ import type { Peers } from '../ports/peers.ts';
 import type { Signer } from '../ports/signer.ts';
 import type { StateStore } from '../ports/state-store.ts';
 import type { Time } from '../ports/time.ts';
+import type { ValueKeeper } from '../ports/value-keeper.ts';
 import type { CommitPace } from './commit-pace.ts';
 import type { FinalState } from './final-state.ts';
 import type { GenerationalCache } from './generational-cache.ts';
@@ -73,6 +74,8 @@ export interface ReplicaOptions {
   readonly catchUp?: { readonly snapshotBehind?: number; readonly waitMs?: number };
   /** What this node keeps of old blocks; everything unless told. */
   readonly retain?: Retention;
+  /** Keeps confidential values; without one the node signs no calls that have any, and takes none from others. */
+  readonly keeper?: ValueKeeper | undefined;
   /** What this node holds of pending transactions; as in `LIMITS` unless told. */
   readonly mempoolLimits?: MempoolLimits;
 }
@@ -176,6 +179,8 @@ export interface Replica extends ReplicaOptions {
   missing: Set<string>;
   /** What the other validators answered to this restored node, in which epoch, and how often it asked. */
   recovery: Recovery;
+  /** Values that members did not take are brought again. */
+  delivering: boolean;
   stopped: boolean;
 }
 

@@ -28,7 +28,6 @@ import type { Receipt } from '../ledger/receipt.ts';
 import { Rejected, rejected } from '../ledger/rejection.ts';
 import { decodeTransaction } from '../ledger/transaction.ts';
 import type { Custody } from '../ports/custody.ts';
-import type { ValueKeeper } from '../ports/value-keeper.ts';
 import { submitCustodial } from './custodial.ts';
 import { submitConfidential } from './custodial-confidential.ts';
 import { eventsAfter } from './events.ts';
@@ -43,12 +42,8 @@ import { finalStatus, pendingStatus, submit } from './submit.ts';
 
 const SCAN_MAX = 4096;
 
-/** Builds the service of a node; without a keeper it signs no calls with confidential fields. */
-export function ledgerService(
-  replica: Replica,
-  custody: Custody,
-  keeper?: ValueKeeper,
-): LedgerService {
+/** Builds the service of a node. */
+export function ledgerService(replica: Replica, custody: Custody): LedgerService {
   const genesis = genesisSummary(replica);
   const headHeight = (): number => replica.head.header.height!;
 
@@ -133,6 +128,7 @@ export function ledgerService(
       if (confidentialFields(input).size === 0) {
         return submitCustodial(replica, custody, service, identity, call, waitMs);
       }
+      const { keeper } = replica;
       if (!keeper) {
         return rejected(
           'no-vault',
@@ -146,9 +142,18 @@ export function ledgerService(
           issues: argumentIssues(parsed.error, 'text'),
         });
       }
-      return submitConfidential(replica, custody, keeper, service, identity, input, call, waitMs);
+      return submitConfidential(
+        replica,
+        custody,
+        keeper,
+        service,
+        identity,
+        definition,
+        call,
+        waitMs,
+      );
     },
-    values: async (id) => keeper?.read(id),
+    values: async (id) => replica.keeper?.read(id),
 
     async transaction(id) {
       return (await finalStatus(replica, id)) ?? pendingStatus(replica, id);

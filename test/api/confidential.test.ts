@@ -1,11 +1,10 @@
 /** Calls with confidential fields that a node signs for its tenants: what they keep, and what gets out. */
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
-import { openApiKeys } from '../../node/api-keys.ts';
-import { nodeApp } from '../../shared/api/app.ts';
 import type { Digest } from '../../shared/bytes/digest.ts';
+import type { ValueKeeper } from '../../shared/ports/value-keeper.ts';
 import { verifyDisclosure } from '../../shared/proof/verify-disclosure.ts';
-import { ledgerService } from '../../shared/replica/service.ts';
+import type { Replica } from '../../shared/replica/replica.ts';
 import { dealCatalog } from '../support/deal-contract.ts';
 import { BASE, json, type NodeApis, openNodeApis } from '../support/node-api.ts';
 
@@ -13,13 +12,28 @@ const CALL = { buyer: 'canary-buyer', price: 250_00, remark: 'canary-remark' };
 const IDENTITIES = ['clerk', 'other'].map((name) => ({ member: 'alpha', name, roles: [] }));
 const KEYED = ['alpha/clerk', 'alpha/other', 'alpha/admin', 'beta/admin'];
 
+/** Runs something while a node has another vault, or none. */
+async function withKeeper<T>(
+  replica: Replica,
+  keeper: ValueKeeper | undefined,
+  run: () => Promise<T>,
+): Promise<T> {
+  const own = replica.keeper;
+  Object.assign(replica, { keeper });
+  try {
+    return await run();
+  } finally {
+    Object.assign(replica, { keeper: own });
+  }
+}
+
 let apis: NodeApis;
 let number = 0;
 let deal = '';
 
 describe('a custodial call with confidential fields', () => {
   before(async () => {
-    apis = await openNodeApis(dealCatalog, IDENTITIES, KEYED);
+    apis = await openNodeApis(dealCatalog, IDENTITIES, KEYED, {}, true);
   });
   after(() => apis.close());
   beforeEach(() => {
@@ -96,19 +110,21 @@ describe('a custodial call with confidential fields', () => {
 
   it('goes on with what was kept where the node ended before it was submitted', async () => {
     const { network } = apis;
+    const { replica, service } = network.node('alpha');
     const vault = network.vaultOf('alpha');
     const kept: string[] = [];
-    const dying = ledgerService(network.node('alpha').replica, apis.network.custodyOf('alpha'), {
+    const dying: ValueKeeper = {
       ...vault,
-      keep: async (entry, call) => {
-        await vault.keep(entry, call);
-        kept.push(entry.transaction.id);
+      keep: async (values, and) => {
+        await vault.keep(values, and);
+        kept.push(values.transaction.id);
         throw new Error('the process ends here');
       },
-    });
+    };
     const call = { contract: 'deal', method: 'make', args: { deal, ...CALL }, nonce: 'once' };
-    await assert.rejects(dying.submitCustodial('clerk', call, 0), /ends here/);
-    const service = network.service('alpha');
+    await withKeeper(replica, dying, () =>
+      assert.rejects(service.submitCustodial('clerk', call, 0), /ends here/),
+    );
     assert.equal(await service.transaction(kept[0] as Digest), undefined);
     const status = await service.submitCustodial('clerk', call, 10_000);
     assert.deepEqual(
@@ -139,16 +155,7 @@ describe('a custodial call with confidential fields', () => {
 
   it('is refused by a node without a vault', async () => {
     const { replica } = apis.network.node('alpha');
-    const service = ledgerService(replica, apis.network.custodyOf('alpha'));
-    const app = nodeApp({ service, keys: openApiKeys([apis.keyFile]) });
-    const refused = await app.request(`${BASE}/deals/${deal}`, {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        authorization: `Bearer ${apis.keys.get('alpha/clerk')}`,
-      },
-      body: JSON.stringify(CALL),
-    });
+    const refused = await withKeeper(replica, undefined, async () => make(CALL));
     assert.equal(refused.status, 501);
     assert.equal((await json(refused)).code, 'no-vault');
   });

@@ -23,6 +23,7 @@ it('tells the kind of every request', () => {
     { kind: 'attest', standing, store: 'a store' },
     { kind: 'anchor', standing },
     { kind: 'state', standing, height: 3, places: [] },
+    { kind: 'values', standing, envelope: bytes },
   ];
   for (const request of requests) assert.equal(kindOf(encodeRequest(request)), request.kind);
 });

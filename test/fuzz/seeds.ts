@@ -98,6 +98,7 @@ async function chainSeeds() {
     },
     { kind: 'attest', standing, store: 'a restored store' },
     { kind: 'blocks', standing, after: 0 },
+    { kind: 'values', standing, envelope: new Uint8Array(3) },
   ];
   for (const request of asked) await network.say('beta', 'gamma', encodeRequest(request));
   const { exchanges } = network;

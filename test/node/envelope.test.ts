@@ -4,8 +4,9 @@ import { randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { CompactEncrypt, GeneralEncrypt } from 'jose';
-import { BadEnvelope, ENVELOPE_TYPE, encryptTo, openEnvelope } from '../../node/vault/envelope.ts';
+import { ENVELOPE_TYPE, encryptTo, openEnvelope } from '../../node/vault/envelope.ts';
 import { vaultKeyOf } from '../../node/vault/vault-key.ts';
+import { BadEnvelope } from '../../shared/ports/value-keeper.ts';
 import { testKey } from '../support/local-network.ts';
 
 const key = vaultKeyOf(testKey().privateKey);

@@ -37,6 +37,21 @@ export const deal = contract('deal', {
         return null;
       },
     },
+    offer: {
+      summary: 'Offers a deal: who is to read it may get it later.',
+      roles: [],
+      input: z.strictObject({
+        deal: z.string().regex(/^[a-z0-9-]{1,40}$/),
+        buyer: confidential(z.string().min(1).max(60), readers),
+        price: confidential(z.int().min(1).max(1_000_000), { roles: ['auditor'] }),
+      }),
+      deliverWithinMs: 60_000,
+      output: z.null(),
+      apply(context, { deal }) {
+        context.emit('made', { deal });
+        return null;
+      },
+    },
   },
   queries: {},
 });

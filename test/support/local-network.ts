@@ -31,6 +31,7 @@ import {
 import type { Custody } from '../../shared/ports/custody.ts';
 import type { Signer } from '../../shared/ports/signer.ts';
 import { ring } from '../../shared/replica/alarm.ts';
+import { startDelivering } from '../../shared/replica/deliver.ts';
 import { openReplica } from '../../shared/replica/open.ts';
 import { receive } from '../../shared/replica/receive.ts';
 import type { Log, Ports, Replica, ReplicaOptions } from '../../shared/replica/replica.ts';
@@ -97,6 +98,8 @@ export interface NetworkOptions {
   /** Told of each digest before it is signed, with what the member's store holds then. */
   readonly onSign?: (member: string, digest: Uint8Array, stores: NodeStores) => Promise<void>;
   /** Each node's own settings. */
+  /** Whether nodes have vaults, whose keys the genesis document registers. */
+  readonly vaults?: boolean;
   readonly replica?: Pick<ReplicaOptions, 'catchUp' | 'retain' | 'mempoolLimits'>;
 }
 
@@ -122,8 +125,10 @@ export class LocalNetwork {
   /** Node keys by member, the newest last: a node holds all of its member's. */
   readonly #nodeKeys = new Map<string, TestKey[]>();
   readonly #stores = new Map<string, NodeStores>();
-  readonly #vaults = new Map<string, Vault>();
-  readonly #vaultEntries = new Map<string, Map<string, Uint8Array>>();
+  readonly #vaults = new Map<
+    string,
+    { vault: Vault; jwk: PublicJwk; entries: Map<string, Uint8Array> }
+  >();
   readonly #cut = new Set<string>();
   readonly #stopTimers = new Map<string, () => void>();
   /** A liar on the wire: what it answers is delivered instead. */
@@ -182,6 +187,7 @@ export class LocalNetwork {
               key: this.keys.get(`${id}/${name}`)!.jwk,
               roles: [...roles],
             })),
+            ...(options.vaults ? [{ name: 'vault', key: this.#newVault(id), roles: [] }] : []),
           ],
         };
       }),
@@ -226,20 +232,26 @@ export class LocalNetwork {
 
   /** A member's vault, which outlives its node as its stores do. */
   vaultOf(member: string): Vault {
-    const known = this.#vaults.get(member);
-    if (known) return known;
-    const vault = openVault(memoryVaultStore(this.vaultEntries(member)), [
-      vaultKeyOf(testKey().privateKey),
-    ]);
-    this.#vaults.set(member, vault);
-    return vault;
+    return this.#vaults.get(member)!.vault;
+  }
+
+  /** The public half of a member's vault key. */
+  vaultKeyOf(member: string): PublicJwk {
+    return this.#vaults.get(member)!.jwk;
   }
 
   /** What rests in a member's vault. */
   vaultEntries(member: string): Map<string, Uint8Array> {
-    const entries = this.#vaultEntries.get(member) ?? new Map<string, Uint8Array>();
-    this.#vaultEntries.set(member, entries);
-    return entries;
+    return this.#vaults.get(member)!.entries;
+  }
+
+  /** Makes a member's vault; answers the public half of its key. */
+  #newVault(member: string): PublicJwk {
+    const key = vaultKeyOf(testKey().privateKey);
+    const entries = new Map<string, Uint8Array>();
+    const vault = openVault(memoryVaultStore(entries), [key]);
+    this.#vaults.set(member, { vault, jwk: key.jwk, entries });
+    return key.jwk;
   }
 
   /** A member's public consensus key. */
@@ -299,12 +311,14 @@ export class LocalNetwork {
     const { genesis } = this;
     const { catalog } = this.#options;
     const given = { store: member, ...this.#options.replica, ...options };
-    replica = await openReplica({ genesis, member, catalog, ports, log, ...given });
+    const keeper = this.#options.vaults ? this.vaultOf(member) : undefined;
+    replica = await openReplica({ genesis, member, catalog, ports, log, keeper, ...given });
     reportEvidence(replica, this.custodyOf(member));
-    const service = ledgerService(replica, this.custodyOf(member), this.vaultOf(member));
+    const service = ledgerService(replica, this.custodyOf(member));
     const node = { member, replica, service };
     this.nodes.set(member, node);
     void tellStanding(replica);
+    startDelivering(replica);
     return node;
   }
 

@@ -26,8 +26,15 @@ export async function openNodeApis(
   identities: readonly TestIdentity[],
   keyed: readonly string[],
   replica: NonNullable<NetworkOptions['replica']> = {},
+  vaults = false,
 ): Promise<NodeApis> {
-  const network = await LocalNetwork.open({ members: MEMBERS, catalog, identities, replica });
+  const network = await LocalNetwork.open({
+    members: MEMBERS,
+    catalog,
+    identities,
+    replica,
+    vaults,
+  });
   const folder = mkdtempSync(path.join(tmpdir(), 'fuqi-api-'));
   const keyFile = path.join(folder, 'keys.json');
   const keys = new Map(

@@ -1,0 +1,74 @@
+/** Who reads the confidential fields of a call: as its contract declares them, and as the final state has the members. */
+import { decodeCbor } from '../bytes/cbor.ts';
+import type { PublicJwk } from '../bytes/crypto.ts';
+import { confidentialFields } from '../contract/confidential.ts';
+import type { Contract, TransactionDefinition } from '../contract/define.ts';
+import {
+  type ContractRecord,
+  effectiveContract,
+  type MemberRecord,
+  type RosterRecord,
+  SYSTEM_KEYS,
+  VAULT_IDENTITY,
+} from '../contract/system-records.ts';
+import { decodeValue } from '../execution/decoded-values.ts';
+import { prefixRange } from '../execution/view.ts';
+import type { Arguments } from '../ledger/disclosure.ts';
+import { keyRecord } from './key-record.ts';
+import { Snapshot } from './query.ts';
+import type { Replica } from './replica.ts';
+
+const MEMBERS_MAX = 4096;
+
+/** The contract that is in force, where this node has its code. */
+export async function contractNow(replica: Replica, name: string): Promise<Contract | undefined> {
+  const stored = await replica.final.read(SYSTEM_KEYS.contract(name));
+  if (!stored) return undefined;
+  const record = decodeValue(stored) as unknown as ContractRecord;
+  const code = effectiveContract(record, replica.epoch.set.epoch);
+  return code && replica.catalog.find(name, code.version, code.codeHash);
+}
+
+/**
+ * The confidential fields among `args` that each other member reads. `args` are those of the call, or as much of them
+ * as is known: who reads a field may be named by another one.
+ */
+export async function readersOf(
+  replica: Replica,
+  contract: string,
+  input: TransactionDefinition['input'],
+  args: Arguments,
+): Promise<Map<string, string[]>> {
+  const members = await activeMembers(replica);
+  const readers = new Map<string, string[]>();
+  for (const [field, { parties = [], roles = [] }] of confidentialFields(input)) {
+    if (args[field] === undefined) continue;
+    const named = parties.map((party) => args[party]);
+    const held = roles.map((role) => `${contract}.${role}`);
+    for (const { id, roles: own } of members) {
+      const reads = named.includes(id) || held.some((role) => own.includes(role));
+      if (reads) readers.set(id, [...(readers.get(id) ?? []), field]);
+    }
+  }
+  return readers;
+}
+
+async function activeMembers(replica: Replica): Promise<MemberRecord[]> {
+  const snapshot = new Snapshot(replica, replica.head.header.height!);
+  const entries = await snapshot.range(prefixRange(SYSTEM_KEYS.members, MEMBERS_MAX));
+  return entries
+    .map(({ value }) => decodeCbor(value) as unknown as MemberRecord)
+    .filter(({ active }) => active);
+}
+
+/** The public half of a member's vault key; undefined where it has registered none. */
+export async function vaultKeyOfMember(
+  replica: Replica,
+  member: string,
+): Promise<PublicJwk | undefined> {
+  const stored = await replica.final.read(SYSTEM_KEYS.roster(member));
+  const roster = stored && (decodeValue(stored) as unknown as RosterRecord);
+  const entry = roster?.identities[VAULT_IDENTITY];
+  const key = entry && (await keyRecord(replica, entry.keyId));
+  return key?.active ? key.jwk : undefined;
+}

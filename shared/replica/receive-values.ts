@@ -1,0 +1,62 @@
+/**
+ * Takes confidential values that another node brings. They are believed as far as they prove themselves: a transaction
+ * that a known key signed, and the texts of its digests. Whoever is no reader takes none.
+ */
+import { checkSignature } from '../execution/admissible.ts';
+import { BadDisclosure, revealed } from '../ledger/disclosure.ts';
+import { BadEnvelope, type KeptValues, type ValueKeeper } from '../ports/value-keeper.ts';
+import { BadMessage } from './bad-message.ts';
+import { keyRecord } from './key-record.ts';
+import { contractNow, readersOf } from './readers.ts';
+import type { Replica } from './replica.ts';
+
+/** Keeps the values of an envelope; answers why not, or null once they are durable. */
+export async function receiveValues(
+  replica: Replica,
+  envelope: Uint8Array,
+): Promise<string | null> {
+  const { keeper } = replica;
+  if (!keeper) return 'no vault';
+  const values = await opened(keeper, envelope);
+  const { transaction, disclosures } = values;
+  const { ledger, contract: name, method, args } = transaction.body;
+  if (ledger !== replica.ledger) return 'another ledger';
+  const key = await keyRecord(replica, transaction.keyIds[0]!);
+  if (!key) return 'an unknown key';
+  if (checkSignature(transaction, 0, key.jwk)) {
+    throw new BadMessage('forged-values', 'values of a transaction that does not check');
+  }
+  const contract = await contractNow(replica, name);
+  const definition =
+    contract && Object.hasOwn(contract.transactions, method)
+      ? contract.transactions[method]
+      : undefined;
+  if (!definition) return 'an unknown contract or method';
+  const fields = fieldsOf(values);
+  const readers = await readersOf(replica, name, definition.input, { ...args, ...fields });
+  const own = readers.get(replica.member) ?? [];
+  if (key.member !== replica.member && Object.keys(fields).some((field) => !own.includes(field))) {
+    return 'not a reader';
+  }
+  await keeper.keep({ transaction, disclosures });
+  return null;
+}
+
+async function opened(keeper: ValueKeeper, envelope: Uint8Array): Promise<KeptValues> {
+  try {
+    return await keeper.unwrap(envelope);
+  } catch (error) {
+    if (!(error instanceof BadEnvelope)) throw error;
+    throw new BadMessage('undecodable', error.message);
+  }
+}
+
+function fieldsOf({ transaction, disclosures }: KeptValues) {
+  try {
+    const fields = [...revealed(transaction.body.args, disclosures)];
+    return Object.fromEntries(fields.map(([name, { value }]) => [name, value]));
+  } catch (error) {
+    if (!(error instanceof BadDisclosure)) throw error;
+    throw new BadMessage('forged-values', error.message);
+  }
+}
