@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { VAULT_IDENTITY } from '../shared/contract/system-records.ts';
 import { type Genesis, GenesisSchema } from '../shared/ledger/genesis.ts';
 import { DEFAULT_PARAMETERS } from '../shared/ledger/limits.ts';
 import { contracts } from '../workloads/catalog.ts';
@@ -112,7 +113,6 @@ function memberKeys(
   mkdirSync(path.dirname(files.nodeKey), { recursive: true, mode: 0o700 });
   const make = (file: string) => publicJwkOf(createKeyFile(file, passphrase));
   const all = { admin: ['admin'], ...identities };
-  make(files.vaultKey);
   return {
     id,
     name,
@@ -121,11 +121,14 @@ function memberKeys(
     nodeKey: make(files.nodeKey),
     peerKey: make(files.peerKey),
     roles: [...new Set(Object.values(identities).flat())].filter((role) => role !== 'admin'),
-    identities: Object.entries(all).map(([identity, roles]) => ({
-      name: identity,
-      key: make(files.identityKey(identity)),
-      roles,
-    })),
+    identities: [
+      ...Object.entries(all).map(([identity, roles]) => ({
+        name: identity,
+        key: make(files.identityKey(identity)),
+        roles,
+      })),
+      { name: VAULT_IDENTITY, key: make(files.vaultKey), roles: [] },
+    ],
   };
 }
 

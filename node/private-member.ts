@@ -4,6 +4,7 @@
  */
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { VAULT_IDENTITY } from '../shared/contract/system-records.ts';
 import { type Genesis, type GenesisMember, GenesisMemberSchema } from '../shared/ledger/genesis.ts';
 import { createApiKey } from './api-keys.ts';
 import { loadJson, type NodeConfig } from './config.ts';
@@ -117,13 +118,15 @@ function write(
     endpoint,
     nodeKey: key('node'),
     peerKey: key('peer'),
-    identities: Object.entries(all).map(([name, roles]) => ({
-      name,
-      key: key(`identity-${name}`),
-      roles: [...roles],
-    })),
+    identities: [
+      ...Object.entries(all).map(([name, roles]) => ({
+        name,
+        key: key(`identity-${name}`),
+        roles: [...roles],
+      })),
+      { name: VAULT_IDENTITY, key: key('vault'), roles: [] },
+    ],
   };
-  key('vault');
   const names = Object.keys(all);
   const config: NodeConfig = {
     format: 'fuqi-node-1',

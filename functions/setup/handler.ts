@@ -10,6 +10,7 @@ import { z } from 'zod';
 import { newApiKey } from '../../node/api-key-records.ts';
 import { publicJwkOf } from '../../node/key-file.ts';
 import { jwkThumbprint } from '../../shared/bytes/crypto.ts';
+import { VAULT_IDENTITY } from '../../shared/contract/system-records.ts';
 import { IdentityNameSchema, MemberIdSchema, RoleSchema } from '../../shared/ledger/genesis.ts';
 import { type CustomResourceEvent, respond } from '../custom-resource.ts';
 import { DEADLINES, givesUpAfter } from '../deadlines.ts';
@@ -94,6 +95,7 @@ async function setUp({
     api: newApiKey({ member, identity, now: new Date() }),
   }));
   const peerKey = newKey();
+  const vaultIdentity = newKey();
   await writeApiKeys(
     table,
     made.map(({ api }) => api.record),
@@ -108,11 +110,14 @@ async function setUp({
     peerKey: publicJwkOf(peerKey),
     roles:
       roles ?? [...new Set(Object.values(identities).flat())].filter((role) => role !== 'admin'),
-    identities: made.map(({ identity, key }) => ({
-      name: identity,
-      key: publicJwkOf(key),
-      roles: [...all[identity]!],
-    })),
+    identities: [
+      ...made.map(({ identity, key }) => ({
+        name: identity,
+        key: publicJwkOf(key),
+        roles: [...all[identity]!],
+      })),
+      { name: VAULT_IDENTITY, key: publicJwkOf(vaultIdentity), roles: [] },
+    ],
   });
   const entries = <T>(of: (key: (typeof made)[number]) => T): Record<string, T> =>
     Object.fromEntries(made.map((key) => [key.identity, of(key)]));
@@ -123,7 +128,7 @@ async function setUp({
     store: Table?.TableId ?? Table!.TableArn!,
     dataKey: Buffer.from(sealed).toString('base64url'),
     peer: sealKey(dataKey, 'peer', peerKey),
-    vault: sealKey(dataKey, VAULT_PURPOSE, newKey()),
+    vault: sealKey(dataKey, VAULT_PURPOSE, vaultIdentity),
     identities: entries(({ identity, key }) => sealKey(dataKey, identity, key)),
     firstKeys: entries(({ identity, api }) =>
       seal(dataKey, `api-key ${identity}`, Buffer.from(api.text)),

@@ -1,0 +1,150 @@
+/**
+ * Four nodes with stores and ports of their own, a seller’s, its customer’s, a tax bureau’s that reads everything, and one
+ * that is nobody in the deal: who holds which values, in files, logs and answers.
+ */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { gunzipSync } from 'node:zlib';
+import { pino } from 'pino';
+import type { LocalConsortium, LocalLayout } from '../../node/local-layout.ts';
+import { provision } from '../../node/local-provision.ts';
+import { type RunningNode, startNode } from '../../node/server.ts';
+import { fromBase64Url } from '../../shared/bytes/text.ts';
+import { catalog } from '../../shared/contract/catalog.ts';
+import { contracts } from '../../workloads/catalog.ts';
+import { dealCatalog } from '../support/deal-contract.ts';
+import { json } from '../support/node-api.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+const DESCRIPTION: LocalConsortium = {
+  format: 'fuqi-local-1',
+  name: 'deals',
+  members: [
+    { id: 'shop', name: 'A shop', identities: { clerk: ['deal.seller'] } },
+    { id: 'corp', name: 'Its customer', identities: {} },
+    { id: 'bureau', name: 'The tax bureau', identities: { officer: ['deal.auditor'] } },
+    { id: 'other', name: 'Nobody in this', identities: {} },
+  ],
+};
+const PORT = 29_750;
+const all = catalog([...contracts.entries, ...dealCatalog.entries]);
+// The customer’s name is confidential too, but stands in files as the member that it is.
+const VALUES = { buyer: 'corp', price: 987_613, remark: 'canary-remark-5f1c' };
+const CANARIES = ['987613', 'canary-remark'];
+
+let layout: LocalLayout;
+const nodes = new Map<string, RunningNode>();
+const logs = new Map<string, string[]>();
+let id = '';
+
+async function call(member: string, identity: string, at: string, body?: object) {
+  const { keys } = JSON.parse(readFileSync(layout.keyRing, 'utf8'));
+  const response = await fetch(`${nodes.get(member)!.url}/v1/consortia/deals${at}`, {
+    headers: {
+      authorization: `Bearer ${keys[`${member}/${identity}`]}`,
+      ...(body && { 'content-type': 'application/json', prefer: 'wait=20' }),
+    },
+    ...(body && { method: 'POST', body: JSON.stringify(body) }),
+  });
+  return { status: response.status, body: await json(response) };
+}
+
+/** A text with what is base64url or gzip in it, again and again. */
+function legible(bytes: Uint8Array, levels = 2): string {
+  const text = Buffer.from(bytes).toString('latin1');
+  if (levels === 0) return text;
+  const parts = (text.match(/[A-Za-z0-9_-]{12,}/g) ?? []).map(fromBase64Url);
+  const inner = parts.flatMap((part) => (part ? [part, ...unzipped(part)] : []));
+  return [text, ...inner.map((part) => legible(part, levels - 1))].join('\n');
+}
+
+function unzipped(bytes: Uint8Array): Uint8Array[] {
+  try {
+    return [gunzipSync(bytes)];
+  } catch {
+    return [];
+  }
+}
+
+/** What stands in a member’s files and log, made legible. */
+function traces(member: string): string {
+  const folder = path.dirname(layout.member(member).config);
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => legible(readFileSync(path.join(entry.parentPath, entry.name))));
+  return [...files, ...logs.get(member)!].join('\n');
+}
+
+describe('four nodes with vaults', () => {
+  before(async () => {
+    layout = provision(temporaryFolder(), DESCRIPTION, PORT);
+    const genesis = JSON.parse(readFileSync(layout.genesis, 'utf8'));
+    const { contract, codeHash } = dealCatalog.entries[0]!;
+    genesis.contracts.push({ name: contract.name, version: contract.version, codeHash });
+    writeFileSync(layout.genesis, JSON.stringify(genesis));
+    for (const { id: member } of DESCRIPTION.members) {
+      const lines: string[] = [];
+      logs.set(member, lines);
+      const log = pino({ level: 'trace' }, { write: (line: string) => void lines.push(line) });
+      nodes.set(member, await startNode(layout.member(member).config, log, { catalog: all }));
+    }
+    const made = await call('shop', 'clerk', '/deals/d-1', VALUES);
+    assert.equal(made.status, 200, JSON.stringify(made.body));
+    id = made.body.id;
+  });
+  after(async () => {
+    for (const node of nodes.values()) await node.stop();
+  });
+
+  it('hold the values where they are read: at the seller, the customer and the bureau', async () => {
+    for (const [member, identity] of [
+      ['shop', 'clerk'],
+      ['corp', 'admin'],
+      ['bureau', 'admin'],
+    ] as const) {
+      const { status, body } = await call(member, identity, `/transactions/${id}/values`);
+      assert.equal(status, 200, member);
+      assert.deepEqual(body.fields, VALUES);
+    }
+    assert.equal((await call('other', 'admin', `/transactions/${id}/values`)).status, 404);
+  });
+
+  it('all have the transaction, and nobody has a value in clear', async () => {
+    for (const { id: member } of DESCRIPTION.members) {
+      const { body } = await call(member, 'admin', `/transactions/${id}`);
+      assert.equal(body.status, 'committed', member);
+      const text = traces(member);
+      assert.ok(text.includes('deal/deal/d-1'), 'the store is looked at');
+      for (const canary of CANARIES) assert.ok(!text.includes(canary), `${canary} at ${member}`);
+    }
+  });
+
+  it('wait for a reader that is down, and go on with the same call', async () => {
+    await nodes.get('corp')!.stop();
+    const body = { ...VALUES, remark: 'canary-remark-2' };
+    const once = async () => {
+      const { keys } = JSON.parse(readFileSync(layout.keyRing, 'utf8'));
+      const response = await fetch(`${nodes.get('shop')!.url}/v1/consortia/deals/deals/d-2`, {
+        method: 'POST',
+        headers: {
+          authorization: `Bearer ${keys['shop/clerk']}`,
+          'content-type': 'application/json',
+          'idempotency-key': '"d-2"',
+          prefer: 'wait=20',
+        },
+        body: JSON.stringify(body),
+      });
+      return { status: response.status, body: await json(response) };
+    };
+    const refused = await once();
+    assert.deepEqual([refused.status, refused.body.code], [503, 'reader-unavailable']);
+    const log = pino({ level: 'silent' });
+    nodes.set('corp', await startNode(layout.member('corp').config, log, { catalog: all }));
+    const made = await once();
+    assert.equal(made.status, 200, JSON.stringify(made.body));
+    const kept = await call('corp', 'admin', `/transactions/${made.body.id}/values`);
+    assert.deepEqual(kept.body.fields, body);
+  });
+});
