@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks a Fuqi receipt or state proof offline, against nothing but a ledger id.
+"""Checks a Fuqi receipt, disclosed fields or a state proof offline, against nothing but a ledger id.
 
     python3 verify_receipt.py FILE --ledger HEX     one JSON line; exit 0 VALID, 1 INVALID, 2 ERROR
     python3 verify_receipt.py --vectors FILE        checks test/vectors/protocol.json; the same
@@ -470,13 +470,49 @@ def check_state_proof(document, ledger):
     decoded = None if encoded is None else uncbor(encoded)
     return {'height': header['height'], 'present': encoded is not None, 'value': decoded, **told}
 
-CHECKS = {'fuqi-receipt-1': check_receipt, 'fuqi-state-1': check_state_proof}
+# --- Disclosed fields (§3, §8) --------------------------------------------------------------------
+
+def once(pairs):
+    """An object whose names are all different (§1)."""
+    found = dict(pairs)
+    require(len(found) == len(pairs), 'a name that is there twice')
+    return found
+
+def read_disclosure(text):
+    parts = json.loads(unb64(text).decode('utf-8'), parse_constant=int, object_pairs_hook=once)
+    require(len(listed(parts)) == 3, 'not a salt, a name and a value')
+    salt, name, value = parts
+    require(isinstance(salt, str) and len(salt.encode('utf-8')) >= 16, 'too short a salt')
+    reserved = ('_sd', '_sd_alg', '...')
+    require(isinstance(name, str) and name not in reserved, 'a field that can not be disclosed')
+    return name, value
+
+def check_disclosure(document, ledger):
+    _, receipt, disclosures = members(document, 'format', 'receipt', 'disclosures')
+    told = check_receipt(receipt, ledger)
+    args = parse_json(unb64(receipt['transaction']['jws']['payload']).decode('utf-8'))['args']
+    digests = listed(args.get('_sd', []))
+    require(len(set(digests)) == len(digests), 'a digest that is there twice')
+    fields = {}
+    for text in listed(disclosures):
+        name, value = read_disclosure(text)
+        own = b64(sha256(text.encode('ascii'))) in digests
+        require(own, 'a disclosure that is not of this transaction')
+        require(name not in fields and name not in args, 'two values for one field')
+        fields[name] = value
+    return {'disclosed': fields, 'undisclosed': len(digests) - len(fields), **told}
+
+CHECKS = {
+    'fuqi-receipt-1': check_receipt,
+    'fuqi-state-1': check_state_proof,
+    'fuqi-disclosure-1': check_disclosure,
+}
 
 def verify(document, ledger):
     """What one line of output says."""
     check = CHECKS.get(str(document.get('format'))) if isinstance(document, dict) else None
     if check is None:
-        raise Unreadable('neither a fuqi-receipt-1 nor a fuqi-state-1')
+        raise Unreadable('not ' + ', '.join(CHECKS))
     try:
         return {'verdict': 'VALID', **check(document, ledger)}
     except Invalid as problem:

@@ -2,11 +2,18 @@
 // vectors and that program in step.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { splitArguments } from '../../shared/contract/confidential.ts';
+import { Rejected } from '../../shared/ledger/rejection.ts';
+import { parseTransaction } from '../../shared/ledger/transaction.ts';
+import { verifyDisclosure } from '../../shared/proof/verify-disclosure.ts';
+import { deal, dealCatalog } from '../support/deal-contract.ts';
+import { LocalNetwork } from '../support/local-network.ts';
 
 const program = fileURLToPath(new URL('../../examples/verify_receipt.py', import.meta.url));
 const vectorsFile = fileURLToPath(new URL('../vectors/protocol.json', import.meta.url));
@@ -78,6 +85,48 @@ test('a state proof is valid, for a value and for its absence', () => {
   const absent = verify(JSON.stringify(vectors.stateProofs.absent));
   assert.deepEqual(absent.line, { verdict: 'VALID', height: 10, present: false, value: null });
   assert.equal(absent.code, 0);
+});
+
+test('disclosed fields are the same to Python as to this verifier, and so are false ones', async () => {
+  const network = await LocalNetwork.open({ members: ['alpha'], catalog: dealCatalog });
+  try {
+    const { args, disclosures } = splitArguments(
+      deal.transactions.make!.input,
+      { deal: 'd-1', buyer: '符契', price: 250_00 },
+      () => randomBytes(16),
+    );
+    const transaction = parseTransaction(network.signed('alpha/admin', 'deal', 'make', args));
+    assert.ok(!(transaction instanceof Rejected));
+    await network.service('alpha').submit(transaction, 5000);
+    const receipt = await network.service('alpha').receipt(transaction.id);
+    const texts = disclosures.map(({ text }) => text);
+    const [buyer] = texts;
+    const [salt] = JSON.parse(Buffer.from(buyer!, 'base64url').toString());
+    const written = (text: string) => Buffer.from(text).toString('base64url');
+    for (const [shown, fields] of [
+      [texts, { buyer: '符契', price: 250_00 }],
+      [[buyer!], { buyer: '符契' }],
+      [[], {}],
+      [[buyer!, buyer!], undefined],
+      [[written(`["${salt}","buyer","x"]`)], undefined],
+      [[written(`["${salt}","...",1]`)], undefined],
+      [[written(`["${salt}","a",{"b":1,"b":1}]`)], undefined],
+      [[`${buyer}=`], undefined],
+      [['e30'], undefined],
+    ] as const) {
+      const file = { format: 'fuqi-disclosure-1', receipt, disclosures: shown };
+      const { code, line } = verify(JSON.stringify(file), network.ledger);
+      const own = verifyDisclosure(JSON.parse(JSON.stringify(file)), network.ledger);
+      assert.equal(line.verdict, own.verdict);
+      assert.equal(code, fields ? 0 : 1);
+      if (!fields || own.verdict !== 'VALID') continue;
+      assert.deepEqual(line.disclosed, fields);
+      assert.deepEqual(Object.fromEntries(own.fields), fields);
+      assert.equal(line.undisclosed, 3 - own.fields.size);
+    }
+  } finally {
+    network.close();
+  }
 });
 
 test('a receipt with a changed bit, or of another ledger, is invalid', () => {
