@@ -1,14 +1,18 @@
 /** Real inputs for each target: made by the product itself, with real keys. */
 import { encodeCbor, type Value } from '../../shared/bytes/cbor.ts';
 import { derSignature } from '../../shared/bytes/der-signature.ts';
-import { fromHex, utf8 } from '../../shared/bytes/text.ts';
+import type { Digest } from '../../shared/bytes/digest.ts';
+import { fromBase64Url, fromHex, utf8 } from '../../shared/bytes/text.ts';
 import { decodeReply, encodeRequest, type Request } from '../../shared/consensus/message.ts';
 import { decodeBlock, encodeHeader } from '../../shared/ledger/block.ts';
 import { encodeQc, encodeTc } from '../../shared/ledger/certificate.ts';
+import { makeDisclosure } from '../../shared/ledger/disclosure.ts';
 import { DEFAULT_PARAMETERS } from '../../shared/ledger/limits.ts';
+import { Rejected } from '../../shared/ledger/rejection.ts';
 import { encodeResult } from '../../shared/ledger/result.ts';
-import { transactionToJson } from '../../shared/ledger/transaction.ts';
+import { parseTransaction, transactionToJson } from '../../shared/ledger/transaction.ts';
 import { standingOf } from '../../shared/replica/tell.ts';
+import { signBody, testKeyFrom } from '../support/local-network.ts';
 import vectors from '../vectors/protocol.json' with { type: 'json' };
 import { MEMBERS } from './one-replica.ts';
 import { PROOFS } from './proofs.ts';
@@ -34,6 +38,7 @@ export async function makeSeeds(): Promise<Record<TargetName, Uint8Array[]>> {
     ),
     'batch-signature': batchSignatures(),
     disclosure: DISCLOSURES.map(utf8),
+    envelope: envelopeSeeds(),
     proof: PROOFS.map((proof) => utf8(JSON.stringify(proof))),
     'proof-edits': PROOFS.flatMap((_, index) =>
       Array.from({ length: 8 }, (_, edit) => Uint8Array.of(index, edit, 0, 17 * edit, 0, 40, 3)),
@@ -45,6 +50,25 @@ export async function makeSeeds(): Promise<Record<TargetName, Uint8Array[]>> {
     'import-xml': xmlSeeds(),
     request: requestSeeds(chain.ids).map(utf8),
   };
+}
+
+/** What is in an envelope: a transaction with digests, and texts of some of them. */
+function envelopeSeeds(): Uint8Array[] {
+  const salt = new Uint8Array(16);
+  const price = makeDisclosure(salt, 'price', 25_000);
+  const buyer = makeDisclosure(salt, 'buyer', '符契');
+  const args = { deal: 'd-1', _sd: [price.digest, buyer.digest].sort() };
+  const body = { ledger: 'ab'.repeat(32) as Digest, contract: 'deal', method: 'make', args };
+  const text = signBody(testKeyFrom('a seller'), { ...body, nonce: 'n', notAfter: 9 });
+  const transaction = parseTransaction(text);
+  if (transaction instanceof Rejected) throw new Error(transaction.rejection.message);
+  const texts = [price, buyer].map((one) => fromBase64Url(one.text)!);
+  return [
+    ...[[], texts, [texts[0]!, texts[0]!], [utf8('["short","a",1]')]].map((some) =>
+      encodeCbor([transaction.bytes, some]),
+    ),
+    encodeCbor([utf8('no transaction'), []]),
+  ];
 }
 
 const SALT = '_26bc4LT-ac6q2KI6cBW5es';

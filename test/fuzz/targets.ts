@@ -17,6 +17,7 @@ export const TARGETS = {
   transaction: { bytesMax: 4096 },
   'transaction-parts': { bytesMax: 1024 },
   disclosure: { bytesMax: 1024 },
+  envelope: { bytesMax: 2048, isAsync: true },
   'batch-signature': { bytesMax: 512 },
   block: { bytesMax: 4096 },
   message: { bytesMax: 4096 },
