@@ -36,11 +36,13 @@ const nameOf = (id: Digest): string => `${VALUES}${id}`;
 const callEntry = ({ keyId, nonce }: CallName): string =>
   `calls/${keyId}/${sha256Hex(utf8(nonce))}`;
 const DUE = 'due/';
-const dueEntry = ({ transaction, to }: Delivery): string => `${DUE}${transaction}/${to}`;
+const dueEntry = (transaction: Digest, number: number): string =>
+  `${DUE}${transaction}/${String(number).padStart(3, '0')}`;
 const PAGE = VAULT_CHANGES_MAX;
 
 const bytes = z.instanceof(Uint8Array);
 const ContentSchema = z.tuple([bytes, z.array(bytes)]);
+const DueSchema = z.tuple([z.string(), z.array(z.string())]);
 
 /** A vault on a store; the first key seals, the others open what was sealed before a rotation. */
 export function openVault(store: VaultStore, keys: readonly [VaultKey, ...VaultKey[]]): Vault {
@@ -60,10 +62,10 @@ export function openVault(store: VaultStore, keys: readonly [VaultKey, ...VaultK
       await store.write([
         { name, bytes: sealRecord(keys[0], name, content) },
         ...(call ? [{ name: callEntry(call), bytes: utf8(transaction.id) }] : []),
-        ...due.map((delivery) => ({
-          name: dueEntry(delivery),
-          bytes: encodeCbor(delivery.fields),
-        })),
+        ...due.map(({ to, fields }, number) => {
+          const entry = dueEntry(transaction.id, number);
+          return { name: entry, bytes: sealRecord(keys[0], entry, encodeCbor([to, fields])) };
+        }),
       ]);
     },
     read,
@@ -72,14 +74,16 @@ export function openVault(store: VaultStore, keys: readonly [VaultKey, ...VaultK
       const entries = await store.list({
         prefix,
         limit,
-        ...(after && { after: dueEntry(after) }),
+        ...(after && { after: dueEntry(after.transaction, after.number) }),
       });
-      return entries.map(({ name, bytes: fields }): Delivery => {
-        const [, transaction, to] = name.split('/') as [string, Digest, string];
-        return { transaction, to, fields: z.array(z.string()).parse(decodeCbor(fields)) };
+      return entries.map(({ name, bytes: sealed }): Delivery => {
+        const [, transaction, number] = name.split('/') as [string, Digest, string];
+        const [to, fields] = DueSchema.parse(decodeCbor(openRecord(keys, name, sealed)));
+        return { transaction, number: Number(number), to, fields };
       });
     },
-    delivered: (delivery) => store.write([{ name: dueEntry(delivery), bytes: null }]),
+    delivered: ({ transaction, number }) =>
+      store.write([{ name: dueEntry(transaction, number), bytes: null }]),
     wrap: async (reader, values) => utf8(await encryptTo(reader, encodeContent(values))),
     async unwrap(envelope) {
       const text = fromUtf8(envelope);
@@ -104,20 +108,30 @@ export function openVault(store: VaultStore, keys: readonly [VaultKey, ...VaultK
     },
     async rewrap() {
       let count = 0;
-      let after: string | undefined;
-      for (;;) {
-        const range = { prefix: VALUES, limit: PAGE, ...(after !== undefined && { after }) };
-        const page = await store.list(range);
-        if (page.length === 0) return count;
-        after = page.at(-1)!.name;
-        for (const { name, bytes: sealed } of page) {
-          const rewrapped = rewrapRecord(keys, name, sealed);
-          // One that was erased meanwhile must not come back.
-          if (rewrapped && (await store.replace({ name, bytes: rewrapped }))) count++;
-        }
-      }
+      for (const prefix of [VALUES, DUE]) count += await rewrapAll(store, keys, prefix);
+      return count;
     },
   };
+}
+
+async function rewrapAll(
+  store: VaultStore,
+  keys: readonly [VaultKey, ...VaultKey[]],
+  prefix: string,
+): Promise<number> {
+  let count = 0;
+  let after: string | undefined;
+  for (;;) {
+    const range = { prefix, limit: PAGE, ...(after !== undefined && { after }) };
+    const page = await store.list(range);
+    if (page.length === 0) return count;
+    after = page.at(-1)!.name;
+    for (const { name, bytes: sealed } of page) {
+      const rewrapped = rewrapRecord(keys, name, sealed);
+      // One that was erased meanwhile must not come back.
+      if (rewrapped && (await store.replace({ name, bytes: rewrapped }))) count++;
+    }
+  }
 }
 
 const encodeContent = ({ transaction, disclosures }: KeptValues): Uint8Array =>

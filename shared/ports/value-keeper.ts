@@ -27,12 +27,20 @@ export interface CallName {
   readonly nonce: string;
 }
 
-/** Fields of a transaction that a member is to get. */
-export interface Delivery {
-  readonly transaction: Digest;
+/** Fields of a transaction that a member is to get. Who reads is confidential, too: it rests sealed like the values. */
+export interface Due {
   readonly to: string;
   readonly fields: readonly string[];
 }
+
+/** One of what a transaction is due. */
+export interface Delivery extends Due {
+  readonly transaction: Digest;
+  readonly number: number;
+}
+
+/** Readers that one call may have besides its own member: they are kept together with its values. */
+export const DUE_MAX = 90;
 
 /** An envelope that is none, or none for this member. It repeats nothing of it. */
 export class BadEnvelope extends Error {}
@@ -42,7 +50,7 @@ export interface ValueKeeper {
   salt(): Uint8Array;
   keep(
     values: KeptValues,
-    and?: { readonly call?: CallName | undefined; readonly due?: readonly Delivery[] },
+    and?: { readonly call?: CallName | undefined; readonly due?: readonly Due[] },
   ): Promise<void>;
   read(id: Digest): Promise<KeptValues | undefined>;
   called(call: CallName): Promise<Digest | undefined>;

@@ -1,7 +1,7 @@
 /**
  * Custodial calls with confidential fields: the node splits what its tenant calls, keeps the values in the member's
- * vault, brings them to their readers, and submits what others see. Salts are random, so the same call made again is found in
- * the vault, by its caller's nonce.
+ * vault, brings them to their readers, and submits what others see. Salts are random, so the same call made again is
+ * found in the vault, by its caller's nonce.
  */
 import type { TransactionStatus } from '../api/ledger-service.ts';
 import { encodeCbor } from '../bytes/cbor.ts';
@@ -19,7 +19,12 @@ import {
   type Transaction,
 } from '../ledger/transaction.ts';
 import type { Custody } from '../ports/custody.ts';
-import type { Delivery, KeptValues, ValueKeeper } from '../ports/value-keeper.ts';
+import {
+  type Delivery,
+  DUE_MAX,
+  type KeptValues,
+  type ValueKeeper,
+} from '../ports/value-keeper.ts';
 import type { CustodialCall, Ledger } from './custodial.ts';
 import { deliver, startDelivering } from './deliver.ts';
 import { readersOf } from './readers.ts';
@@ -69,14 +74,17 @@ export async function submitConfidential(
   if (transaction instanceof Rejected) return transaction;
   const readers = await readersOf(replica, call.contract, input, call.args as Arguments);
   readers.delete(replica.member);
-  const due = [...readers].map(([to, fields]) => ({ transaction: transaction.id, to, fields }));
+  if (readers.size > DUE_MAX) {
+    return rejected('limit-exceeded', 'This call has more readers than one may have.', {
+      got: readers.size,
+      expected: DUE_MAX,
+    });
+  }
+  const due = [...readers].map(([to, fields]) => ({ to, fields }));
   const texts = disclosures.map(({ text }) => text);
   await keeper.keep({ transaction, disclosures: texts }, { call: name, due });
   return goAhead(transaction);
 }
-
-/** More readers than members there are none. */
-const READERS_MAX = 4096;
 
 /** Brings the values to their readers, and submits: in this order, or side by side where the contract gives time. */
 async function deliverAndSubmit(
@@ -87,7 +95,7 @@ async function deliverAndSubmit(
   transaction: Transaction,
   waitMs: number,
 ): Promise<TransactionStatus | Rejected> {
-  const due = await keeper.deliveries({ of: transaction.id, limit: READERS_MAX });
+  const due = await keeper.deliveries({ of: transaction.id, limit: DUE_MAX });
   const delivered = deliver(replica, keeper, due);
   if (deliverWithinMs !== undefined) {
     const missing = (missed: readonly Delivery[]) => missed.length > 0 && startDelivering(replica);

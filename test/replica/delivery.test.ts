@@ -118,6 +118,11 @@ describe('confidential values', () => {
     // Who reads is confidential, too.
     assert.ok(!JSON.stringify(refused.rejection).includes('beta'));
     const [due] = await network.vaultOf('alpha').deliveries({ limit: 9 });
+    // Nor does it stand in the vault's store.
+    const rested = [...network.vaultEntries('alpha')].map(
+      ([name, bytes]) => `${name} ${Buffer.from(bytes).toString('latin1')}`,
+    );
+    assert.ok(!rested.join().includes('beta'));
     assert.deepEqual([due?.to, due?.fields], ['beta', ['buyer', 'price', 'remark']]);
     assert.equal(await network.service('alpha').transaction(due!.transaction), undefined);
 
