@@ -4,7 +4,7 @@
  */
 import { CompactEncrypt, compactDecrypt, decodeProtectedHeader, errors } from 'jose';
 import { jwkThumbprint, type PublicJwk } from '../../shared/bytes/crypto.ts';
-import { BadEnvelope } from '../../shared/ports/value-keeper.ts';
+import { BadEnvelope, ForAnotherKey } from '../../shared/ports/value-keeper.ts';
 import type { VaultKey } from './vault-key.ts';
 
 const ALGORITHM = 'ECDH-ES+A256KW';
@@ -35,7 +35,7 @@ export async function openEnvelope(
   const { typ, kid } = headerOf(envelope);
   if (typ !== ENVELOPE_TYPE) throw new BadEnvelope(`an envelope whose typ is not ${ENVELOPE_TYPE}`);
   const key = keys.find(({ id }) => id === kid);
-  if (!key) throw new BadEnvelope('an envelope to another key than this member’s vault key');
+  if (!key) throw new ForAnotherKey('an envelope to another key than this member’s vault key');
   try {
     const { plaintext } = await compactDecrypt(envelope, key.privateKey, {
       keyManagementAlgorithms: [ALGORITHM],

@@ -10,7 +10,7 @@ import { fromBase64Url, toBase64Url } from '../bytes/text.ts';
 import { AdmissionSchema } from '../contract/governance-action.ts';
 import { invitationId } from '../contract/governance-invitation.ts';
 import { ProgressSchema } from '../contract/governance-invitation-record.ts';
-import { SYSTEM_KEYS } from '../contract/system-records.ts';
+import { SYSTEM_KEYS, VAULT_IDENTITY } from '../contract/system-records.ts';
 import { GenesisMemberSchema } from '../ledger/genesis.ts';
 import { LIMITS } from '../ledger/limits.ts';
 import { Rejected } from '../ledger/rejection.ts';
@@ -154,7 +154,7 @@ async function progressOf(service: LedgerService, id: string): Promise<Progress 
 
 /**
  * Registers the identities of a member's new node, beside those of the old one: a name that is in use gets the
- * next number.
+ * next number. The vault has one key, to which others encrypt: the new node's takes its place.
  */
 async function registerNew(c: ApiContext, node: NodeApi, progress: Progress): Promise<Response> {
   const { service } = node;
@@ -171,10 +171,13 @@ async function registerNew(c: ApiContext, node: NodeApi, progress: Progress): Pr
   let answered = answer(service, progress);
   for (const { name, key, roles } of identities) {
     if (keyIds.has(jwkThumbprint(key))) continue;
+    const before = name === VAULT_IDENTITY && registered.find((one) => one.name === name);
     const free = freeName(name, names);
-    names.add(free);
-    const args = toValue({ name: free, jwk: key, roles });
-    answered = await step(c, node, progress, { contract: 'identity', method: 'register', args });
+    if (!before) names.add(free);
+    const call = before
+      ? { method: 'rotate', args: toValue({ keyId: before.keyId, jwk: key }) }
+      : { method: 'register', args: toValue({ name: free, jwk: key, roles }) };
+    answered = await step(c, node, progress, { contract: 'identity', ...call });
     if (!answered.ok) break;
   }
   return answered;
@@ -192,7 +195,7 @@ function freeName(name: string, taken: ReadonlySet<string>): string {
 }
 
 /** Two that ask at once: the other one took the step. */
-const TAKEN = new Set(['closed', 'enrolled-already', 'key-in-use', 'name-in-use']);
+const TAKEN = new Set(['closed', 'enrolled-already', 'key-in-use', 'name-in-use', 'unknown-key']);
 
 /** Submits a step as the administrator who invited, and answers how far it has come then. */
 async function step(

@@ -45,6 +45,9 @@ export const DUE_MAX = 90;
 /** An envelope that is none, or none for this member. It repeats nothing of it. */
 export class BadEnvelope extends Error {}
 
+/** One to another key than this vault has: its member rotated it meanwhile, or its sender is wrong. */
+export class ForAnotherKey extends BadEnvelope {}
+
 export interface ValueKeeper {
   /** 16 random bytes, other ones each time. */
   salt(): Uint8Array;

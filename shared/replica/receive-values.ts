@@ -4,7 +4,12 @@
  */
 import { checkSignature } from '../execution/admissible.ts';
 import { BadDisclosure, revealed } from '../ledger/disclosure.ts';
-import { BadEnvelope, type KeptValues, type ValueKeeper } from '../ports/value-keeper.ts';
+import {
+  BadEnvelope,
+  ForAnotherKey,
+  type KeptValues,
+  type ValueKeeper,
+} from '../ports/value-keeper.ts';
 import { BadMessage } from './bad-message.ts';
 import { keyRecord } from './key-record.ts';
 import { contractNow, readersOf } from './readers.ts';
@@ -18,6 +23,8 @@ export async function receiveValues(
   const { keeper } = replica;
   if (!keeper) return 'no vault';
   const values = await opened(keeper, envelope);
+  // Keys are rotated: its sender looks for the newest when it tries again.
+  if (!values) return 'another vault key';
   const { transaction, disclosures } = values;
   const { ledger, contract: name, method, args } = transaction.body;
   if (ledger !== replica.ledger) return 'another ledger';
@@ -42,10 +49,12 @@ export async function receiveValues(
   return null;
 }
 
-async function opened(keeper: ValueKeeper, envelope: Uint8Array): Promise<KeptValues> {
+/** What is in an envelope; undefined where it is to a key that this vault has not. */
+async function opened(keeper: ValueKeeper, envelope: Uint8Array): Promise<KeptValues | undefined> {
   try {
     return await keeper.unwrap(envelope);
   } catch (error) {
+    if (error instanceof ForAnotherKey) return undefined;
     if (!(error instanceof BadEnvelope)) throw error;
     throw new BadMessage('undecodable', error.message);
   }

@@ -5,8 +5,10 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, it } from 'node:test';
 import { call } from '../../node/gateway-call.ts';
+import { openKeyFile, publicJwkOf } from '../../node/key-file.ts';
 import { type KeyRing, localLayout } from '../../node/local-layout.ts';
 import { running } from '../../node/local-processes.ts';
+import { jwkThumbprint } from '../../shared/bytes/crypto.ts';
 import { CLI, fuqi, fuqiJson } from '../support/fuqi.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
@@ -78,8 +80,17 @@ it('moves a member to another machine with the history and its vote', async () =
   assert.equal(output.members.length, 4);
   // The old identities stay until they are revoked; the new node's stand beside them.
   const { output: listed } = (await call(admin, `/members/${moving}/identities`)) as {
-    output: { identities: { name: string }[] };
+    output: { identities: { name: string; keyId: string }[] };
   };
   const names = listed.identities.map(({ name }) => name);
   assert.ok(names.includes('admin') && names.includes('admin-2'), names.join());
+  // The vault has one key: others encrypt to the new node's.
+  const vault = publicJwkOf(
+    openKeyFile(path.join(folder, 'keys/vault.pem'), 'a passphrase of the new machine'),
+  );
+  const named = listed.identities.filter(({ name }) => name.startsWith('vault'));
+  assert.deepEqual(
+    named.map(({ name, keyId }) => [name, keyId]),
+    [['vault', jwkThumbprint(vault)]],
+  );
 });
