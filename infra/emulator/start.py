@@ -1,6 +1,11 @@
-"""Starts the AWS emulator, with one thing mended.
+"""Starts the AWS emulator, with two things mended.
 
-ministack 1.5.33 keeps a function's warm processes under the function's name. An asynchronous invocation that is
+ministack 1.5.33 starts a process for each invocation that finds none free. Where many come at once, all of them load
+at the same time, on the same cores as the emulator itself, whose answers come too late for each: what they all try
+again then keeps it so. On AWS environments start on machines of their own. Here as many start at a time as there are
+cores.
+
+It keeps a function's warm processes under the function's name. An asynchronous invocation that is
 tried again after its function was deleted makes such a process with the old environment, and one that was made
 in the place of the deleted one is answered by it from then on. On AWS a function's execution environments are
 its own: here they are kept under the name and what tells the two apart.
@@ -8,6 +13,8 @@ its own: here they are kept under the name and what tells the two apart.
 
 import hashlib
 import json
+import os
+import threading
 
 from ministack.app import main
 from ministack.core import lambda_runtime
@@ -23,4 +30,16 @@ def own_worker_key(func_name, config, qualifier):
 
 
 lambda_runtime._worker_key = own_worker_key
+
+spawn = lambda_runtime.Worker._spawn
+starting = threading.BoundedSemaphore(os.cpu_count() or 1)
+
+
+def spawn_in_turn(self):
+    """The emulator's start of a process, up to where its module is loaded."""
+    with starting:
+        spawn(self)
+
+
+lambda_runtime.Worker._spawn = spawn_in_turn
 main()
