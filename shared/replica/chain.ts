@@ -234,7 +234,8 @@ export async function adoptCertificates(
     await takeBack(replica);
     restartWait(replica);
     // The timed-out leader may have taken along what it was brought, and full blocks put off the alarm that would tell.
-    route(replica, replica.mempool);
+    // Where a node is many invocations, each would bring the same, and the alarm is the node's own.
+    if (!replica.lease) route(replica, replica.mempool);
   }
   if (replica.record.highQc !== before.highQc && !replica.deferCommits)
     await commitHighest(replica);

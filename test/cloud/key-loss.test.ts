@@ -48,7 +48,7 @@ async function pay(reference: string): Promise<void> {
   const answer = () => call(as('payment-platform/platform'), '/payments', { body, headers });
   await eventually(async () => {
     const outcome = (await answer().catch((error: Error) => {
-      if (/^50[34] /.test(error.message)) return {};
+      if (/^50[234] /.test(error.message)) return {};
       throw error;
     })) as { readonly status?: string };
     return outcome.status === 'committed';

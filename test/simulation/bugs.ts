@@ -268,7 +268,7 @@ export const BUGS: readonly Bug[] = [
         '    for (const id of block.ids) { replica.mempool.remove(id); void replica.ports.mempool.remove([id]); }',
       ),
       // Nor are they with the next leader already.
-      patch(CHAIN, '    route(replica, replica.mempool);\n', ''),
+      patch(CHAIN, '    if (!replica.lease) route(replica, replica.mempool);\n', ''),
     ],
   },
   {
