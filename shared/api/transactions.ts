@@ -3,7 +3,7 @@
  * carries its own proof of who sent it, so on a public ledger it needs no API key.
  */
 import { isDigest } from '../bytes/digest.ts';
-import { revealed } from '../ledger/disclosure.ts';
+import { revealedValues } from '../ledger/disclosure.ts';
 import { LIMITS } from '../ledger/limits.ts';
 import { Rejected } from '../ledger/rejection.ts';
 import { parseTransaction } from '../ledger/transaction.ts';
@@ -85,13 +85,11 @@ export async function getValues(c: ApiContext, { service }: NodeApi): Promise<Re
     return problem('not-found', detail, { id });
   }
   const { disclosures } = values;
-  const fields = [...revealed(values.transaction.body.args, disclosures)].map(
-    ([name, { value }]) => [name, value] as const,
-  );
+  const fields = revealedValues(values.transaction.body.args, disclosures);
   const body = {
     format: 'fuqi-values-1',
     transaction: id,
-    fields: Object.fromEntries(fields),
+    fields,
     disclosures,
   };
   return c.json(body, 200, { 'cache-control': 'no-store' });

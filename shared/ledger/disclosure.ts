@@ -99,3 +99,7 @@ export function revealed(args: Arguments, disclosures: readonly string[]): Map<s
   }
   return fields;
 }
+
+/** The values alone of what disclosures reveal, by field. Throws as `revealed`. */
+export const revealedValues = (args: Arguments, disclosures: readonly string[]): Arguments =>
+  Object.fromEntries([...revealed(args, disclosures)].map(([name, { value }]) => [name, value]));

@@ -10,7 +10,7 @@ import { equalBytes, utf8 } from '../bytes/text.ts';
 import { splitArguments } from '../contract/confidential.ts';
 import type { TransactionDefinition } from '../contract/define.ts';
 import { BATCH_ALGORITHM } from '../ledger/batch-signature.ts';
-import { type Arguments, DIGESTS_FIELD, revealed } from '../ledger/disclosure.ts';
+import { type Arguments, DIGESTS_FIELD, revealedValues } from '../ledger/disclosure.ts';
 import { Rejected, rejected } from '../ledger/rejection.ts';
 import {
   draftTransaction,
@@ -141,7 +141,6 @@ function isSame({ transaction, disclosures }: KeptValues, call: CustodialCall): 
   const { contract, method, args } = transaction.body;
   if (contract !== call.contract || method !== call.method) return false;
   const { [DIGESTS_FIELD]: _, ...open } = args;
-  const fields = [...revealed(args, disclosures)].map(([field, { value }]) => [field, value]);
-  const all = { ...open, ...Object.fromEntries(fields) };
+  const all = { ...open, ...revealedValues(args, disclosures) };
   return equalBytes(encodeCbor(all), encodeCbor(call.args));
 }

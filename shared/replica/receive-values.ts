@@ -3,7 +3,7 @@
  * that a known key signed, and the texts of its digests. Whoever is no reader takes none.
  */
 import { checkSignature } from '../execution/admissible.ts';
-import { BadDisclosure, revealed } from '../ledger/disclosure.ts';
+import { BadDisclosure, revealedValues } from '../ledger/disclosure.ts';
 import {
   BadEnvelope,
   ForAnotherKey,
@@ -62,8 +62,7 @@ async function opened(keeper: ValueKeeper, envelope: Uint8Array): Promise<KeptVa
 
 function fieldsOf({ transaction, disclosures }: KeptValues) {
   try {
-    const fields = [...revealed(transaction.body.args, disclosures)];
-    return Object.fromEntries(fields.map(([name, { value }]) => [name, value]));
+    return revealedValues(transaction.body.args, disclosures);
   } catch (error) {
     if (!(error instanceof BadDisclosure)) throw error;
     throw new BadMessage('forged-values', error.message);
