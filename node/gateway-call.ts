@@ -1,4 +1,6 @@
 /** Calls of the command line to a gateway. A refusal is thrown as a `UserError` with what it says. */
+import { randomUUID } from 'node:crypto';
+import { getGlobalDispatcher, RetryAgent, request } from 'undici';
 import { UserError } from './user-error.ts';
 
 export interface Target {
@@ -16,7 +18,25 @@ export class CallRefused extends UserError {
   }
 }
 
-/** GET, or POST where there is a body, unless told; `path` is under the consortium, or absolute with `root`. */
+/**
+ * What passes by itself: a limit that was reached, a node or a function that was too slow or is away. A refused
+ * connection is none of it: who types a command is to know at once that nothing runs there.
+ */
+const RETRIES = {
+  statusCodes: [429, 502, 503, 504],
+  errorCodes: ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'],
+  methods: ['DELETE' as const, 'GET' as const, 'POST' as const],
+  maxRetries: 4,
+  minTimeout: 500,
+  maxTimeout: 10_000,
+  throwOnError: false,
+};
+
+/**
+ * GET, or POST where there is a body, unless told; `path` is under the consortium, or absolute with `root`.
+ * What passes by itself is tried again for a few seconds, or as long as the gateway says in `Retry-After`; each
+ * POST has an idempotency key, so that it counts once. Throws `CallRefused`, or `UserError` where nothing answers.
+ */
 export async function call(
   target: Target,
   path: string,
@@ -36,37 +56,44 @@ export async function call(
 ): Promise<unknown> {
   const base = root ? '' : `/v1/consortia/${target.consortium}`;
   const url = `${target.url.replace(/\/+$/, '')}${base}${path}`;
-  let response: Response;
+  let status: number;
+  let text: string;
   try {
-    response = await fetch(url, {
+    const retries = root ? { ...RETRIES, statusCodes: [] } : RETRIES;
+    const answer = await request(url, {
       method,
+      dispatcher: new RetryAgent(getGlobalDispatcher(), retries),
       headers: {
+        ...(method === 'POST' && { 'idempotency-key': randomUUID() }),
         ...headers,
         ...(target.key === undefined ? {} : { authorization: `Bearer ${target.key}` }),
         ...(body === undefined ? {} : { 'content-type': type }),
       },
       ...(body === undefined ? {} : { body }),
     });
+    status = answer.statusCode;
+    text = await answer.body.text();
   } catch {
     throw new UserError(
       `Nothing answers at ${target.url}: start it with "npx fuqi up", or name another --url.`,
     );
   }
-  const text = await response.text();
   // Health says so with a document of its own.
-  if (response.ok || (root && response.status === 503)) {
+  if ((status >= 200 && status < 300) || (root && status === 503)) {
     try {
       return JSON.parse(text);
     } catch {
       throw new UserError(`${url} answered with something that is not JSON.`);
     }
   }
-  throw new CallRefused(response.status, describeProblem(response.status, text));
+  throw new CallRefused(status, describeProblem(status, text));
 }
 
 function describeProblem(status: number, text: string): string {
   try {
-    const { title, detail, pointer, got, expected, errors, reason } = JSON.parse(text);
+    const { title, detail, pointer, got, expected, errors, reason, message } = JSON.parse(text);
+    // What stands before the gateway in a cloud has a form of its own.
+    if (title === undefined) return `The answer was ${status}: ${message ?? text.slice(0, 200)}`;
     const parts = [`${status} ${title}${reason ? ` (${reason})` : ''}: ${detail}`];
     if (pointer) parts.push(`  at ${pointer}`);
     if (got !== undefined) parts.push(`  found ${JSON.stringify(got)}`);

@@ -15,7 +15,7 @@ export async function patiently<T>(ask: () => Promise<T>): Promise<T> {
     try {
       return await ask();
     } catch (error) {
-      const passes = error instanceof CallRefused && [502, 503, 504].includes(error.status);
+      const passes = error instanceof CallRefused && [429, 502, 503, 504].includes(error.status);
       if (!passes || attempt === ATTEMPTS_MAX) throw error;
       await delay(Math.min(PAUSE_MAX_MS, POLL_MS * attempt));
     }

@@ -8,7 +8,7 @@ import type { Digest } from '../../../shared/bytes/digest.ts';
 const WAIT_S = 10;
 const CALL_MS = 45_000;
 /** Longer than every back-off of the protocol taken together: then it counts as lost. */
-const PATIENCE_MS = 90_000;
+const PATIENCE_MS = 240_000;
 
 export interface Target {
   readonly url: string;
