@@ -21,6 +21,7 @@ import { ledgerId } from '../shared/ledger/genesis.ts';
 import type { StoreFault } from '../shared/ports/store-fault.ts';
 import { ring } from '../shared/replica/alarm.ts';
 import { startDelivering } from '../shared/replica/deliver.ts';
+import { followErasures, lookForErasures } from '../shared/replica/erasures.ts';
 import { tallyUsage } from '../shared/replica/ledger-usage.ts';
 import { openReplica } from '../shared/replica/open.ts';
 import { receive } from '../shared/replica/receive.ts';
@@ -173,7 +174,9 @@ export async function openNode(
     throw new UserError(`The node of ${member} can't start: ${(error as Error).message}`);
   }
   const opened = replica;
-  reportEvidence(opened, custodyOf(new Map([[NODE_IDENTITY, peerKeys[0]]])));
+  const nodeCustody = custodyOf(new Map([[NODE_IDENTITY, peerKeys[0]]]));
+  reportEvidence(opened, nodeCustody);
+  followErasures(opened, nodeCustody);
   const service = ledgerService(opened, custodyOf(new Map(identities)));
   const issuers = async () => config.issuers ?? [];
   const app = nodeApp({
@@ -225,6 +228,7 @@ export async function openNode(
     // An idle ledger sends nothing, so who was away asks what it missed.
     void tellStanding(opened);
     startDelivering(opened);
+    lookForErasures(opened);
     stopAsking = followUntilInForce(opened, members);
     const { gateway, relay: socket } = config;
     if (socket === undefined || gateway === undefined) return;

@@ -4,6 +4,7 @@
  */
 import type { Digest } from '../shared/bytes/digest.ts';
 import { type Catalog, catalog } from '../shared/contract/catalog.ts';
+import { confidentialContract } from '../shared/contract/confidential-contract.ts';
 import type { Contract } from '../shared/contract/define.ts';
 import { evidence } from '../shared/contract/evidence.ts';
 import { governance } from '../shared/contract/governance.ts';
@@ -11,7 +12,13 @@ import { identity } from '../shared/contract/identity.ts';
 import { CODE_HASHES } from './code-hashes.ts';
 import { invoiceContract } from './invoice/contract.ts';
 
-const CONTRACTS: readonly Contract[] = [governance, identity, evidence, invoiceContract];
+const CONTRACTS: readonly Contract[] = [
+  governance,
+  identity,
+  evidence,
+  confidentialContract,
+  invoiceContract,
+];
 
 const hashes: Readonly<Record<string, string>> = CODE_HASHES;
 

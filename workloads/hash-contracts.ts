@@ -30,6 +30,14 @@ export const SOURCES: Readonly<Record<string, readonly string[]>> = {
     'shared/contract/system-records.ts',
     'shared/ledger/evidence.ts',
   ],
+  confidential: [
+    'shared/contract/confidential-contract.ts',
+    'shared/contract/confidential-emergency.ts',
+    'shared/contract/confidential-erasure.ts',
+    'shared/contract/confidential-grants.ts',
+    'shared/contract/confidential-records.ts',
+    'shared/contract/system-records.ts',
+  ],
   invoice: [
     invoice('authority'),
     invoice('claim'),

@@ -21,7 +21,9 @@ import type { UsageSource } from '../../shared/api/usage.ts';
 import { decodeReply, kindOf } from '../../shared/consensus/message.ts';
 import { longerWait } from '../../shared/ports/time.ts';
 import { hasWork, ring } from '../../shared/replica/alarm.ts';
+import { startDelivering } from '../../shared/replica/deliver.ts';
 import { startDrive } from '../../shared/replica/drive.ts';
+import { lookForErasures } from '../../shared/replica/erasures.ts';
 import { tallyUsage } from '../../shared/replica/ledger-usage.ts';
 import { openReplica } from '../../shared/replica/open.ts';
 import { receive } from '../../shared/replica/receive.ts';
@@ -118,6 +120,8 @@ async function answer(event: LambdaEvent | NodeEvent, context: LambdaContext) {
     }
     await tellStanding(replica);
     startDrive(replica);
+    startDelivering(replica);
+    lookForErasures(replica);
   });
 }
 

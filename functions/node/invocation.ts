@@ -3,6 +3,7 @@
  * durable, or goes on from what the last input of this execution environment left at hand. What is not
  * done when the time is up goes on in another invocation; an alarm that is still set waits in the queue.
  */
+
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { announceReadiness, isAwaited } from '../../node/announce-readiness.ts';
@@ -12,6 +13,7 @@ import { replicaLog } from '../../node/replica-log.ts';
 import type { MempoolLimits } from '../../shared/mempool/mempool.ts';
 import type { Waited } from '../../shared/ports/time.ts';
 import { saveNews } from '../../shared/replica/act.ts';
+import { followErasures } from '../../shared/replica/erasures.ts';
 import { itemName } from '../../shared/replica/items.ts';
 import { leaveToDriver } from '../../shared/replica/lease.ts';
 import { openReplica } from '../../shared/replica/open.ts';
@@ -142,6 +144,7 @@ export async function invocation<T>(
       inBackground(begun, learnMembers(node, begun).catch(faulted));
     });
     reportEvidence(begun, node.peerCustody);
+    followErasures(begun, node.peerCustody);
     // A node without a vote may be waited for: it joins, or votes by a new key. So may one with two keys.
     const rotates = node.environment.FUQI_SIGNING_KEYS.length > 1;
     if (ownIndex(begun) < 0 || (rotates && !isPeer)) {

@@ -15,6 +15,7 @@ import {
   BadEnvelope,
   type CallName,
   type Delivery,
+  DUE_MAX,
   type KeptValues,
   type ValueKeeper,
 } from '../../shared/ports/value-keeper.ts';
@@ -24,8 +25,6 @@ import { openRecord, rewrapRecord, sealRecord } from './sealed-record.ts';
 import type { VaultKey } from './vault-key.ts';
 
 export interface Vault extends ValueKeeper {
-  /** Removes all values of transactions; what the vault never had is no fault. */
-  erase(ids: readonly Digest[]): Promise<void>;
   /** Wraps all records by the newest key; answers how many were not. May be interrupted and done again. */
   rewrap(): Promise<number>;
 }
@@ -35,6 +34,10 @@ const nameOf = (id: Digest): string => `${VALUES}${id}`;
 /** Holds the transaction's id, in clear: key and nonce stand in the transaction. */
 const callEntry = ({ keyId, nonce }: CallName): string =>
   `calls/${keyId}/${sha256Hex(utf8(nonce))}`;
+/** Stays where values were erased: what is kept later, or at the same moment, goes again. */
+const goneEntry = (id: Digest): string => `gone/${id}`;
+const ERASED_UP_TO = 'erased-up-to';
+const MARK = new Uint8Array([1]);
 const DUE = 'due/';
 const dueEntry = (transaction: Digest, number: number): string =>
   `${DUE}${transaction}/${String(number).padStart(3, '0')}`;
@@ -46,16 +49,28 @@ const DueSchema = z.tuple([z.string(), z.array(z.string())]);
 
 /** A vault on a store; the first key seals, the others open what was sealed before a rotation. */
 export function openVault(store: VaultStore, keys: readonly [VaultKey, ...VaultKey[]]): Vault {
+  const isGone = async (id: Digest): Promise<boolean> =>
+    (await store.get(goneEntry(id))) !== undefined;
   const read = async (id: Digest): Promise<KeptValues | undefined> => {
     const name = nameOf(id);
     const sealed = await store.get(name);
-    return sealed && readContent(openRecord(keys, name, sealed));
+    if (!sealed || (await isGone(id))) return undefined;
+    return readContent(openRecord(keys, name, sealed));
+  };
+  const erase = async (id: Digest): Promise<void> => {
+    const due = await store.list({ prefix: `${DUE}${id}/`, limit: DUE_MAX });
+    await store.write([
+      { name: goneEntry(id), bytes: MARK },
+      ...[nameOf(id), ...due.map(({ name }) => name)].map((name) => ({ name, bytes: null })),
+    ]);
   };
   return {
     salt: () => randomBytes(SALT_BYTES),
     async keep({ transaction, disclosures }, { call, due = [] } = {}) {
       revealed(transaction.body.args, disclosures);
-      const name = nameOf(transaction.id);
+      const { id } = transaction;
+      const name = nameOf(id);
+      if (await isGone(id)) return false;
       const before = await read(transaction.id);
       const all = [...new Set([...(before?.disclosures ?? []), ...disclosures])];
       const content = encodeContent({ transaction, disclosures: all });
@@ -67,6 +82,10 @@ export function openVault(store: VaultStore, keys: readonly [VaultKey, ...VaultK
           return { name: entry, bytes: sealRecord(keys[0], entry, encodeCbor([to, fields])) };
         }),
       ]);
+      // Erased while this was written: one of the two sees the other's.
+      if (!(await isGone(id))) return true;
+      await erase(id);
+      return false;
     },
     read,
     async deliveries({ of, after, limit }) {
@@ -100,12 +119,13 @@ export function openVault(store: VaultStore, keys: readonly [VaultKey, ...VaultK
       return id && (fromUtf8(id) as Digest);
     },
     async erase(ids) {
-      const all = [...new Set(ids)];
-      for (let from = 0; from < all.length; from += VAULT_CHANGES_MAX) {
-        const some = all.slice(from, from + VAULT_CHANGES_MAX);
-        await store.write(some.map((id) => ({ name: nameOf(id), bytes: null })));
-      }
+      for (const id of new Set(ids)) await erase(id);
     },
+    async erasedUpTo() {
+      const place = await store.get(ERASED_UP_TO);
+      return place && fromUtf8(place);
+    },
+    setErasedUpTo: (place) => store.write([{ name: ERASED_UP_TO, bytes: utf8(place) }]),
     async rewrap() {
       let count = 0;
       for (const prefix of [VALUES, DUE]) count += await rewrapAll(store, keys, prefix);

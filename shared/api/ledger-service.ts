@@ -131,8 +131,17 @@ export interface LedgerService {
   ): Promise<TransactionStatus | Rejected>;
 
   transaction(id: Digest): Promise<TransactionStatus | undefined>;
-  /** The confidential values of a transaction, where this node's vault has them. */
-  values(id: Digest): Promise<KeptValues | undefined>;
+  /**
+   * The confidential values of a transaction from this node's vault; where it lacks what its member reads, from another
+   * holder's.
+   */
+  values(id: Digest): Promise<KeptValues | Rejected | undefined>;
+  /** Values of another member under its grant, asked for by an identity whose key this node keeps; in the order of ids. */
+  grantedValues(
+    identity: string,
+    grant: Digest,
+    ids: readonly Digest[],
+  ): Promise<readonly KeptValues[] | Rejected>;
   receipt(id: Digest): Promise<Receipt | undefined>;
   /**
    * Receipts of the transactions that the node's own member signed, from a place of the ledger on, in their

@@ -60,7 +60,7 @@ export const PEER_PATHS = ['/peer', '/peer/tidings'] as const;
  * door of its own, so that it takes no place that votes need, and what votes opens no vault.
  */
 export const mayDrive = (message: Uint8Array): boolean =>
-  ['tidings', 'values'].includes(kindOf(message) ?? '');
+  ['tidings', 'values', 'read-values', 'fetch-values'].includes(kindOf(message) ?? '');
 
 /** Where a message goes. */
 export const peerPath = (message: Uint8Array): (typeof PEER_PATHS)[number] =>

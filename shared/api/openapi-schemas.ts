@@ -299,6 +299,7 @@ const STATUS_TEXT: Readonly<Record<number, string>> = {
   429: 'More than the tenant’s limit, or more transactions waiting than its share; Retry-After says when to come back, `limit` which and when it frees',
   415: 'Media type not supported',
   422: 'Refused: by the arguments’ schema, or in a block (then with id, height and result)',
+  501: 'The node has no vault',
   503: 'Node unavailable, or its disk is full; Retry-After says when to come back',
 };
 

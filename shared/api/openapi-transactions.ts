@@ -78,8 +78,16 @@ export const TRANSACTION_PATHS: Readonly<Record<string, PathItem>> = {
       tags: ['transactions'],
       summary: 'The confidential fields of a transaction, from the member’s own vault',
       description:
-        'For the identity that signed it and for administrators of its member. `fuqi disclose` makes files from it that prove chosen fields to others.',
-      parameters: [ID],
+        'For the identity that signed it and for administrators of its member; where the member lacks what it reads by the contract, its node fetches it from another holder. With `grant`, another member’s values that the grant covers, from a holder’s node: the signed request stands on the ledger then. `fuqi disclose` makes files from it that prove chosen fields to others.',
+      parameters: [
+        ID,
+        {
+          name: 'grant',
+          in: 'query',
+          description: 'A grant of the values’ owner to the asking member.',
+          schema: { type: 'string', pattern: '^[0-9a-f]{64}$' },
+        },
+      ],
       security: KEY_NEEDED,
       responses: {
         200: ok(
@@ -91,7 +99,7 @@ export const TRANSACTION_PATHS: Readonly<Record<string, PathItem>> = {
             disclosures: list({ type: 'string' }),
           }),
         ),
-        ...problemResponses(400, 401, 403, 404),
+        ...problemResponses(400, 401, 403, 404, 410, 501, 503),
       },
     },
   },

@@ -85,6 +85,16 @@ export type Request = { readonly standing: Standing } & (
       readonly kind: 'values';
       readonly envelope: Uint8Array;
     }
+  | {
+      /** A transaction of `confidential.read`, signed by an identity of the member that asks for values under a grant. */
+      readonly kind: 'read-values';
+      readonly request: Uint8Array;
+    }
+  | {
+      /** What the sender reads of a transaction's values by its contract, and lacks. */
+      readonly kind: 'fetch-values';
+      readonly transaction: Digest;
+    }
 );
 
 /** One step of catch-up, in order: a block to insert, or a certificate to adopt. */
@@ -98,11 +108,11 @@ export interface Reply {
   /** The receiver's own latest timeout of its current tenure. */
   readonly timeout: TimeoutEntry | null;
   readonly steps: readonly CatchUpStep[];
-  /** Why a vote or an attestation was refused, for the sender's log. */
+  /** Why a vote, an attestation or values were refused. */
   readonly refusal: string | null;
   /** What the receiver signed so far. */
   readonly attestation: Attestation | null;
-  /** Parts of a snapshot in the order they were asked for; fewer where the rest did not fit or is not kept. */
+  /** Parts of a snapshot in the order they were asked for; fewer where the rest did not fit or is not kept. Or envelopes. */
   readonly parts: readonly Uint8Array[];
 }
 
@@ -180,6 +190,10 @@ export function encodeRequest(request: Request): Uint8Array {
       return encodeCbor([...head, request.height, request.places]);
     case 'values':
       return encodeCbor([...head, request.envelope]);
+    case 'read-values':
+      return encodeCbor([...head, request.request]);
+    case 'fetch-values':
+      return encodeCbor([...head, fromHex(request.transaction)]);
   }
 }
 
@@ -205,6 +219,8 @@ const ITEMS: Readonly<Record<Request['kind'], number>> = {
   anchor: 2,
   state: 4,
   values: 3,
+  'read-values': 3,
+  'fetch-values': 3,
 };
 
 /** Decodes a request; throws an Error on anything else. */
@@ -239,6 +255,10 @@ export function decodeRequest(bytes: Uint8Array): Request {
       return { kind, standing, height: natural(a), places: decodePlaces(b) };
     case 'values':
       return { kind, standing, envelope: byteString(a) };
+    case 'read-values':
+      return { kind, standing, request: byteString(a) };
+    case 'fetch-values':
+      return { kind, standing, transaction: toHex(byteString(a, 32)) as Digest };
     default:
       throw new Error('not a request');
   }

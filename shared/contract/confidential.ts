@@ -121,12 +121,29 @@ export function splitArguments(
 }
 
 /**
- * Throws where an input contradicts itself: a mark where none is seen, a rule over fields that nobody can check, a
- * reader that there is not. `roles` are those that the contract declares.
+ * Throws where a definition contradicts itself: a mark where none is seen, a rule over fields that nobody can check, a
+ * reader that there is not, times for values that it has none of. `roles` are those that the contract declares.
  */
-export function checkConfidential(input: z.ZodType, roles: Readonly<Record<string, string>>): void {
+export function checkConfidential(
+  {
+    input,
+    deliverWithinMs,
+    retainForMs,
+  }: {
+    readonly input: z.ZodType;
+    readonly deliverWithinMs?: number;
+    readonly retainForMs?: number;
+  },
+  roles: Readonly<Record<string, string>>,
+): void {
   const { fields, signed } = splitOf(input);
   if (hasMark(signed)) throw new Error('a confidential field that is not one of the input itself');
+  for (const ms of [deliverWithinMs, retainForMs]) {
+    if (ms === undefined) continue;
+    if (fields.size === 0)
+      throw new Error('a time for confidential fields, of which there are none');
+    if (!Number.isSafeInteger(ms) || ms < 1) throw new Error(`a time of ${ms} ms`);
+  }
   if (fields.size === 0) return;
   const { shape, def } = input as z.ZodObject;
   if (def.checks?.length) throw new Error('a rule over all fields, some of which are confidential');

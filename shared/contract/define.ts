@@ -33,6 +33,8 @@ export interface TransactionDefinition<
    * is on the ledger whose readers lack their values, or within so many milliseconds after.
    */
   readonly deliverWithinMs?: number;
+  /** After so many milliseconds the values of confidential fields are erased at every holder; unless told, when their owner says so. */
+  readonly retainForMs?: number;
   /** What `apply` answers. */
   readonly output: z.ZodType;
   /**
@@ -105,8 +107,8 @@ export function contract<
       }
     }
   }
-  for (const [method, { input }] of Object.entries(definition.transactions)) {
-    inPlace(`${name}.${method}`, () => checkConfidential(input as z.ZodType, definition.roles));
+  for (const [method, own] of Object.entries(definition.transactions)) {
+    inPlace(`${name}.${method}`, () => checkConfidential(own, definition.roles));
   }
   const open = {
     ...definition.records,

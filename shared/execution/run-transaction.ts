@@ -9,7 +9,8 @@ import { utf8 } from '../bytes/text.ts';
 import { argumentIssues } from '../contract/argument-issues.ts';
 import { bindContext, ContractRejection, freezeDeep } from '../contract/bind.ts';
 import type { Catalog } from '../contract/catalog.ts';
-import { signedInput } from '../contract/confidential.ts';
+import { confidentialFields, signedInput } from '../contract/confidential.ts';
+import { valuesWritten } from '../contract/confidential-records.ts';
 import type { Caller, StateAccess } from '../contract/context.ts';
 import type { Contract, TransactionDefinition } from '../contract/define.ts';
 import {
@@ -207,6 +208,14 @@ function apply(
     if (error instanceof RangeError && /call stack/i.test(error.message)) throw error;
     // The error's own text stays out: it may differ between engines.
     return refusal(transaction, 'contract-error', 'The contract failed; nothing was changed.', {});
+  }
+  // Whose its hidden values are: what is granted, read and erased later goes by it.
+  if (confidentialFields(definition.input).size > 0) {
+    const { contract: name, method } = transaction.body;
+    const values = { owner: caller.member, contract: name, method, committedAt: facts.time };
+    for (const [key, value] of valuesWritten(transaction.id, values, definition.retainForMs)) {
+      writes.set(key, encodeCbor(value));
+    }
   }
   return {
     result: { transaction: transaction.id, status: 'committed', output, events },

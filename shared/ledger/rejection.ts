@@ -27,6 +27,10 @@ export type RejectionCode =
   | 'no-vault'
   // A call whose values not all of their readers took.
   | 'reader-unavailable'
+  // A read of another member's confidential values.
+  | 'not-granted'
+  | 'holder-unavailable'
+  | 'erased'
   // A read of what this node does not keep.
   | 'not-retained'
   // Recorded in a block as the transaction's result.

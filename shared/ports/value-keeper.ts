@@ -2,10 +2,14 @@
  * Where a node keeps the confidential values that its member may know: its vault.
  *
  * The law:
- * - When `keep` resolves, the values are durable together with the call that they came with and the deliveries that
+ * - When `keep` answers true, the values are durable together with the call that they came with and the deliveries that
  *   they are due. What was kept of the same transaction before stays. Values that are not the transaction's are refused
- *   with `BadDisclosure`.
+ *   with `BadDisclosure`. It answers false, and keeps nothing, where the transaction's values were erased.
+ * - When `erase` resolves, values, salts and deliveries of the transactions are gone, with the keys that sealed them, and
+ *   nothing brings them back: not a `keep` or a rotation that is under way, nor one that comes later.
  * - `read` answers what was kept, unless it was erased.
+ * - `erasedUpTo` answers what `setErasedUpTo` was given last: how far the ledger's erasures were applied to this vault.
+ *   It rests with the values, so a vault from a backup says how far that one was.
  * - `called` answers the transaction that was kept last with a call of that name.
  * - `deliveries` answers what is due and not `delivered`, at the most `limit`, of one transaction or of all, after one.
  * - `unwrap` answers what `wrap` was given, for the reader whose key it was, and throws `BadEnvelope` for all else.
@@ -54,7 +58,11 @@ export interface ValueKeeper {
   keep(
     values: KeptValues,
     and?: { readonly call?: CallName | undefined; readonly due?: readonly Due[] },
-  ): Promise<void>;
+  ): Promise<boolean>;
+  /** What was never kept is no fault. */
+  erase(ids: readonly Digest[]): Promise<void>;
+  erasedUpTo(): Promise<string | undefined>;
+  setErasedUpTo(place: string): Promise<void>;
   read(id: Digest): Promise<KeptValues | undefined>;
   called(call: CallName): Promise<Digest | undefined>;
   deliveries(range: {

@@ -45,6 +45,7 @@ export function assembleReplica(options: ReplicaOptions, durables: Durables): Re
     timeouts: new TimeoutTally(epoch.set),
     book: new StatementBook(epoch.set, currentRound(record), (found) => witness(replica, found)),
     evidenceListeners: new Set(),
+    erasureListeners: new Set(),
     rings: 0,
     alarmAt: null,
     quietSince: 0,

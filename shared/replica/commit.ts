@@ -16,6 +16,7 @@ import { encodeQc } from '../ledger/certificate.ts';
 import type { Transaction } from '../ledger/transaction.ts';
 import type { StateBatch } from '../ports/state-store.ts';
 import { settleAlarm } from './alarm.ts';
+import { holdsErasure, lookForErasures } from './erasures.ts';
 import { expire, release } from './expire.ts';
 import { encodeHandover, type Finality } from './handover.ts';
 import { decodeHead, encodeEpoch, encodeHead } from './head.ts';
@@ -54,6 +55,9 @@ export async function commit(
   await dropOthers(replica);
   for (const block of final) {
     for (const listener of replica.commitListeners) listener(block.header.height!);
+  }
+  if (final.some(({ execution }) => execution && holdsErasure(execution.writes))) {
+    lookForErasures(replica);
   }
   applyRetention(replica);
   settleAlarm(

@@ -5,6 +5,7 @@
 import { revealed } from '../ledger/disclosure.ts';
 import type { Delivery, ValueKeeper } from '../ports/value-keeper.ts';
 import { vaultKeyOfMember } from './readers.ts';
+import { ERASED } from './receive-values.ts';
 import { inBackground, pause, type Replica } from './replica.ts';
 import { ask } from './tell.ts';
 
@@ -39,7 +40,7 @@ async function deliverOne(
   const disclosures = fields.flatMap((field) => all.get(field)?.text ?? []);
   const envelope = await keeper.wrap(key, { transaction: kept.transaction, disclosures });
   const reply = await ask(replica, to, { kind: 'values', envelope });
-  if (!reply || reply.refusal !== null) {
+  if (!reply || (reply.refusal !== null && reply.refusal !== ERASED)) {
     const why = reply?.refusal ?? 'no answer';
     replica.log('values-not-delivered', { member: to, transaction: id, why });
     return false;

@@ -53,7 +53,8 @@ export async function readersOf(
   return readers;
 }
 
-async function activeMembers(replica: Replica): Promise<MemberRecord[]> {
+/** The members that belong now. */
+export async function activeMembers(replica: Replica): Promise<MemberRecord[]> {
   const snapshot = new Snapshot(replica, replica.head.header.height!);
   const entries = await snapshot.range(prefixRange(SYSTEM_KEYS.members, MEMBERS_MAX));
   return entries

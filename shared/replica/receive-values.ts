@@ -15,6 +15,9 @@ import { keyRecord } from './key-record.ts';
 import { contractNow, readersOf } from './readers.ts';
 import type { Replica } from './replica.ts';
 
+/** Why values are not kept that the ledger has erased: nobody brings them again. */
+export const ERASED = 'erased';
+
 /** Keeps the values of an envelope; answers why not, or null once they are durable. */
 export async function receiveValues(
   replica: Replica,
@@ -45,8 +48,7 @@ export async function receiveValues(
   if (key.member !== replica.member && Object.keys(fields).some((field) => !own.includes(field))) {
     return 'not a reader';
   }
-  await keeper.keep({ transaction, disclosures });
-  return null;
+  return (await keeper.keep({ transaction, disclosures })) ? null : ERASED;
 }
 
 /** What is in an envelope; undefined where it is to a key that this vault has not. */

@@ -16,6 +16,7 @@ import { NO_ROOM, route } from './forward.ts';
 import { receiveValues } from './receive-values.ts';
 import { heardFrom } from './recover.ts';
 import { currentTenureEnd, ownIndex, type Replica } from './replica.ts';
+import { serveFetch, serveRead } from './serve-values.ts';
 import { anchorParts, handoversAfter, stateParts } from './snapshot-serve.ts';
 import { learn, replyWith } from './tell.ts';
 import { overhear } from './witness.ts';
@@ -50,12 +51,19 @@ export async function receive(
       return replyWith(replica, { parts: await anchorParts(replica) });
     case 'values':
       return replyWith(replica, { refusal: await receiveValues(replica, request.envelope) });
+    case 'read-values':
+      return replyWith(replica, givenOf(await serveRead(replica, request.request)));
+    case 'fetch-values':
+      return replyWith(replica, givenOf(await serveFetch(replica, from, request.transaction)));
     case 'state': {
       const { height, places } = request;
       return replyWith(replica, { parts: await stateParts(replica, height, places) });
     }
   }
 }
+
+const givenOf = (given: Awaited<ReturnType<typeof serveRead>>) =>
+  typeof given === 'string' ? { refusal: given } : { parts: given };
 
 async function receiveProposal(
   replica: Replica,

@@ -133,6 +133,8 @@ export interface Replica extends ReplicaOptions {
   /** Signed statements of the epoch as they were seen: evidence of double signing comes from it. */
   book: StatementBook;
   readonly evidenceListeners: Set<EvidenceListener>;
+  /** Hear that a block was committed that erases confidential values. */
+  readonly erasureListeners: Set<() => void>;
   /** Rings since the last commit: the first asks, later ones time the leader out. */
   rings: number;
   alarmAt: number | null;

@@ -5,18 +5,12 @@
  */
 import { decodeCbor } from '../bytes/cbor.ts';
 import { validatorIndex } from '../consensus/validators.ts';
-import {
-  type ContractRecord,
-  effectiveContract,
-  NODE_IDENTITY,
-  SYSTEM_KEYS,
-} from '../contract/system-records.ts';
+import { type ContractRecord, effectiveContract, SYSTEM_KEYS } from '../contract/system-records.ts';
 import { type Evidence, offenceId } from '../ledger/evidence.ts';
 import { Rejected } from '../ledger/rejection.ts';
 import type { Custody } from '../ports/custody.ts';
-import { submitCustodial } from './custodial.ts';
+import { submitAsNode } from './node-call.ts';
 import { inBackground, ownIndex, pause, type Replica } from './replica.ts';
-import { finalStatus, pendingStatus, submit } from './submit.ts';
 
 /** Nodes that wait for each other, at the most. */
 const TURNS_MAX = 5;
@@ -53,14 +47,9 @@ function turnOf(replica: Replica, { member }: Evidence): number {
 async function report(replica: Replica, custody: Custody, evidence: Evidence): Promise<void> {
   const id = offenceId(evidence);
   if (replica.stopped || !(await isWanted(replica, id))) return;
-  const ledger = {
-    submit: submit.bind(undefined, replica),
-    transaction: async (transaction: Parameters<typeof finalStatus>[1]) =>
-      (await finalStatus(replica, transaction)) ?? pendingStatus(replica, transaction),
-  };
   // The id as nonce: reporting again, after a crash say, is the same transaction.
   const call = { contract: 'evidence', method: 'report', args: evidence, nonce: id };
-  const outcome = await submitCustodial(replica, custody, ledger, NODE_IDENTITY, call, 0);
+  const outcome = await submitAsNode(replica, custody, call);
   if (outcome instanceof Rejected) {
     replica.log('evidence-not-reported', { id, error: outcome.rejection.message });
   } else replica.log('evidence-reported', { id, transaction: outcome.id });

@@ -28,6 +28,7 @@ import type { Receipt } from '../ledger/receipt.ts';
 import { Rejected, rejected } from '../ledger/rejection.ts';
 import { decodeTransaction } from '../ledger/transaction.ts';
 import type { Custody } from '../ports/custody.ts';
+import { fetchValues, readGranted } from './ask-values.ts';
 import { submitCustodial } from './custodial.ts';
 import { submitConfidential } from './custodial-confidential.ts';
 import { eventsAfter } from './events.ts';
@@ -38,6 +39,7 @@ import { answerQuery, Snapshot } from './query.ts';
 import { isRecovering } from './recover.ts';
 import { leaderNow, otherMembers, otherValidators, ownIndex, type Replica } from './replica.ts';
 import { notRetained } from './retained.ts';
+import { valuesRecord } from './serve-values.ts';
 import { finalStatus, pendingStatus, submit } from './submit.ts';
 
 const SCAN_MAX = 4096;
@@ -153,7 +155,22 @@ export function ledgerService(replica: Replica, custody: Custody): LedgerService
         waitMs,
       );
     },
-    values: async (id) => replica.keeper?.read(id),
+    async values(id) {
+      const { keeper } = replica;
+      if (!keeper) return undefined;
+      if ((await valuesRecord(replica, id))?.erasedAt) {
+        return rejected('erased', 'The values were erased.');
+      }
+      const kept = await keeper.read(id);
+      return kept ?? ((await fetchValues(replica, id)) ? keeper.read(id) : undefined);
+    },
+    async grantedValues(identity, grant, ids) {
+      const { keeper } = replica;
+      if (!keeper) {
+        return rejected('no-vault', 'This node has no vault, so nobody can encrypt to it.');
+      }
+      return readGranted(replica, custody, keeper, identity, grant, ids);
+    },
 
     async transaction(id) {
       return (await finalStatus(replica, id)) ?? pendingStatus(replica, id);

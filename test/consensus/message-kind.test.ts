@@ -24,6 +24,8 @@ it('tells the kind of every request', () => {
     { kind: 'anchor', standing },
     { kind: 'state', standing, height: 3, places: [] },
     { kind: 'values', standing, envelope: bytes },
+    { kind: 'read-values', standing, request: bytes },
+    { kind: 'fetch-values', standing, transaction: 'ab'.repeat(32) as Digest },
   ];
   for (const request of requests) assert.equal(kindOf(encodeRequest(request)), request.kind);
 });

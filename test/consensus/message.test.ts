@@ -55,6 +55,8 @@ const request: fc.Arbitrary<Request> = fc.oneof(
     places: fc.array(place, { maxLength: 3 }),
   }),
   record({ kind: kind('values'), standing, envelope: bytes }),
+  record({ kind: kind('read-values'), standing, request: bytes }),
+  record({ kind: kind('fetch-values'), standing, transaction: digest }),
 ) as fc.Arbitrary<Request>;
 
 const reply: fc.Arbitrary<Reply> = record({
@@ -120,8 +122,8 @@ describe('a request', () => {
   });
 
   it('is refused with anything too many, missing or of another kind', () => {
-    const samples = fc.sample(request, { numRuns: 60, seed: 7 });
-    assert.ok(new Set(samples.map((sample) => sample.kind)).size === 9, 'every kind is among them');
+    const samples = fc.sample(request, { numRuns: 90, seed: 7 });
+    assert.ok(new Set(samples.map((sample) => sample.kind)).size === 11, 'every kind is among them');
     for (const sample of samples) {
       const items = decodeCbor(encodeRequest(sample)) as Cbor[];
       for (const more of [null, false, 0, []]) {

@@ -123,6 +123,8 @@ async function chainSeeds() {
     { kind: 'attest', standing, store: 'a restored store' },
     { kind: 'blocks', standing, after: 0 },
     { kind: 'values', standing, envelope: new Uint8Array(3) },
+    { kind: 'read-values', standing, request: new Uint8Array(3) },
+    { kind: 'fetch-values', standing, transaction: gamma.head.id },
   ];
   for (const request of asked) await network.say('beta', 'gamma', encodeRequest(request));
   const { exchanges } = network;

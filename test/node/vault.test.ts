@@ -106,9 +106,51 @@ describe('a vault', () => {
       vault.erase([...erased, ...erased, 'f'.repeat(64) as Digest]),
     ]);
     assert.ok(count >= 10);
-    assert.equal(entries.size, 10);
+    const resting = [...entries.keys()].filter((name) => !name.startsWith('gone/'));
+    assert.equal(resting.length, 10);
     for (const id of ids)
       assert.equal((await rotated.read(id)) !== undefined, !erased.includes(id));
+  });
+
+  it('keeps nothing of what was erased, at whichever moment it comes', async () => {
+    const { entries, store, key, vault } = vaultWith();
+    const values = valuesOf(1);
+    const { id } = values.transaction;
+    // The erasure comes after each of the steps that keeping takes.
+    for (let step = 1; ; step++) {
+      entries.clear();
+      let left = step;
+      const erasing = openVault(
+        {
+          ...store,
+          get: async (name) => {
+            if (--left === 0) await vault.erase([id]);
+            return store.get(name);
+          },
+          write: async (changes) => {
+            if (--left === 0) await vault.erase([id]);
+            return store.write(changes);
+          },
+        },
+        [key],
+      );
+      const kept = await erasing.keep(values, { due: [{ to: 'buyer', fields: ['price'] }] });
+      if (left > 0) {
+        assert.ok(kept && step > 3, 'all moments were tried');
+        break;
+      }
+      assert.equal(kept, false);
+      assert.deepEqual([...entries.keys()], [`gone/${id}`]);
+      assert.equal(await vault.read(id), undefined);
+      assert.deepEqual(await vault.deliveries({ limit: 9 }), []);
+    }
+  });
+
+  it('says how far the ledger’s erasures were applied to it', async () => {
+    const { vault } = vaultWith();
+    assert.equal(await vault.erasedUpTo(), undefined);
+    await vault.setErasedUpTo('a-place');
+    assert.equal(await vault.erasedUpTo(), 'a-place');
   });
 
   it('is opened by the new key alone once all is wrapped by it; the contents stay as they were', async () => {

@@ -52,6 +52,16 @@ export const deal = contract('deal', {
         return null;
       },
     },
+    quote: {
+      summary: 'Quotes a price, which is forgotten soon.',
+      roles: [],
+      input: z.strictObject({
+        price: confidential(z.int().min(1).max(1_000_000), { roles: ['auditor'] }),
+      }),
+      retainForMs: 1,
+      output: z.null(),
+      apply: () => null,
+    },
   },
   queries: {},
 });

@@ -32,6 +32,7 @@ import type { Custody } from '../../shared/ports/custody.ts';
 import type { Signer } from '../../shared/ports/signer.ts';
 import { ring } from '../../shared/replica/alarm.ts';
 import { startDelivering } from '../../shared/replica/deliver.ts';
+import { followErasures, lookForErasures } from '../../shared/replica/erasures.ts';
 import { openReplica } from '../../shared/replica/open.ts';
 import { receive } from '../../shared/replica/receive.ts';
 import type { Log, Ports, Replica, ReplicaOptions } from '../../shared/replica/replica.ts';
@@ -314,11 +315,13 @@ export class LocalNetwork {
     const keeper = this.#options.vaults ? this.vaultOf(member) : undefined;
     replica = await openReplica({ genesis, member, catalog, ports, log, keeper, ...given });
     reportEvidence(replica, this.custodyOf(member));
+    followErasures(replica, this.custodyOf(member));
     const service = ledgerService(replica, this.custodyOf(member));
     const node = { member, replica, service };
     this.nodes.set(member, node);
     void tellStanding(replica);
     startDelivering(replica);
+    lookForErasures(replica);
     return node;
   }
 

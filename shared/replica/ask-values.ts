@@ -1,0 +1,144 @@
+/** Asks other members' nodes for values: under a grant, or because this member reads them by their contract and lacks them. */
+
+import type { Digest } from '../bytes/digest.ts';
+import { utf8 } from '../bytes/text.ts';
+import { confidentialFields } from '../contract/confidential.ts';
+import { CONFIDENTIAL, type ValuesRecord } from '../contract/confidential-records.ts';
+import { checkSignature } from '../execution/admissible.ts';
+import { BATCH_ALGORITHM } from '../ledger/batch-signature.ts';
+import { revealedValues } from '../ledger/disclosure.ts';
+import { Rejected, rejected } from '../ledger/rejection.ts';
+import { draftTransaction, parseTransaction, signedDraft } from '../ledger/transaction.ts';
+import type { Custody } from '../ports/custody.ts';
+import type { KeptValues, ValueKeeper } from '../ports/value-keeper.ts';
+import { keyRecord } from './key-record.ts';
+import { activeMembers, contractNow } from './readers.ts';
+import { receiveValues } from './receive-values.ts';
+import type { Replica } from './replica.ts';
+import { type ValuesRefusal, valuesRecord } from './serve-values.ts';
+import { ask } from './tell.ts';
+
+/** Refusals that another holder would not answer otherwise. */
+const FINAL: readonly string[] = [
+  ...(['erased', 'expired', 'forbidden', 'malformed', 'not-covered', 'revoked'] as const),
+  ...(['unknown-grant', 'unknown-key', 'unknown-record', 'no-vault-key'] as const),
+] satisfies ValuesRefusal[];
+
+/**
+ * Reads records of another member under its grant, signed by an identity whose key this node keeps. The request stands
+ * on the ledger when there is an answer, or soon after. Nothing of it is kept.
+ */
+export async function readGranted(
+  replica: Replica,
+  custody: Custody,
+  keeper: ValueKeeper,
+  identity: string,
+  grant: string,
+  ids: readonly Digest[],
+): Promise<readonly KeptValues[] | Rejected> {
+  const record = await valuesRecord(replica, ids[0]!);
+  if (!record) return refused('unknown-record');
+  if (record.erasedAt !== null) return refused('erased');
+  const request = await signedRequest(replica, custody, identity, grant, ids);
+  if (request instanceof Rejected) return request;
+  let tried = 0;
+  for (const holder of await holdersOf(replica, record)) {
+    const reply = await ask(replica, holder, { kind: 'read-values', request });
+    tried++;
+    if (!reply) continue;
+    if (reply.refusal !== null) {
+      if (FINAL.includes(reply.refusal)) return refused(reply.refusal as ValuesRefusal);
+      replica.log('values-not-read', { member: holder, why: reply.refusal });
+      continue;
+    }
+    const values = await Promise.all(reply.parts.map((part) => opened(replica, keeper, part)));
+    const wrong = ids.some((id, index) => values[index]?.transaction.id !== id);
+    if (!wrong && values.length === ids.length) return values as KeptValues[];
+    replica.log('values-not-read', { member: holder, why: 'other values than were asked for' });
+  }
+  return rejected(
+    'holder-unavailable',
+    'No node that holds these values gave them now; ask again in a moment, or dispute it where that stays so.',
+    { got: tried },
+  );
+}
+
+async function signedRequest(
+  replica: Replica,
+  custody: Custody,
+  identity: string,
+  grant: string,
+  ids: readonly Digest[],
+): Promise<Uint8Array | Rejected> {
+  const keyId = custody.keyId(identity);
+  if (!keyId) {
+    return rejected('unknown-key', 'This node keeps no key of that identity.', { got: identity });
+  }
+  const { ledger, epoch, ports } = replica;
+  const { input } = draftTransaction(
+    keyId,
+    {
+      ...{ ledger, contract: CONFIDENTIAL, method: 'read', nonce: custody.nonce() },
+      args: { grant, records: [...ids] },
+      notAfter: ports.time.now() + Math.floor(epoch.parameters.transactionWindowMs / 2),
+    },
+    BATCH_ALGORITHM,
+  );
+  const jws = signedDraft(input, await custody.sign(identity, utf8(input)));
+  const transaction = parseTransaction(jws);
+  return transaction instanceof Rejected ? transaction : transaction.bytes;
+}
+
+function refused(why: ValuesRefusal): Rejected {
+  if (why === 'erased') return rejected('erased', 'The values were erased.');
+  return rejected('not-granted', 'The values are not for this member to read, or not any more.', {
+    reason: why,
+  });
+}
+
+/** The owner first, then those who read by their role: parties that the record itself names are nobody's to know. */
+async function holdersOf(
+  replica: Replica,
+  { owner, contract: name, method }: ValuesRecord,
+): Promise<string[]> {
+  const definition = (await contractNow(replica, name))?.transactions[method];
+  const fields = definition ? [...confidentialFields(definition.input).values()] : [];
+  const roles = fields.flatMap(({ roles: named = [] }) => named.map((role) => `${name}.${role}`));
+  const others = (await activeMembers(replica))
+    .filter((member) => member.roles.some((role) => roles.includes(role)))
+    .map(({ id }) => id);
+  return [...new Set([owner, ...others])].filter((member) => member !== replica.member);
+}
+
+/** What is in an envelope, where it proves itself; undefined where it does not. */
+async function opened(
+  replica: Replica,
+  keeper: ValueKeeper,
+  envelope: Uint8Array,
+): Promise<KeptValues | undefined> {
+  try {
+    const values = await keeper.unwrap(envelope);
+    const { transaction, disclosures } = values;
+    revealedValues(transaction.body.args, disclosures);
+    const key = await keyRecord(replica, transaction.keyIds[0]!);
+    return key && !checkSignature(transaction, 0, key.jwk) ? values : undefined;
+  } catch {
+    // Why says nothing that may be logged; the caller says that it was not read.
+    return undefined;
+  }
+}
+
+/** Fetches what this member reads of a transaction by its contract, and keeps it; answers whether there was any. */
+export async function fetchValues(replica: Replica, id: Digest): Promise<boolean> {
+  const record = await valuesRecord(replica, id);
+  if (!record || record.erasedAt !== null) return false;
+  for (const holder of await holdersOf(replica, record)) {
+    const reply = await ask(replica, holder, { kind: 'fetch-values', transaction: id });
+    const [envelope] = reply?.parts ?? [];
+    if (!envelope) continue;
+    const refusal = await receiveValues(replica, envelope);
+    if (refusal === null) return true;
+    replica.log('values-not-read', { member: holder, why: refusal });
+  }
+  return false;
+}

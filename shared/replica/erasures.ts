@@ -1,0 +1,145 @@
+/**
+ * Erasures that the ledger holds, applied to this node's vault and confirmed on the ledger: when a block brings one, and
+ * all that a vault from a backup lacks. Every member's node confirms, whether it had the values or not: so confirming
+ * tells nobody who did.
+ */
+
+import { decodeCbor } from '../bytes/cbor.ts';
+import type { Digest } from '../bytes/digest.ts';
+import {
+  CONFIDENTIAL,
+  timedId,
+  type ValuesRecord,
+  valuesKey,
+} from '../contract/confidential-records.ts';
+import { decodeValue } from '../execution/decoded-values.ts';
+import { type Layer, prefixRange } from '../execution/view.ts';
+import { Rejected } from '../ledger/rejection.ts';
+import type { Custody } from '../ports/custody.ts';
+import type { ValueKeeper } from '../ports/value-keeper.ts';
+import { submitAsNode } from './node-call.ts';
+import { Snapshot } from './query.ts';
+import { inBackground, pause, type Replica } from './replica.ts';
+
+const ERASURES = `${CONFIDENTIAL}/erasure/`;
+const DUE = `${CONFIDENTIAL}/due/`;
+const PAGE = 64;
+/** Of a timed id. */
+const TIME_DIGITS = 16;
+const RETRY_MS = 5000;
+/** A record's owner erases what is due; others do when it has not for so long. */
+const OTHERS_AFTER_MS = 24 * 3600 * 1000;
+const LOOK_MS = 3600 * 1000;
+
+/** Whether a block's writes hold an erasure. */
+export function holdsErasure(writes: Layer): boolean {
+  for (const key of writes.keys()) if (key.startsWith(ERASURES)) return true;
+  return false;
+}
+
+/** Has a replica look now for what its vault lacks. */
+export function lookForErasures(replica: Replica): void {
+  for (const listener of replica.erasureListeners) listener();
+}
+
+/**
+ * Has a replica apply the ledger's erasures as they come, and ask for those that are due by a contract's rule.
+ * `custody` keeps the peer key under the name `node`. A function that opens no vault leaves it to the one that does.
+ */
+export function followErasures(replica: Replica, custody: Custody): void {
+  const { keeper } = replica;
+  if (!keeper) {
+    replica.erasureListeners.add(() => replica.driveElsewhere?.());
+    return;
+  }
+  let again = false;
+  let running = false;
+  const run = async (): Promise<void> => {
+    running = true;
+    do {
+      again = false;
+      try {
+        await applyErasures(replica, keeper, custody);
+        await eraseDue(replica, custody);
+      } catch (error) {
+        if (replica.stopped) break;
+        replica.log('erasure-failed', { error: String(error) });
+        if (replica.lease) break;
+        await pause(replica, RETRY_MS);
+        again = true;
+      }
+    } while (again && !replica.stopped);
+    running = false;
+  };
+  const start = (): void => {
+    again = true;
+    if (!running) inBackground(replica, run());
+  };
+  replica.erasureListeners.add(start);
+  // Blocks may be rare. A host that lives for one request looks when it is woken.
+  const lookAgain = (): void => {
+    if (replica.stopped) return;
+    start();
+    replica.ports.time.after(LOOK_MS, lookAgain);
+  };
+  if (!replica.lease) replica.ports.time.after(LOOK_MS, lookAgain);
+}
+
+/** Applies what the vault lacks, in the order of the ledger; a crash repeats the last page. */
+async function applyErasures(
+  replica: Replica,
+  keeper: ValueKeeper,
+  custody: Custody,
+): Promise<void> {
+  const upTo = await keeper.erasedUpTo();
+  const range = prefixRange(ERASURES, PAGE);
+  // Blocks may have one time: what another one brought then may stand before what was applied.
+  let from = upTo === undefined ? range.from : `${ERASURES}${upTo.slice(0, TIME_DIGITS)}`;
+  for (;;) {
+    const snapshot = new Snapshot(replica, replica.head.header.height!);
+    const entries = await snapshot.range({ ...range, from });
+    for (const { key, value } of entries) {
+      const erasure = key.slice(ERASURES.length);
+      const { records } = decodeCbor(value) as unknown as { records: Digest[] };
+      await keeper.erase(records);
+      await confirm(replica, custody, erasure);
+      await keeper.setErasedUpTo(erasure);
+      from = `${key}\0`;
+    }
+    if (entries.length < PAGE || replica.stopped) return;
+  }
+}
+
+async function confirm(replica: Replica, custody: Custody, erasure: string): Promise<void> {
+  const key = `${CONFIDENTIAL}/confirmation/${erasure}/${replica.member}`;
+  if (await replica.final.read(key)) return;
+  const call = { contract: CONFIDENTIAL, method: 'confirmErasure', args: { erasure } };
+  const outcome = await submitAsNode(replica, custody, {
+    ...call,
+    nonce: erasure.slice(TIME_DIGITS + 1),
+  });
+  // The values are gone all the same.
+  if (outcome instanceof Rejected) {
+    replica.log('erasure-not-confirmed', { erasure, error: outcome.rejection.message });
+  }
+}
+
+/** Asks for the erasure of what is due, by this member's own records first. */
+async function eraseDue(replica: Replica, custody: Custody): Promise<void> {
+  const { height } = replica.head.header;
+  const time = replica.ports.time.now();
+  const range = { ...prefixRange(DUE, PAGE), to: `${DUE}${timedId(time + 1, '')}` };
+  const entries = await new Snapshot(replica, height!).range(range);
+  for (const { key } of entries) {
+    const [at, id] = key.slice(DUE.length).split('.') as [string, Digest];
+    const stored = await replica.final.read(valuesKey(id));
+    const record = stored && (decodeValue(stored) as unknown as ValuesRecord);
+    if (!record || record.erasedAt !== null || record.heldBy.length > 0) continue;
+    if (record.owner !== replica.member && Number(at) + OTHERS_AFTER_MS > time) continue;
+    const call = { contract: CONFIDENTIAL, method: 'eraseDue', args: { records: [id] } };
+    const outcome = await submitAsNode(replica, custody, { ...call, nonce: id });
+    if (outcome instanceof Rejected) {
+      replica.log('due-not-erased', { transaction: id, error: outcome.rejection.message });
+    }
+  }
+}

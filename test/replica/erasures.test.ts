@@ -1,0 +1,153 @@
+/** Erasure by the ledger: at every holder, for good, confirmed by all; also after a restore. */
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import type { Digest } from '../../shared/bytes/digest.ts';
+import { catalog } from '../../shared/contract/catalog.ts';
+import { Rejected } from '../../shared/ledger/rejection.ts';
+import { verifyReceipt } from '../../shared/proof/verify.ts';
+import { lookForErasures } from '../../shared/replica/erasures.ts';
+import { contracts } from '../../workloads/catalog.ts';
+import { dealCatalog } from '../support/deal-contract.ts';
+import { LocalNetwork } from '../support/local-network.ts';
+import { until } from '../support/until.ts';
+
+const all = catalog([...contracts.entries, ...dealCatalog.entries]);
+const MEMBERS = ['alpha', 'beta', 'gamma', 'delta'];
+const IDENTITIES = [
+  { member: 'alpha', name: 'clerk', roles: [] },
+  { member: 'delta', name: 'auditor', roles: ['deal.auditor'] },
+  { member: 'gamma', name: 'court', roles: ['confidential.guardian'] },
+];
+const VALUES = { buyer: 'beta', price: 987_613, remark: 'canary-remark' };
+
+let network: LocalNetwork;
+
+async function submit(
+  member: string,
+  identity: string,
+  contract: string,
+  method: string,
+  args: object,
+) {
+  const call = { contract, method, args: args as never };
+  const outcome = await network.service(member).submitCustodial(identity, call, 10_000);
+  assert.ok(!(outcome instanceof Rejected), JSON.stringify(outcome));
+  assert.ok(outcome.status === 'committed' || outcome.status === 'rejected', outcome.status);
+  return outcome;
+}
+
+async function make(name: string): Promise<Digest> {
+  const args = { deal: name, ...VALUES };
+  const { id, status } = await submit('alpha', 'clerk', 'deal', 'make', args);
+  assert.equal(status, 'committed');
+  return id;
+}
+
+const erase = (records: readonly Digest[]) =>
+  submit('alpha', 'admin', 'confidential', 'erase', { records });
+
+const erasedAt = async (member: string, id: Digest): Promise<boolean> => {
+  const values = await network.service(member).values(id);
+  return values instanceof Rejected && values.rejection.code === 'erased';
+};
+
+/** Names of what rests in a member's vault of a transaction. */
+const restsOf = (member: string, id: Digest): string[] =>
+  [...network.vaultEntries(member).keys()].filter(
+    (name) => name.includes(id) && !name.startsWith('gone/'),
+  );
+
+async function confirmations(erasure: string): Promise<string[]> {
+  const answer = await network
+    .service('alpha')
+    .query('confidential', 'erasure', { erasure }, undefined);
+  assert.ok(!(answer instanceof Rejected), JSON.stringify(answer));
+  const { confirmations: all } = answer.output as { confirmations: { member: string }[] };
+  return all.map(({ member }) => member);
+}
+
+describe('erased values', () => {
+  beforeEach(async () => {
+    network = await LocalNetwork.open({
+      ...{ members: MEMBERS, catalog: all, identities: IDENTITIES, vaults: true },
+    });
+  });
+  afterEach(() => network.close());
+
+  it('are in no vault any more; every member confirms; the receipt verifies as before', async () => {
+    const id = await make('d-1');
+    const kept = await make('d-2');
+    for (const member of ['alpha', 'beta', 'delta']) assert.equal(restsOf(member, id).length, 1);
+    const { result } = await erase([id]);
+    assert.equal(result.status, 'committed');
+    const { erasure } = (result as unknown as { output: { erasure: string } }).output;
+    await until(() => MEMBERS.every((member) => restsOf(member, id).length === 0));
+    for (const member of MEMBERS) await until(() => erasedAt(member, id));
+    await until(async () => (await confirmations(erasure)).length === MEMBERS.length);
+    assert.deepEqual((await confirmations(erasure)).sort(), [...MEMBERS].sort());
+    const receipt = await network.service('alpha').receipt(id);
+    assert.equal(verifyReceipt(receipt, network.ledger).verdict, 'VALID');
+    assert.ok(await network.vaultOf('beta').read(kept), 'others stay');
+    const again = await erase([id]);
+    assert.equal(again.status, 'rejected');
+  });
+
+  it('don’t come back with a delivery that was late, or that goes on', async () => {
+    const id = await make('d-1');
+    const before = (await network.vaultOf('alpha').read(id))!;
+    const key = network.vaultKeyOf('beta');
+    const late = await network.vaultOf('alpha').wrap(key, before);
+    await erase([id]);
+    await until(() => restsOf('beta', id).length === 0);
+    assert.equal(
+      await network.vaultOf('beta').keep(await network.vaultOf('beta').unwrap(late)),
+      false,
+    );
+    assert.equal(await network.vaultOf('beta').read(id), undefined);
+    assert.deepEqual(restsOf('beta', id), []);
+  });
+
+  it('are erased again from a vault of a backup, and not served in between', async () => {
+    const id = await make('d-1');
+    const backup = new Map(network.vaultEntries('beta'));
+    network.stop('beta');
+    await erase([id]);
+    const entries = network.vaultEntries('beta');
+    entries.clear();
+    for (const [name, bytes] of backup) entries.set(name, bytes);
+    assert.equal(restsOf('beta', id).length, 1);
+    await network.start('beta');
+    await until(() => erasedAt('beta', id));
+    await until(() => restsOf('beta', id).length === 0);
+    // Its ledger has the erasure, its vault an older state: it is applied when it starts.
+    network.stop('beta');
+    entries.clear();
+    for (const [name, bytes] of backup) entries.set(name, bytes);
+    await network.start('beta');
+    assert.ok(await erasedAt('beta', id));
+    await until(() => restsOf('beta', id).length === 0);
+  });
+
+  it('are not erased while somebody holds them back', async () => {
+    const id = await make('d-1');
+    const records = [id];
+    const held = await submit('gamma', 'court', 'confidential', 'hold', { records });
+    assert.equal(held.status, 'committed');
+    const refused = await erase(records);
+    assert.equal(refused.status, 'rejected');
+    assert.ok(JSON.stringify(refused.result).includes('"held"'));
+    assert.equal(restsOf('beta', id).length, 1);
+    await submit('gamma', 'court', 'confidential', 'release', { records });
+    assert.equal((await erase(records)).status, 'committed');
+  });
+
+  it('go by their contract’s rule when their time is over', async () => {
+    const { id } = await submit('alpha', 'clerk', 'deal', 'quote', { price: 4711 });
+    assert.equal(restsOf('delta', id).length, 1);
+    await until(() => {
+      lookForErasures(network.node('alpha').replica);
+      return restsOf('delta', id).length === 0;
+    });
+    assert.ok(await erasedAt('delta', id));
+  });
+});
