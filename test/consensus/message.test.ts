@@ -123,7 +123,10 @@ describe('a request', () => {
 
   it('is refused with anything too many, missing or of another kind', () => {
     const samples = fc.sample(request, { numRuns: 90, seed: 7 });
-    assert.ok(new Set(samples.map((sample) => sample.kind)).size === 11, 'every kind is among them');
+    assert.ok(
+      new Set(samples.map((sample) => sample.kind)).size === 11,
+      'every kind is among them',
+    );
     for (const sample of samples) {
       const items = decodeCbor(encodeRequest(sample)) as Cbor[];
       for (const more of [null, false, 0, []]) {
