@@ -151,6 +151,7 @@ export async function openNode(
       store: store.identity,
       restored: store.restored !== undefined,
       acceptLoss: store.acceptLoss,
+      nodeCustody: custodyOf(new Map([[NODE_IDENTITY, peerKeys[0]]])),
       keeper: vaultKey && openVault(stores.vault, [vaultKey]),
       log: unlessUnwritable(replicaLog(log)),
       onDamaged: damage.note,
@@ -174,9 +175,8 @@ export async function openNode(
     throw new UserError(`The node of ${member} can't start: ${(error as Error).message}`);
   }
   const opened = replica;
-  const nodeCustody = custodyOf(new Map([[NODE_IDENTITY, peerKeys[0]]]));
-  reportEvidence(opened, nodeCustody);
-  followErasures(opened, nodeCustody);
+  reportEvidence(opened);
+  followErasures(opened);
   const service = ledgerService(opened, custodyOf(new Map(identities)));
   const issuers = async () => config.issuers ?? [];
   const app = nodeApp({

@@ -37,12 +37,15 @@ export function dynamoVaultStore(table: Table): VaultStore {
       if (others.length === 0) await writeOne(table, first);
       else await writeTogether(table, changes);
     },
-    async replace({ name, bytes }) {
+    async swap({ name, bytes }, before) {
       checkVaultWrite([{ name, bytes }]);
-      const Item = itemOf(name, bytes);
-      const ConditionExpression = 'attribute_exists(p)';
+      const condition = before
+        ? { ConditionExpression: 'b = :b', ExpressionAttributeValues: { ':b': { B: before } } }
+        : { ConditionExpression: 'attribute_not_exists(p)' };
       try {
-        await client.send(new PutItemCommand({ TableName, Item, ConditionExpression }));
+        await client.send(
+          new PutItemCommand({ TableName, Item: itemOf(name, bytes), ...condition }),
+        );
         return true;
       } catch (error) {
         if (error instanceof ConditionalCheckFailedException) return false;

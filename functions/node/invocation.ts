@@ -108,6 +108,7 @@ export async function invocation<T>(
       store: node.store,
       log: replicaLog(node.log),
       keeper: node.vault,
+      nodeCustody: node.peerCustody,
       mempoolLimits: HOSTED_MEMPOOL,
       invocation: randomUUID(),
       ...(isPeer && {
@@ -143,8 +144,8 @@ export async function invocation<T>(
       const faulted = (error: unknown) => begun.log('members-failed', { error: String(error) });
       inBackground(begun, learnMembers(node, begun).catch(faulted));
     });
-    reportEvidence(begun, node.peerCustody);
-    followErasures(begun, node.peerCustody);
+    reportEvidence(begun);
+    followErasures(begun);
     // A node without a vote may be waited for: it joins, or votes by a new key. So may one with two keys.
     const rotates = node.environment.FUQI_SIGNING_KEYS.length > 1;
     if (ownIndex(begun) < 0 || (rotates && !isPeer)) {

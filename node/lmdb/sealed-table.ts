@@ -5,8 +5,8 @@
  * found by the ledger's own proofs (shared/replica/proven.ts).
  */
 import { crc32 } from 'node:zlib';
-import { type Database, IF_EXISTS, type RootDatabase } from 'lmdb';
-import { utf8 } from '../../shared/bytes/text.ts';
+import type { Database, RootDatabase } from 'lmdb';
+import { equalBytes, utf8 } from '../../shared/bytes/text.ts';
 import { StoreFault } from '../../shared/ports/store-fault.ts';
 
 const CHECKSUM_BYTES = 4;
@@ -92,9 +92,16 @@ export class SealedTable {
     return this.#raw.ifNoExists(key, () => this.put(key, value));
   }
 
-  /** Puts where there is something; answers whether there was. */
-  putOver(key: Uint8Array, value: Uint8Array): Promise<boolean> {
-    return this.#raw.ifVersion(key, IF_EXISTS, () => this.put(key, value));
+  /** Puts in the place of exactly `before`, or of nothing (null); answers whether it did. */
+  putInPlaceOf(key: Uint8Array, before: Uint8Array | null, value: Uint8Array): Promise<boolean> {
+    if (before === null) return this.putNew(key, value);
+    // Reads within see what the transaction wrote so far.
+    return this.#raw.transaction(() => {
+      const found = this.get(key);
+      if (!found || !equalBytes(found, before)) return false;
+      void this.put(key, value);
+      return true;
+    });
   }
 
   remove(key: Uint8Array): Promise<boolean> {

@@ -23,9 +23,9 @@ export function lmdbVaultStore(environment: Environment): VaultStore {
         ),
       );
     },
-    async replace({ name, bytes }) {
+    async swap({ name, bytes }, before) {
       checkVaultWrite([{ name, bytes }]);
-      return environment.putNow(() => table.putOver(utf8(name), bytes));
+      return environment.putNow(() => table.putInPlaceOf(utf8(name), before, bytes));
     },
     async get(name) {
       return table.get(utf8(name));

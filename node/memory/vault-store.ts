@@ -1,4 +1,5 @@
 /** The vault store of a node that forgets everything when it ends: for tests and simulation. */
+import { equalBytes } from '../../shared/bytes/text.ts';
 import { checkVaultWrite, type VaultStore } from '../../shared/ports/vault-store.ts';
 
 /** A vault store in memory, empty unless told. */
@@ -11,9 +12,10 @@ export function memoryVaultStore(entries = new Map<string, Uint8Array>()): Vault
         else entries.delete(name);
       }
     },
-    async replace({ name, bytes }) {
+    async swap({ name, bytes }, before) {
       checkVaultWrite([{ name, bytes }]);
-      if (!entries.has(name)) return false;
+      const found = entries.get(name);
+      if (before ? !found || !equalBytes(found, before) : found) return false;
       entries.set(name, new Uint8Array(bytes));
       return true;
     },

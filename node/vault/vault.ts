@@ -22,6 +22,7 @@ import {
 import { VAULT_CHANGES_MAX, type VaultStore } from '../../shared/ports/vault-store.ts';
 import { encryptTo, openEnvelope } from './envelope.ts';
 import { openRecord, rewrapRecord, sealRecord } from './sealed-record.ts';
+import { openTallies, TALLIES } from './tallies.ts';
 import type { VaultKey } from './vault-key.ts';
 
 export interface Vault extends ValueKeeper {
@@ -65,6 +66,7 @@ export function openVault(store: VaultStore, keys: readonly [VaultKey, ...VaultK
     ]);
   };
   return {
+    ...openTallies(store, keys),
     salt: () => randomBytes(SALT_BYTES),
     async keep({ transaction, disclosures }, { call, due = [] } = {}) {
       revealed(transaction.body.args, disclosures);
@@ -128,7 +130,7 @@ export function openVault(store: VaultStore, keys: readonly [VaultKey, ...VaultK
     setErasedUpTo: (place) => store.write([{ name: ERASED_UP_TO, bytes: utf8(place) }]),
     async rewrap() {
       let count = 0;
-      for (const prefix of [VALUES, DUE]) count += await rewrapAll(store, keys, prefix);
+      for (const prefix of [VALUES, DUE, TALLIES]) count += await rewrapAll(store, keys, prefix);
       return count;
     },
   };
@@ -147,11 +149,24 @@ async function rewrapAll(
     if (page.length === 0) return count;
     after = page.at(-1)!.name;
     for (const { name, bytes: sealed } of page) {
-      const rewrapped = rewrapRecord(keys, name, sealed);
-      // One that was erased meanwhile must not come back.
-      if (rewrapped && (await store.replace({ name, bytes: rewrapped }))) count++;
+      if (await rewrapOne(store, keys, name, sealed)) count++;
     }
   }
+}
+
+/** Answers whether it had to be. What is erased or changed meanwhile stays so. */
+async function rewrapOne(
+  store: VaultStore,
+  keys: readonly [VaultKey, ...VaultKey[]],
+  name: string,
+  found: Uint8Array,
+): Promise<boolean> {
+  for (let sealed: Uint8Array | undefined = found; sealed; sealed = await store.get(name)) {
+    const rewrapped = rewrapRecord(keys, name, sealed);
+    if (!rewrapped) return false;
+    if (await store.swap({ name, bytes: rewrapped }, sealed)) return true;
+  }
+  return false;
 }
 
 const encodeContent = ({ transaction, disclosures }: KeptValues): Uint8Array =>

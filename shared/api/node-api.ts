@@ -55,12 +55,15 @@ export const peerDoor = (consortium: string, member: string): string =>
 /** Where the messages of other nodes go, under a node's endpoint. */
 export const PEER_PATHS = ['/peer', '/peer/tidings'] as const;
 
+const DRIVING: readonly string[] = [
+  ...['tidings', 'values', 'read-values', 'fetch-values', 'endorse'],
+];
+
 /**
  * Whether a message may lead to a drive, or brings values to the vault: a node that is several functions takes it by a
  * door of its own, so that it takes no place that votes need, and what votes opens no vault.
  */
-export const mayDrive = (message: Uint8Array): boolean =>
-  ['tidings', 'values', 'read-values', 'fetch-values'].includes(kindOf(message) ?? '');
+export const mayDrive = (message: Uint8Array): boolean => DRIVING.includes(kindOf(message) ?? '');
 
 /** Where a message goes. */
 export const peerPath = (message: Uint8Array): (typeof PEER_PATHS)[number] =>

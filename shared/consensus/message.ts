@@ -91,6 +91,11 @@ export type Request = { readonly standing: Standing } & (
       readonly request: Uint8Array;
     }
   | {
+      /** A transaction whose values the receiver has, and whose contract wants its signature. */
+      readonly kind: 'endorse';
+      readonly transaction: Digest;
+    }
+  | {
       /** What the sender reads of a transaction's values by its contract, and lacks. */
       readonly kind: 'fetch-values';
       readonly transaction: Digest;
@@ -108,11 +113,11 @@ export interface Reply {
   /** The receiver's own latest timeout of its current tenure. */
   readonly timeout: TimeoutEntry | null;
   readonly steps: readonly CatchUpStep[];
-  /** Why a vote, an attestation or values were refused. */
+  /** Why a vote, an attestation, values or an endorsement were refused. */
   readonly refusal: string | null;
   /** What the receiver signed so far. */
   readonly attestation: Attestation | null;
-  /** Parts of a snapshot in the order they were asked for; fewer where the rest did not fit or is not kept. Or envelopes. */
+  /** Parts of a snapshot in the order they were asked for; fewer where the rest did not fit or is not kept. Or envelopes, or a signature. */
   readonly parts: readonly Uint8Array[];
 }
 
@@ -192,6 +197,7 @@ export function encodeRequest(request: Request): Uint8Array {
       return encodeCbor([...head, request.envelope]);
     case 'read-values':
       return encodeCbor([...head, request.request]);
+    case 'endorse':
     case 'fetch-values':
       return encodeCbor([...head, fromHex(request.transaction)]);
   }
@@ -220,6 +226,7 @@ const ITEMS: Readonly<Record<Request['kind'], number>> = {
   state: 4,
   values: 3,
   'read-values': 3,
+  endorse: 3,
   'fetch-values': 3,
 };
 
@@ -257,6 +264,7 @@ export function decodeRequest(bytes: Uint8Array): Request {
       return { kind, standing, envelope: byteString(a) };
     case 'read-values':
       return { kind, standing, request: byteString(a) };
+    case 'endorse':
     case 'fetch-values':
       return { kind, standing, transaction: toHex(byteString(a, 32)) as Digest };
     default:

@@ -12,6 +12,7 @@ import type { ContractEvent } from '../ledger/result.ts';
 import {
   type Caller,
   type Context,
+  type EndorsementContext,
   type QueryContext,
   type RecordReader,
   type StateAccess,
@@ -71,6 +72,37 @@ export function bindContext(contract: Contract, state: StateAccess, facts: RunFa
         throw new Error(`the transaction declares no reason "${reason}"`);
       }
       throw new ContractRejection(reason, message, more);
+    },
+  };
+}
+
+/** The context of one run of an endorsement's `check`. Throws an Error wherever the contract's code is at fault. */
+export function bindEndorsement(
+  contract: Contract,
+  state: StateAccess,
+  facts: Pick<RunFacts, 'caller' | 'time' | 'transactionId'> & {
+    /** The reasons that the endorsement declares. */
+    readonly refuses: readonly string[];
+    readonly reserve: EndorsementContext['reserve'];
+  },
+): EndorsementContext {
+  const known = (reason: string): string => {
+    if (facts.refuses.includes(reason)) return reason;
+    throw new Error(`the endorsement declares no reason "${reason}"`);
+  };
+  return {
+    ...bindReader(contract, state),
+    caller: freezeDeep(facts.caller),
+    time: facts.time,
+    transactionId: facts.transactionId,
+    reserve(name, amount, max, reason) {
+      if (![amount, max].every(Number.isSafeInteger) || name === '' || name.length > 200) {
+        throw new Error('what is reserved has a name, and whole amounts');
+      }
+      facts.reserve(name, amount, max, known(reason));
+    },
+    refuse(reason) {
+      throw new ContractRejection(known(reason), 'The endorsement is refused.');
     },
   };
 }

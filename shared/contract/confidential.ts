@@ -129,8 +129,10 @@ export function checkConfidential(
     input,
     deliverWithinMs,
     retainForMs,
+    endorsement,
   }: {
     readonly input: z.ZodType;
+    readonly endorsement?: { readonly roles: readonly string[] };
     readonly deliverWithinMs?: number;
     readonly retainForMs?: number;
   },
@@ -144,6 +146,7 @@ export function checkConfidential(
       throw new Error('a time for confidential fields, of which there are none');
     if (!Number.isSafeInteger(ms) || ms < 1) throw new Error(`a time of ${ms} ms`);
   }
+  if (endorsement) checkEndorsement(endorsement.roles, fields, deliverWithinMs);
   if (fields.size === 0) return;
   const { shape, def } = input as z.ZodObject;
   if (def.checks?.length) throw new Error('a rule over all fields, some of which are confidential');
@@ -161,6 +164,23 @@ export function checkConfidential(
         throw new Error(`${name} is for the role "${role}", which is not declared`);
       }
     }
+  }
+}
+
+/** Who endorses has the values when it is asked. */
+function checkEndorsement(
+  roles: readonly string[],
+  fields: ReadonlyMap<string, Readers>,
+  deliverWithinMs: number | undefined,
+): void {
+  if (roles.length === 0) throw new Error('an endorsement by nobody');
+  if (deliverWithinMs !== undefined) {
+    throw new Error('an endorsement of values that may come later');
+  }
+  const readers = [...fields.values()].flatMap(({ roles: own = [] }) => own);
+  const blind = roles.find((role) => !readers.includes(role));
+  if (blind !== undefined) {
+    throw new Error(`an endorsement by the role "${blind}", which reads no field`);
   }
 }
 

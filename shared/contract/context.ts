@@ -48,6 +48,22 @@ export interface Context<R extends Records = Records, E extends Events = Events>
   reject(reason: string, message: string, more?: { got?: Value; expected?: Value }): never;
 }
 
+/** What the rule of an endorsement gets, at the node that is to sign. */
+export interface EndorsementContext<R extends Records = Records> extends RecordReader<R> {
+  readonly caller: Caller;
+  /** The later of block time and the node's clock, milliseconds since 1970. */
+  readonly time: number;
+  readonly transactionId: Digest;
+  /**
+   * Takes an amount (an integer; negative gives back) of something that is bounded at this node, such as a limit: until
+   * the transaction commits and for good then, or until it can't any more. Refuses with `reason` where all that is taken
+   * would be more than `max`. `name` says of what: an id that is no secret.
+   */
+  reserve(name: string, amount: number, max: number, reason: string): void;
+  /** Signs nothing; `reason` is one of the declared `refuses`. */
+  refuse(reason: string): never;
+}
+
 /** What a query's `answer` gets. */
 export interface QueryContext<R extends Records = Records> extends RecordReader<R> {
   /** Undefined for an anonymous reader of a public ledger. */

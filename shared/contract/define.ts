@@ -5,12 +5,25 @@
  */
 import type { z } from 'zod';
 import { checkConfidential, hasMark } from './confidential.ts';
-import type { Context, QueryContext } from './context.ts';
+import type { Context, EndorsementContext, QueryContext } from './context.ts';
 
 /** Record types by name; a record's schema is checked whenever one is stored. */
 export type Records = Readonly<Record<string, z.ZodType>>;
 /** Event data schemas by name. */
 export type Events = Readonly<Record<string, z.ZodType>>;
+
+/** A rule over hidden values: the nodes of those who see them run it, and sign what it lets pass. */
+export interface Endorsement<R extends Records = Records, I extends z.ZodType = z.ZodType> {
+  /** For each of these roles the node of a member that holds it signs. Each reads some of the confidential fields. */
+  readonly roles: readonly string[];
+  /** Why it may refuse: the closed list. The caller's node alone is told. */
+  readonly refuses: readonly string[];
+  /**
+   * Synchronous, with the state as the node has it. `input` has the public fields and those confidential ones that the
+   * node reads; each fits its schema. It may run several times (see context.get).
+   */
+  check(context: EndorsementContext<R>, input: Partial<z.input<I>>): void;
+}
 
 /** One kind of transaction. */
 export interface TransactionDefinition<
@@ -35,6 +48,8 @@ export interface TransactionDefinition<
   readonly deliverWithinMs?: number;
   /** After so many milliseconds the values of confidential fields are erased at every holder; unless told, when their owner says so. */
   readonly retainForMs?: number;
+  /** Who has to sign besides the caller, after a rule that needs hidden values. Not with `deliverWithinMs`. */
+  readonly endorsement?: Endorsement<R, I>;
   /** What `apply` answers. */
   readonly output: z.ZodType;
   /**

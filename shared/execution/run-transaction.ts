@@ -22,11 +22,12 @@ import {
   SYSTEM_KEYS,
 } from '../contract/system-records.ts';
 import { LIMITS } from '../ledger/limits.ts';
-import { Rejected, type Rejection, type RejectionCode } from '../ledger/rejection.ts';
+import { Rejected, type Rejection, type RejectionCode, rejected } from '../ledger/rejection.ts';
 import type { ContractEvent, TransactionResult } from '../ledger/result.ts';
 import type { Transaction } from '../ledger/transaction.ts';
 import { checkSignature, checkWindow, unknownKey } from './admissible.ts';
 import { decodeValue } from './decoded-values.ts';
+import { missingEndorsements, notEndorsed } from './endorsed.ts';
 import { guarded, unguarded } from './guards.ts';
 import type { View } from './view.ts';
 
@@ -61,8 +62,12 @@ export function runTransaction(
     signers.push(signer);
   }
   const active = signers.filter((signer) => signer !== 'inactive');
+  if (signers[0] === 'inactive') {
+    return refusal(transaction, 'key-revoked', 'The key that signed was revoked.', {});
+  }
+  // Whoever passes it on could add such a signature: that must not use up its id.
   if (active.length < signers.length) {
-    return refusal(transaction, 'key-revoked', 'A key that signed was revoked.', {});
+    return rejected('key-revoked', 'The key of an endorsement was revoked.');
   }
   const [caller, ...endorsers] = active as [Caller, ...Caller[]];
   return call(transaction, facts, catalog, view, caller, endorsers);
@@ -103,7 +108,7 @@ function call(
   view: View,
   caller: Caller,
   endorsers: readonly Caller[],
-): Outcome {
+): Outcome | Rejected {
   const { contract: name, method } = transaction.body;
   const contract = activeContract(name, facts.epoch, catalog, (key) => read(view, key));
   if (!contract) {
@@ -114,6 +119,14 @@ function call(
     const expected = Object.keys(contract.transactions);
     return refusal(transaction, 'unknown-method', 'No such method.', { got: method, expected });
   }
+  const missing = missingEndorsements(
+    name,
+    definition,
+    endorsers,
+    (member) => read<MemberRecord>(view, SYSTEM_KEYS.member(member))?.roles ?? [],
+  );
+  // Whoever passes it on could leave a signature away: that must not use up its id.
+  if (missing.length > 0) return notEndorsed(missing);
   if (!mayCall(name, definition.roles, caller)) {
     return refusal(
       transaction,

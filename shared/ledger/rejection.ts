@@ -27,6 +27,10 @@ export type RejectionCode =
   | 'no-vault'
   // A call whose values not all of their readers took.
   | 'reader-unavailable'
+  // A transaction whose contract asks for the signatures of nodes that see its values.
+  | 'not-endorsed'
+  | 'endorsement-refused'
+  | 'endorser-unavailable'
   // A read of another member's confidential values.
   | 'not-granted'
   | 'holder-unavailable'

@@ -12,6 +12,10 @@
  *   It rests with the values, so a vault from a backup says how far that one was.
  * - `called` answers the transaction that was kept last with a call of that name.
  * - `deliveries` answers what is due and not `delivered`, at the most `limit`, of one transaction or of all, after one.
+ * - `reserve` takes all amounts for a transaction, or none and answers the reason of one that is too much: where what
+ *   committed transactions took, what open ones take and the new amount are more than `max`. Taking it again for the same
+ *   transaction takes nothing more. Of several at the same time none is overlooked. `outcome` says what became of others
+ *   that took: what can't commit any more is given back.
  * - `unwrap` answers what `wrap` was given, for the reader whose key it was, and throws `BadEnvelope` for all else.
  */
 import type { PublicJwk } from '../bytes/crypto.ts';
@@ -46,6 +50,22 @@ export interface Delivery extends Due {
 /** Readers that one call may have besides its own member: they are kept together with its values. */
 export const DUE_MAX = 90;
 
+/** An amount that a transaction takes of something that is bounded at this member. */
+export interface Reservation {
+  readonly name: string;
+  /** Negative where it gives back. */
+  readonly amount: number;
+  readonly max: number;
+  /** What is said where it is too much. */
+  readonly reason: string;
+}
+
+/** Who takes it, and after which block time it can't be committed any more. */
+export interface Taker {
+  readonly id: Digest;
+  readonly notAfter: number;
+}
+
 /** An envelope that is none, or none for this member. It repeats nothing of it. */
 export class BadEnvelope extends Error {}
 
@@ -71,6 +91,11 @@ export interface ValueKeeper {
     readonly limit: number;
   }): Promise<readonly Delivery[]>;
   delivered(delivery: Delivery): Promise<void>;
+  reserve(
+    taker: Taker,
+    reservations: readonly Reservation[],
+    outcome: (other: Taker) => Promise<'committed' | 'open' | 'over'>,
+  ): Promise<string | undefined>;
   /** Encrypts values to a reader's vault key. */
   wrap(reader: PublicJwk, values: KeptValues): Promise<Uint8Array>;
   unwrap(envelope: Uint8Array): Promise<KeptValues>;

@@ -4,8 +4,8 @@
  * The law:
  * - When `write` resolves, all its changes are durable; after a crash at any moment all of them are there, or none.
  *   No name stands twice in one write. Removing an absent entry succeeds.
- * - `replace` puts an entry in the place of one that is there, and nothing where there is none any more; it answers
- *   whether it did. Of a `replace` and a removal at the same time the removal wins.
+ * - `swap` puts an entry in the place of exactly what `before` says (null: of nothing), and answers whether it did. Of
+ *   several at the same time one wins; one at the same time as a removal brings nothing back.
  * - `get` and `list` answer what was written last.
  * - A removed entry is in nothing that the store reads any more.
  * - `list` answers entries whose names start with `prefix` and come after `after`, in the order of the names, at the
@@ -32,7 +32,7 @@ export interface VaultRange {
 
 export interface VaultStore {
   write(changes: readonly VaultChange[]): Promise<void>;
-  replace(entry: VaultEntry): Promise<boolean>;
+  swap(entry: VaultEntry, before: Uint8Array | null): Promise<boolean>;
   get(name: string): Promise<Uint8Array | undefined>;
   list(range: VaultRange): Promise<VaultEntry[]>;
 }

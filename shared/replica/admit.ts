@@ -1,10 +1,12 @@
 /** Admission: what a node lets into its mempool, checked against the final state. */
 
 import { checkSignature, checkWindow, unknownKey } from '../execution/admissible.ts';
+import { missingEndorsements, notEndorsed } from '../execution/endorsed.ts';
 import { type Rejected, rejected } from '../ledger/rejection.ts';
 import type { Transaction } from '../ledger/transaction.ts';
 import { hopelessBefore } from './alarm.ts';
 import { keyRecord } from './key-record.ts';
+import { definitionNow, rolesOf } from './readers.ts';
 import { type Replica, uncommitted } from './replica.ts';
 
 /**
@@ -41,9 +43,14 @@ export async function admit(
   for (const [index, keyId] of transaction.keyIds.entries()) {
     const record = index === 0 ? sender : await keyRecord(replica, keyId);
     if (!record) return unknownKey(index, keyId);
+    if (index > 0 && !record.active) {
+      return rejected('key-revoked', 'The key of an endorsement was revoked.');
+    }
     const bad = checkSignature(transaction, index, record.jwk);
     if (bad) return bad;
   }
+  const lacking = await refuseUnendorsed(replica, transaction);
+  if (lacking) return lacking;
   if (replica.mempool.get(id)) return 'known';
   if (await replica.final.isKnown(id)) return 'final';
   // Others came in meanwhile.
@@ -52,6 +59,29 @@ export async function admit(
   const inBlock = uncommitted(replica, replica.record.highQc.block).some(({ ids }) => ids.has(id));
   replica.mempool.add(transaction, member);
   return inBlock ? 'known' : 'admitted';
+}
+
+/** One that lacks a signature must not stand in the way of the whole one, which has the same id. */
+async function refuseUnendorsed(
+  replica: Replica,
+  { body, keyIds }: Transaction,
+): Promise<Rejected | undefined> {
+  const definition = await definitionNow(replica, body.contract, body.method);
+  if (!definition?.endorsement) return undefined;
+  const signers = await Promise.all(keyIds.slice(1).map((keyId) => keyRecord(replica, keyId)));
+  const endorsers = signers.flatMap((signer) => (signer?.active ? [signer] : []));
+  const roles = new Map(
+    await Promise.all(
+      endorsers.map(async ({ member }) => [member, await rolesOf(replica, member)] as const),
+    ),
+  );
+  const missing = missingEndorsements(
+    body.contract,
+    definition,
+    endorsers,
+    (member) => roles.get(member)!,
+  );
+  return missing.length > 0 ? notEndorsed(missing) : undefined;
 }
 
 /**

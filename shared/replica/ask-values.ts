@@ -12,7 +12,7 @@ import { draftTransaction, parseTransaction, signedDraft } from '../ledger/trans
 import type { Custody } from '../ports/custody.ts';
 import type { KeptValues, ValueKeeper } from '../ports/value-keeper.ts';
 import { keyRecord } from './key-record.ts';
-import { activeMembers, contractNow } from './readers.ts';
+import { activeMembers, definitionNow } from './readers.ts';
 import { receiveValues } from './receive-values.ts';
 import type { Replica } from './replica.ts';
 import { type ValuesRefusal, valuesRecord } from './serve-values.ts';
@@ -101,7 +101,7 @@ async function holdersOf(
   replica: Replica,
   { owner, contract: name, method }: ValuesRecord,
 ): Promise<string[]> {
-  const definition = (await contractNow(replica, name))?.transactions[method];
+  const definition = await definitionNow(replica, name, method);
   const fields = definition ? [...confidentialFields(definition.input).values()] : [];
   const roles = fields.flatMap(({ roles: named = [] }) => named.map((role) => `${name}.${role}`));
   const others = (await activeMembers(replica))

@@ -27,6 +27,7 @@ import {
 } from '../ports/value-keeper.ts';
 import type { CustodialCall, Ledger } from './custodial.ts';
 import { deliver, startDelivering } from './deliver.ts';
+import { withEndorsements } from './endorse.ts';
 import { readersOf } from './readers.ts';
 import { inBackground, type Replica } from './replica.ts';
 
@@ -91,20 +92,23 @@ async function deliverAndSubmit(
   replica: Replica,
   keeper: ValueKeeper,
   ledger: Ledger,
-  { deliverWithinMs }: TransactionDefinition,
+  definition: TransactionDefinition,
   transaction: Transaction,
   waitMs: number,
 ): Promise<TransactionStatus | Rejected> {
   const due = await keeper.deliveries({ of: transaction.id, limit: DUE_MAX });
   const delivered = deliver(replica, keeper, due);
-  if (deliverWithinMs !== undefined) {
+  if (definition.deliverWithinMs !== undefined) {
     const missing = (missed: readonly Delivery[]) => missed.length > 0 && startDelivering(replica);
     const faulted = (error: unknown) => replica.log('delivery-failed', { error: String(error) });
     inBackground(replica, delivered.then(missing).catch(faulted));
     return ledger.submit(transaction, waitMs);
   }
   const missed = await delivered;
-  if (missed.length === 0) return ledger.submit(transaction, waitMs);
+  if (missed.length === 0) {
+    const endorsed = await withEndorsements(replica, definition, transaction);
+    return endorsed instanceof Rejected ? endorsed : ledger.submit(endorsed, waitMs);
+  }
   // Who they are may be confidential.
   return rejected(
     'reader-unavailable',

@@ -15,7 +15,6 @@ import {
 import { decodeValue } from '../execution/decoded-values.ts';
 import { type Layer, prefixRange } from '../execution/view.ts';
 import { Rejected } from '../ledger/rejection.ts';
-import type { Custody } from '../ports/custody.ts';
 import type { ValueKeeper } from '../ports/value-keeper.ts';
 import { submitAsNode } from './node-call.ts';
 import { Snapshot } from './query.ts';
@@ -44,9 +43,9 @@ export function lookForErasures(replica: Replica): void {
 
 /**
  * Has a replica apply the ledger's erasures as they come, and ask for those that are due by a contract's rule.
- * `custody` keeps the peer key under the name `node`. A function that opens no vault leaves it to the one that does.
+ * A function that opens no vault leaves it to the one that does.
  */
-export function followErasures(replica: Replica, custody: Custody): void {
+export function followErasures(replica: Replica): void {
   const { keeper } = replica;
   if (!keeper) {
     replica.erasureListeners.add(() => replica.driveElsewhere?.());
@@ -59,8 +58,8 @@ export function followErasures(replica: Replica, custody: Custody): void {
     do {
       again = false;
       try {
-        await applyErasures(replica, keeper, custody);
-        await eraseDue(replica, custody);
+        await applyErasures(replica, keeper);
+        await eraseDue(replica);
       } catch (error) {
         if (replica.stopped) break;
         replica.log('erasure-failed', { error: String(error) });
@@ -86,11 +85,7 @@ export function followErasures(replica: Replica, custody: Custody): void {
 }
 
 /** Applies what the vault lacks, in the order of the ledger; a crash repeats the last page. */
-async function applyErasures(
-  replica: Replica,
-  keeper: ValueKeeper,
-  custody: Custody,
-): Promise<void> {
+async function applyErasures(replica: Replica, keeper: ValueKeeper): Promise<void> {
   const upTo = await keeper.erasedUpTo();
   const range = prefixRange(ERASURES, PAGE);
   // Blocks may have one time: what another one brought then may stand before what was applied.
@@ -102,7 +97,7 @@ async function applyErasures(
       const erasure = key.slice(ERASURES.length);
       const { records } = decodeCbor(value) as unknown as { records: Digest[] };
       await keeper.erase(records);
-      await confirm(replica, custody, erasure);
+      await confirm(replica, erasure);
       await keeper.setErasedUpTo(erasure);
       from = `${key}\0`;
     }
@@ -110,11 +105,11 @@ async function applyErasures(
   }
 }
 
-async function confirm(replica: Replica, custody: Custody, erasure: string): Promise<void> {
+async function confirm(replica: Replica, erasure: string): Promise<void> {
   const key = `${CONFIDENTIAL}/confirmation/${erasure}/${replica.member}`;
   if (await replica.final.read(key)) return;
   const call = { contract: CONFIDENTIAL, method: 'confirmErasure', args: { erasure } };
-  const outcome = await submitAsNode(replica, custody, {
+  const outcome = await submitAsNode(replica, {
     ...call,
     nonce: erasure.slice(TIME_DIGITS + 1),
   });
@@ -125,7 +120,7 @@ async function confirm(replica: Replica, custody: Custody, erasure: string): Pro
 }
 
 /** Asks for the erasure of what is due, by this member's own records first. */
-async function eraseDue(replica: Replica, custody: Custody): Promise<void> {
+async function eraseDue(replica: Replica): Promise<void> {
   const { height } = replica.head.header;
   const time = replica.ports.time.now();
   const range = { ...prefixRange(DUE, PAGE), to: `${DUE}${timedId(time + 1, '')}` };
@@ -137,7 +132,7 @@ async function eraseDue(replica: Replica, custody: Custody): Promise<void> {
     if (!record || record.erasedAt !== null || record.heldBy.length > 0) continue;
     if (record.owner !== replica.member && Number(at) + OTHERS_AFTER_MS > time) continue;
     const call = { contract: CONFIDENTIAL, method: 'eraseDue', args: { records: [id] } };
-    const outcome = await submitAsNode(replica, custody, { ...call, nonce: id });
+    const outcome = await submitAsNode(replica, { ...call, nonce: id });
     if (outcome instanceof Rejected) {
       replica.log('due-not-erased', { transaction: id, error: outcome.rejection.message });
     }

@@ -2,18 +2,16 @@
 import type { TransactionStatus } from '../api/ledger-service.ts';
 import { NODE_IDENTITY } from '../contract/system-records.ts';
 import type { Rejected } from '../ledger/rejection.ts';
-import type { Custody } from '../ports/custody.ts';
 import { type CustodialCall, submitCustodial } from './custodial.ts';
-import type { Replica } from './replica.ts';
+import { nodeKeys, type Replica } from './replica.ts';
 import { finalStatus, pendingStatus, submit } from './submit.ts';
 
 /**
- * Submits a call of the node's own and does not wait for its end. `custody` keeps the peer key under the name `node`. A
- * nonce makes the call, made again after a crash, the same transaction.
+ * Submits a call of the node's own and does not wait for its end. Its nonce makes the call, made again after a crash,
+ * the same transaction.
  */
 export function submitAsNode(
   replica: Replica,
-  custody: Custody,
   call: CustodialCall & { readonly nonce: string },
 ): Promise<TransactionStatus | Rejected> {
   const ledger = {
@@ -21,5 +19,5 @@ export function submitAsNode(
     transaction: async (transaction: Parameters<typeof finalStatus>[1]) =>
       (await finalStatus(replica, transaction)) ?? pendingStatus(replica, transaction),
   };
-  return submitCustodial(replica, custody, ledger, NODE_IDENTITY, call, 0);
+  return submitCustodial(replica, nodeKeys(replica), ledger, NODE_IDENTITY, call, 0);
 }

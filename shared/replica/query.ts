@@ -122,7 +122,7 @@ export async function answerQuery(
 }
 
 /** State access of a query: bounded reads, no writes. */
-function readOnly(view: View): StateAccess {
+export function readOnly(view: View): StateAccess {
   let reads = 0;
   const count = (): void => {
     if (++reads > LIMITS.getsMax) throw new Error(`a query with more than ${LIMITS.getsMax} reads`);

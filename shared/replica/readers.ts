@@ -20,13 +20,36 @@ import type { Replica } from './replica.ts';
 
 const MEMBERS_MAX = 4096;
 
+/** By name, as read in an epoch: what is in force changes at the start of one only. */
+const inForce = new WeakMap<Replica, { epoch: number; contracts: Map<string, Contract> }>();
+
 /** The contract that is in force, where this node has its code. */
 export async function contractNow(replica: Replica, name: string): Promise<Contract | undefined> {
+  const { epoch } = replica.epoch.set;
+  let known = inForce.get(replica);
+  if (known?.epoch !== epoch) {
+    known = { epoch, contracts: new Map() };
+    inForce.set(replica, known);
+  }
+  const found = known.contracts.get(name);
+  if (found) return found;
   const stored = await replica.final.read(SYSTEM_KEYS.contract(name));
   if (!stored) return undefined;
   const record = decodeValue(stored) as unknown as ContractRecord;
-  const code = effectiveContract(record, replica.epoch.set.epoch);
-  return code && replica.catalog.find(name, code.version, code.codeHash);
+  const code = effectiveContract(record, epoch);
+  const contract = code && replica.catalog.find(name, code.version, code.codeHash);
+  if (contract) known.contracts.set(name, contract);
+  return contract;
+}
+
+/** What a method of a contract that is in force is; undefined where there is none. */
+export async function definitionNow(
+  replica: Replica,
+  contract: string,
+  method: string,
+): Promise<TransactionDefinition | undefined> {
+  const transactions = (await contractNow(replica, contract))?.transactions ?? {};
+  return Object.hasOwn(transactions, method) ? transactions[method] : undefined;
 }
 
 /**
@@ -60,6 +83,13 @@ export async function activeMembers(replica: Replica): Promise<MemberRecord[]> {
   return entries
     .map(({ value }) => decodeCbor(value) as unknown as MemberRecord)
     .filter(({ active }) => active);
+}
+
+/** The contract roles that a member's identities may hold; none of one that does not belong. */
+export async function rolesOf(replica: Replica, member: string): Promise<readonly string[]> {
+  const stored = await replica.final.read(SYSTEM_KEYS.member(member));
+  const record = stored ? (decodeValue(stored) as unknown as MemberRecord) : undefined;
+  return record?.active ? record.roles : [];
 }
 
 /** The public half of a member's vault key; undefined where it has registered none. */

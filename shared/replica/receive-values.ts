@@ -12,7 +12,7 @@ import {
 } from '../ports/value-keeper.ts';
 import { BadMessage } from './bad-message.ts';
 import { keyRecord } from './key-record.ts';
-import { contractNow, readersOf } from './readers.ts';
+import { definitionNow, readersOf } from './readers.ts';
 import type { Replica } from './replica.ts';
 
 /** Why values are not kept that the ledger has erased: nobody brings them again. */
@@ -36,11 +36,7 @@ export async function receiveValues(
   if (checkSignature(transaction, 0, key.jwk)) {
     throw new BadMessage('forged-values', 'values of a transaction that does not check');
   }
-  const contract = await contractNow(replica, name);
-  const definition =
-    contract && Object.hasOwn(contract.transactions, method)
-      ? contract.transactions[method]
-      : undefined;
+  const definition = await definitionNow(replica, name, method);
   if (!definition) return 'an unknown contract or method';
   const fields = fieldsOf(values);
   const readers = await readersOf(replica, name, definition.input, { ...args, ...fields });

@@ -1,4 +1,5 @@
 /** Answers other nodes' requests. Nothing in a request is believed unchecked, whoever sent it. */
+import { utf8 } from '../bytes/text.ts';
 import { decodeRequest, type Request, type Standing } from '../consensus/message.ts';
 import { decideVote, type SafetyRecord } from '../consensus/safety.ts';
 import { faultsTolerated, validatorIndex, verifyStatement } from '../consensus/validators.ts';
@@ -11,6 +12,7 @@ import { countTimeout, settleAlarm, signTimeout, told } from './alarm.ts';
 import { BadMessage, decodeSent } from './bad-message.ts';
 import { catchUp, stepsAfter } from './catch-up.ts';
 import { type Inserted, insert, Refused } from './chain.ts';
+import { endorse } from './endorse.ts';
 import { tryFollowStore } from './follow-store.ts';
 import { NO_ROOM, route } from './forward.ts';
 import { receiveValues } from './receive-values.ts';
@@ -55,6 +57,12 @@ export async function receive(
       return replyWith(replica, givenOf(await serveRead(replica, request.request)));
     case 'fetch-values':
       return replyWith(replica, givenOf(await serveFetch(replica, from, request.transaction)));
+    case 'endorse': {
+      const signed = await endorse(replica, request.transaction);
+      return typeof signed === 'string'
+        ? replyWith(replica, { refusal: signed })
+        : replyWith(replica, { parts: [utf8(signed.protected), signed.signature] });
+    }
     case 'state': {
       const { height, places } = request;
       return replyWith(replica, { parts: await stateParts(replica, height, places) });

@@ -19,6 +19,7 @@ import type { Block } from '../ledger/block.ts';
 import type { Genesis } from '../ledger/genesis.ts';
 import type { Mempool, MempoolLimits } from '../mempool/mempool.ts';
 import type { BlockStore } from '../ports/block-store.ts';
+import type { Custody } from '../ports/custody.ts';
 import type { HeadStore } from '../ports/head-store.ts';
 import type { MempoolStore } from '../ports/mempool-store.ts';
 import type { Peers } from '../ports/peers.ts';
@@ -76,6 +77,8 @@ export interface ReplicaOptions {
   readonly retain?: Retention;
   /** Keeps confidential values; without one the node signs no calls that have any, and takes none from others. */
   readonly keeper?: ValueKeeper | undefined;
+  /** Keeps the node's peer key under the name `node`, which signs what the node says of itself: reports, endorsements. */
+  readonly nodeCustody?: Custody | undefined;
   /** What this node holds of pending transactions; as in `LIMITS` unless told. */
   readonly mempoolLimits?: MempoolLimits;
 }
@@ -213,6 +216,12 @@ export function inBackground(replica: Replica, work: Promise<unknown>): void {
   const { background } = replica;
   background.add(work);
   void work.finally(() => background.delete(work));
+}
+
+/** The node's own keys, by which it signs what it says of itself. */
+export function nodeKeys({ nodeCustody }: Replica): Custody {
+  if (nodeCustody) return nodeCustody;
+  throw new Error('a node that is opened without its peer key says nothing of itself');
 }
 
 /** Waits by this node's clock. */

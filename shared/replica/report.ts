@@ -8,7 +8,6 @@ import { validatorIndex } from '../consensus/validators.ts';
 import { type ContractRecord, effectiveContract, SYSTEM_KEYS } from '../contract/system-records.ts';
 import { type Evidence, offenceId } from '../ledger/evidence.ts';
 import { Rejected } from '../ledger/rejection.ts';
-import type { Custody } from '../ports/custody.ts';
 import { submitAsNode } from './node-call.ts';
 import { inBackground, ownIndex, pause, type Replica } from './replica.ts';
 
@@ -16,12 +15,12 @@ import { inBackground, ownIndex, pause, type Replica } from './replica.ts';
 const TURNS_MAX = 5;
 
 /**
- * Has a replica report what it notices. `custody` keeps the peer key under the name `node`. A node that
- * can't report says so in its log, with the evidence for a person to report.
+ * Has a replica report what it notices. A node that can't report says so in its log, with the evidence for a person
+ * to report.
  */
-export function reportEvidence(replica: Replica, custody: Custody): void {
+export function reportEvidence(replica: Replica): void {
   replica.evidenceListeners.add((evidence) => {
-    const reported = reportInTurn(replica, custody, evidence).catch((error: unknown) =>
+    const reported = reportInTurn(replica, evidence).catch((error: unknown) =>
       replica.log('evidence-not-reported', { id: offenceId(evidence), error: String(error) }),
     );
     inBackground(replica, reported);
@@ -29,10 +28,10 @@ export function reportEvidence(replica: Replica, custody: Custody): void {
 }
 
 /** Many may notice the same: they take turns, so that one report is the rule. */
-async function reportInTurn(replica: Replica, custody: Custody, evidence: Evidence): Promise<void> {
+async function reportInTurn(replica: Replica, evidence: Evidence): Promise<void> {
   const wait = turnOf(replica, evidence) * replica.epoch.parameters.baseTimeoutMs;
   if (wait > 0) await pause(replica, wait);
-  await report(replica, custody, evidence);
+  await report(replica, evidence);
 }
 
 /** The validator after the offender goes first. */
@@ -44,12 +43,12 @@ function turnOf(replica: Replica, { member }: Evidence): number {
   return Math.min(TURNS_MAX, (own - validatorIndex(set, member) - 1 + n) % n);
 }
 
-async function report(replica: Replica, custody: Custody, evidence: Evidence): Promise<void> {
+async function report(replica: Replica, evidence: Evidence): Promise<void> {
   const id = offenceId(evidence);
   if (replica.stopped || !(await isWanted(replica, id))) return;
   // The id as nonce: reporting again, after a crash say, is the same transaction.
   const call = { contract: 'evidence', method: 'report', args: evidence, nonce: id };
-  const outcome = await submitAsNode(replica, custody, call);
+  const outcome = await submitAsNode(replica, call);
   if (outcome instanceof Rejected) {
     replica.log('evidence-not-reported', { id, error: outcome.rejection.message });
   } else replica.log('evidence-reported', { id, transaction: outcome.id });

@@ -25,7 +25,7 @@ import type { KeptValues, ValueKeeper } from '../ports/value-keeper.ts';
 import { BadMessage } from './bad-message.ts';
 import { confirmHead } from './confirmed-head.ts';
 import { keyRecord } from './key-record.ts';
-import { contractNow, readersOf, vaultKeyOfMember } from './readers.ts';
+import { definitionNow, readersOf, vaultKeyOfMember } from './readers.ts';
 import type { Replica } from './replica.ts';
 import { submit } from './submit.ts';
 
@@ -132,7 +132,7 @@ export async function serveFetch(replica: Replica, from: string, id: Digest): Pr
   const kept = await keeper.read(id);
   if (!kept) return 'not-held';
   const { contract: name, method, args } = kept.transaction.body;
-  const definition = (await contractNow(replica, name))?.transactions[method];
+  const definition = await definitionNow(replica, name, method);
   if (!definition) return 'not-held';
   const all = { ...args, ...revealedValues(args, kept.disclosures) };
   const own = record.owner === from;

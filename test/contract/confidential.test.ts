@@ -98,7 +98,13 @@ describe('confidential fields', () => {
   }
 
   const define = (
-    at: { input?: z.ZodType; record?: z.ZodType; output?: z.ZodType; query?: z.ZodType } = {},
+    at: {
+      input?: z.ZodType;
+      record?: z.ZodType;
+      output?: z.ZodType;
+      query?: z.ZodType;
+      more?: Pick<TransactionDefinition, 'deliverWithinMs' | 'retainForMs' | 'endorsement'>;
+    } = {},
   ) =>
     contract('probe', {
       version: 1,
@@ -110,6 +116,7 @@ describe('confidential fields', () => {
         call: {
           ...{ summary: 'Calls.', roles: [], apply: () => null },
           ...{ input: at.input ?? z.strictObject({}), output: at.output ?? z.null() },
+          ...at.more,
         },
       },
       queries: {
@@ -148,6 +155,31 @@ describe('confidential fields', () => {
       () => define({ input: z.strictObject({ a: confidential(z.string(), { roles: ['b'] }) }) }),
     ],
   ];
+  const seen = z.strictObject({ a: confidential(z.string(), { roles: ['auditor'] }) });
+  const unseen = z.strictObject({ a: confidential(z.string(), {}) });
+  const rule = (roles: string[]) => ({ endorsement: { roles, refuses: [], check: () => {} } });
+  const contradictions: readonly (readonly [string, () => unknown])[] = [
+    ['a time to keep values of which there are none', () => define({ more: { retainForMs: 1 } })],
+    ['a time to bring none', () => define({ more: { deliverWithinMs: 1 } })],
+    ['no time at all', () => define({ input: seen, more: { retainForMs: 0 } })],
+    ['half a millisecond', () => define({ input: seen, more: { retainForMs: 0.5 } })],
+    ['an endorsement of nothing hidden', () => define({ more: rule(['auditor']) })],
+    ['one by nobody', () => define({ input: seen, more: rule([]) })],
+    ['one by a role that reads nothing', () => define({ input: unseen, more: rule(['auditor']) })],
+    [
+      'one of values that may come later',
+      () => define({ input: seen, more: { ...rule(['auditor']), deliverWithinMs: 1 } }),
+    ],
+  ];
+  for (const [what, defining] of contradictions) {
+    it(`don’t load with ${what}`, () => {
+      assert.throws(defining, /probe/);
+    });
+  }
+  it('load with an endorsement by who reads them, and a time to be kept', () => {
+    define({ input: seen, more: { ...rule(['auditor']), retainForMs: 1 } });
+  });
+
   it('can be optional, and beside one that refers to itself', () => {
     const tree: z.ZodType = z.lazy(() => z.array(tree));
     define({ input: z.strictObject({ marked: marked.optional(), tree }), record: tree });

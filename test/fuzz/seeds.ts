@@ -124,6 +124,7 @@ async function chainSeeds() {
     { kind: 'blocks', standing, after: 0 },
     { kind: 'values', standing, envelope: new Uint8Array(3) },
     { kind: 'read-values', standing, request: new Uint8Array(3) },
+    { kind: 'endorse', standing, transaction: gamma.head.id },
     { kind: 'fetch-values', standing, transaction: gamma.head.id },
   ];
   for (const request of asked) await network.say('beta', 'gamma', encodeRequest(request));

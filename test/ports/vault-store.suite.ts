@@ -57,21 +57,29 @@ export function vaultStoreSuite({ adapter, open, reopen }: VaultHarness): void {
     );
   });
 
-  test(says('replace puts in the place of what is there, and brings nothing back'), async () => {
+  test(says('swap puts in the place of exactly what is there; of several one wins'), async () => {
     const store = await open();
-    assert.equal(await store.replace({ name: 'a', bytes: bytesOf(5, 1) }), false);
-    assert.equal(await store.get('a'), undefined);
-    await store.write([{ name: 'a', bytes: bytesOf(5, 1) }]);
-    assert.equal(await store.replace({ name: 'a', bytes: bytesOf(5, 2) }), true);
+    const put = (byte: number, before: Uint8Array | null) =>
+      store.swap({ name: 'a', bytes: bytesOf(5, byte) }, before);
+    assert.equal(await put(1, bytesOf(5, 1)), false);
+    assert.equal(await put(1, null), true);
+    assert.equal(await put(2, null), false);
+    assert.equal(await put(2, bytesOf(4, 1)), false);
+    assert.equal(await put(2, bytesOf(5, 1)), true);
     assert.deepEqual(plain(await store.get('a')), bytesOf(5, 2));
+    for (const before of [bytesOf(5, 2), null]) {
+      if (!before) await store.write([{ name: 'a', bytes: null }]);
+      const won = await Promise.all([3, 4, 5, 6].map((byte) => put(byte, before)));
+      assert.equal(won.filter(Boolean).length, 1);
+      assert.deepEqual(plain(await store.get('a')), bytesOf(5, 3 + won.indexOf(true)));
+    }
+    const last = (await store.get('a'))!;
     await Promise.all([
       store.write([{ name: 'a', bytes: null }]),
-      ...Array.from({ length: 8 }, (_, index) =>
-        store.replace({ name: 'a', bytes: bytesOf(5, index) }),
-      ),
+      ...[7, 8].map((byte) => put(byte, last)),
     ]);
-    assert.equal(await store.get('a'), undefined);
-    await assert.rejects(store.replace({ name: 'a b', bytes: bytesOf(5, 1) }));
+    assert.equal(await store.get('a'), undefined, 'a removal wins');
+    await assert.rejects(store.swap({ name: 'a b', bytes: bytesOf(5, 1) }, null));
   });
 
   test(

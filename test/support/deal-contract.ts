@@ -5,6 +5,9 @@ import { catalog } from '../../shared/contract/catalog.ts';
 import { confidential } from '../../shared/contract/confidential.ts';
 import { contract } from '../../shared/contract/define.ts';
 
+/** All that a member may sell. */
+const SOLD_MAX = 1_000_000;
+
 const readers = { parties: ['buyer'], roles: ['auditor'] };
 
 export const deal = contract('deal', {
@@ -49,6 +52,31 @@ export const deal = contract('deal', {
       output: z.null(),
       apply(context, { deal }) {
         context.emit('made', { deal });
+        return null;
+      },
+    },
+    sell: {
+      summary: 'Makes a deal whose price the auditor’s node has to let pass.',
+      roles: [],
+      rejects: ['made-already'],
+      input: z.strictObject({
+        deal: z.string().regex(/^[a-z0-9-]{1,40}$/),
+        price: confidential(z.int().min(1).max(1_000_000), { roles: ['auditor'] }),
+      }),
+      endorsement: {
+        roles: ['auditor'],
+        refuses: ['too-cheap', 'over-limit', 'made-already'],
+        check(context, { deal, price = 0 }) {
+          if (price < 10) context.refuse('too-cheap');
+          // What all see already; somebody else may make it first all the same.
+          if (deal === 'd-known' && context.get('deal', deal)) context.refuse('made-already');
+          context.reserve(`sold by ${context.caller.member}`, price, SOLD_MAX, 'over-limit');
+        },
+      },
+      output: z.null(),
+      apply(context, { deal: name }) {
+        if (context.get('deal', name)) context.reject('made-already', 'This deal is made.');
+        context.put('deal', name, { seller: context.caller.member, at: context.time, saw: [] });
         return null;
       },
     },

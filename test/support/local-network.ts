@@ -313,9 +313,11 @@ export class LocalNetwork {
     const { catalog } = this.#options;
     const given = { store: member, ...this.#options.replica, ...options };
     const keeper = this.#options.vaults ? this.vaultOf(member) : undefined;
-    replica = await openReplica({ genesis, member, catalog, ports, log, keeper, ...given });
-    reportEvidence(replica, this.custodyOf(member));
-    followErasures(replica, this.custodyOf(member));
+    const nodeCustody = this.custodyOf(member);
+    const own = { keeper, nodeCustody };
+    replica = await openReplica({ genesis, member, catalog, ports, log, ...own, ...given });
+    reportEvidence(replica);
+    followErasures(replica);
     const service = ledgerService(replica, this.custodyOf(member));
     const node = { member, replica, service };
     this.nodes.set(member, node);

@@ -1,0 +1,88 @@
+/** Tallies: whoever takes at the same time, together they never take more than there is. */
+import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
+import { it } from 'node:test';
+import fc from 'fast-check';
+import { memoryVaultStore } from '../../node/memory/vault-store.ts';
+import { openVault } from '../../node/vault/vault.ts';
+import { vaultKeyOf } from '../../node/vault/vault-key.ts';
+import type { Digest } from '../../shared/bytes/digest.ts';
+import type { Taker } from '../../shared/ports/value-keeper.ts';
+
+const newKey = () => vaultKeyOf(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey);
+const takerOf = (number: number): Taker => ({
+  id: String(number).padStart(64, '0') as Digest,
+  notAfter: 100,
+});
+const reservation = (amount: number, name = 'limit', max = 100) => ({
+  ...{ name, amount, max, reason: `too much of ${name}` },
+});
+const open = async () => 'open' as const;
+
+it('takes no more than there is, whoever takes at the same time, also while keys are rotated', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.integer({ min: -20, max: 60 }), { minLength: 1, maxLength: 12 }),
+      fc.array(fc.constantFrom('committed', 'open', 'over'), { minLength: 12, maxLength: 12 }),
+      async (amounts, ends) => {
+        const store = memoryVaultStore();
+        const [old, next] = [newKey(), newKey()];
+        const vaults = [openVault(store, [old]), openVault(store, [next, old])];
+        // One that ended as committed did so before others ask: what it took stays.
+        const outcome = async ({ id }: Taker) => ends[Number(id)] as 'committed' | 'open' | 'over';
+        const taken = await Promise.all([
+          ...amounts.map(async (amount, number) => {
+            const refused = await vaults[1]!.reserve(
+              takerOf(number),
+              [reservation(amount)],
+              outcome,
+            );
+            return refused === undefined ? amount : undefined;
+          }),
+          vaults[1]!.rewrap().then(() => undefined),
+        ]);
+        const lasting = taken.reduce<number>(
+          (sum, amount, number) => (ends[number] === 'over' ? sum : sum + (amount ?? 0)),
+          0,
+        );
+        // What is given back may have been given before it was taken: then the sum was lower at that moment.
+        const given = amounts.reduce((sum, amount) => sum + Math.min(0, amount), 0);
+        assert.ok(lasting <= 100 - given, `${lasting} with ${given} given back`);
+        // And all that is left can still be taken, to the last.
+        const rest = 100 - lasting;
+        const last = takerOf(99);
+        const every = async (other: Taker) => outcome(other);
+        if (rest > 0) {
+          assert.equal(await vaults[1]!.reserve(last, [reservation(rest)], every), undefined);
+        }
+        const more = await vaults[1]!.reserve(takerOf(98), [reservation(1)], async (other) =>
+          other.id === last.id ? 'open' : every(other),
+        );
+        assert.equal(more, 'too much of limit');
+      },
+    ),
+    { numRuns: 60 },
+  );
+});
+
+it('takes once for one transaction, all of it or nothing', async () => {
+  const store = memoryVaultStore();
+  const vault = openVault(store, [newKey()]);
+  for (let count = 0; count < 3; count++) {
+    assert.equal(await vault.reserve(takerOf(1), [reservation(60)], open), undefined);
+  }
+  const both = [reservation(40), reservation(5, 'other', 4)];
+  assert.equal(await vault.reserve(takerOf(2), both, open), 'too much of other');
+  assert.equal(await vault.reserve(takerOf(3), [reservation(40)], open), undefined);
+  assert.equal(await vault.reserve(takerOf(4), [reservation(1)], open), 'too much of limit');
+  const over = async () => 'over' as const;
+  assert.equal(await vault.reserve(takerOf(4), [reservation(100)], over), undefined);
+});
+
+it('tells nothing of names and amounts to whoever has the store', async () => {
+  const entries = new Map<string, Uint8Array>();
+  const vault = openVault(memoryVaultStore(entries), [newKey()]);
+  await vault.reserve(takerOf(1), [reservation(77_777, 'sold by alpha', 100_000)], open);
+  const text = [...entries].map(([name, bytes]) => name + Buffer.from(bytes).toString('latin1'));
+  assert.ok(!text.join().includes('alpha') && !text.join().includes(takerOf(1).id));
+});
