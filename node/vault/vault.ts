@@ -90,6 +90,11 @@ export function openVault(store: VaultStore, keys: readonly [VaultKey, ...VaultK
       return false;
     },
     read,
+    async held({ after, limit }) {
+      const range = { prefix: VALUES, limit, ...(after && { after: nameOf(after) }) };
+      const entries = await store.list(range);
+      return entries.map(({ name, bytes: sealed }) => readContent(openRecord(keys, name, sealed)));
+    },
     async deliveries({ of, after, limit }) {
       const prefix = of === undefined ? DUE : `${DUE}${of}/`;
       const entries = await store.list({

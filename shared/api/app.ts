@@ -26,6 +26,7 @@ import { storeProblem } from './store-faults.ts';
 import { authenticate, refuseReading } from './tenant.ts';
 import { getReceipt, getTransaction, getValues, postTransaction } from './transactions.ts';
 import { getUsage } from './usage.ts';
+import { getVault } from './vault.ts';
 
 type Answer = (c: ApiContext, node: NodeApi) => Response | Promise<Response>;
 
@@ -46,6 +47,7 @@ const FIXED: readonly (readonly [verb: 'GET' | 'POST' | 'PUT', path: string, ans
   ['GET', '/evidence/:id/proof', getEvidenceProof],
   ['GET', '/usage', getUsage],
   ['GET', '/export', getExport],
+  ['GET', '/vault', getVault],
   ['GET', '/issuers', getIssuers],
   ['PUT', '/issuers', putIssuers],
 ];

@@ -57,6 +57,8 @@ export const ZH_SUMMARIES: Readonly<Record<string, string>> = {
   account: '某个成员自己的事：令牌签发者与用量',
   usage: '本成员每日的用量',
   export: '本成员自己的交易及其收据',
+  vault: '本成员的保险库里有哪些保密字段（只列名称）',
+  confidential: '保密数据：授权、查阅记录、删除与保全',
   issuers: '本成员接受哪些签发者的令牌',
   setIssuers: '只接受这些签发者的令牌',
   governance: '治理',

@@ -101,6 +101,16 @@ export interface MemberInfo {
   readonly offences: number;
 }
 
+/** Which confidential fields of a transaction a node holds; not what they are. */
+export interface HeldValues {
+  readonly transaction: Digest;
+  readonly contract: string;
+  readonly method: string;
+  /** The member that signed it. */
+  readonly owner: string;
+  readonly fields: readonly string[];
+}
+
 /** A place in the ledger. */
 export interface TransactionPlace {
   readonly height: number;
@@ -136,6 +146,8 @@ export interface LedgerService {
    * holder's.
    */
   values(id: Digest): Promise<KeptValues | Rejected | undefined>;
+  /** What this node's vault holds, in the order of ids, after one, `limit` at the most: whose, and which fields. */
+  held(after: Digest | undefined, limit: number): Promise<readonly HeldValues[]>;
   /** Values of another member under its grant, asked for by an identity whose key this node keeps; in the order of ids. */
   grantedValues(
     identity: string,

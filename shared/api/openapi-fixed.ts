@@ -188,6 +188,26 @@ export const FIXED_PATHS: Readonly<Record<string, PathItem>> = {
       },
     },
   },
+  '/vault': {
+    get: {
+      operationId: 'vault',
+      tags: ['account'],
+      summary: 'Which confidential fields this member’s vault holds',
+      description:
+        'For administrators of the member whose node answers: transactions in the order of their ids, who signed each, and the names of the fields. No value is shown; `…/transactions/{id}/values` has them.',
+      parameters: [
+        query('after', 'transactions after this one: `next` of the page before', {
+          type: 'string',
+        }),
+        query('limit', '1 to 200', { type: 'integer', minimum: 1, maximum: 200, default: 50 }),
+      ],
+      security: KEY_NEEDED,
+      responses: {
+        200: ok('A page.', reference('Vault')),
+        ...problemResponses(400, 401, 403, 429),
+      },
+    },
+  },
   '/issuers': {
     get: {
       operationId: 'issuers',

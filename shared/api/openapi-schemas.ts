@@ -239,6 +239,18 @@ export const SCHEMAS: Readonly<Record<string, JsonSchema>> = {
     storeBytes: { ...natural, description: 'of the node’s whole store, as far as its host knows' },
     ledger: object({ countedTo: natural, head: natural, complete: { type: 'boolean' } }),
   }),
+  Vault: object({
+    records: list(
+      object({
+        transaction: { type: 'string' },
+        contract: { type: 'string' },
+        method: { type: 'string' },
+        owner: { type: 'string' },
+        fields: list({ type: 'string' }),
+      }),
+    ),
+    next: { type: ['string', 'null'] },
+  }),
   Issuers: object({ issuers: list(issuer) }),
   Consensus: object({
     member: text,

@@ -8,6 +8,7 @@
  * - When `erase` resolves, values, salts and deliveries of the transactions are gone, with the keys that sealed them, and
  *   nothing brings them back: not a `keep` or a rotation that is under way, nor one that comes later.
  * - `read` answers what was kept, unless it was erased.
+ * - `held` answers all that is kept, in the order of ids, after one, at the most `limit`.
  * - `erasedUpTo` answers what `setErasedUpTo` was given last: how far the ledger's erasures were applied to this vault.
  *   It rests with the values, so a vault from a backup says how far that one was.
  * - `called` answers the transaction that was kept last with a call of that name.
@@ -84,6 +85,7 @@ export interface ValueKeeper {
   erasedUpTo(): Promise<string | undefined>;
   setErasedUpTo(place: string): Promise<void>;
   read(id: Digest): Promise<KeptValues | undefined>;
+  held(range: { readonly after?: Digest; readonly limit: number }): Promise<readonly KeptValues[]>;
   called(call: CallName): Promise<Digest | undefined>;
   deliveries(range: {
     readonly of?: Digest;

@@ -3,6 +3,7 @@
  * ledger before anything is given; or as the contract says, to a reader that lacks them. What is given goes in an
  * envelope that the reader alone opens.
  */
+import type { HeldValues } from '../api/ledger-service.ts';
 import type { PublicJwk } from '../bytes/crypto.ts';
 import type { Digest } from '../bytes/digest.ts';
 import { read as readDefinition } from '../contract/confidential-grants.ts';
@@ -141,6 +142,17 @@ export async function serveFetch(replica: Replica, from: string, id: Digest): Pr
   const vaultKey = await vaultKeyOfMember(replica, from);
   if (!vaultKey) return 'no-vault-key';
   return [await keeper.wrap(vaultKey, own ? kept : only(kept, fields))];
+}
+
+/** What is held of a transaction, without the values themselves. */
+export async function heldOf(
+  replica: Replica,
+  { transaction, disclosures }: KeptValues,
+): Promise<HeldValues> {
+  const { id, body, keyIds } = transaction;
+  const owner = (await keyRecord(replica, keyIds[0]!))?.member ?? '';
+  const fields = [...revealed(body.args, disclosures).keys()].sort();
+  return { transaction: id, contract: body.contract, method: body.method, owner, fields };
 }
 
 /** What the ledger says of a transaction's values. */

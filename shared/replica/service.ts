@@ -39,7 +39,7 @@ import { answerQuery, Snapshot } from './query.ts';
 import { isRecovering } from './recover.ts';
 import { leaderNow, otherMembers, otherValidators, ownIndex, type Replica } from './replica.ts';
 import { notRetained } from './retained.ts';
-import { valuesRecord } from './serve-values.ts';
+import { heldOf, valuesRecord } from './serve-values.ts';
 import { finalStatus, pendingStatus, submit } from './submit.ts';
 
 const SCAN_MAX = 4096;
@@ -163,6 +163,12 @@ export function ledgerService(replica: Replica, custody: Custody): LedgerService
       }
       const kept = await keeper.read(id);
       return kept ?? ((await fetchValues(replica, id)) ? keeper.read(id) : undefined);
+    },
+    async held(after, limit) {
+      const { keeper } = replica;
+      if (!keeper) return [];
+      const kept = await keeper.held({ limit, ...(after && { after }) });
+      return Promise.all(kept.map((values) => heldOf(replica, values)));
     },
     async grantedValues(identity, grant, ids) {
       const { keeper } = replica;

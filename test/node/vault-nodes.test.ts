@@ -17,6 +17,7 @@ import { contracts } from '../../workloads/catalog.ts';
 import { dealCatalog } from '../support/deal-contract.ts';
 import { json } from '../support/node-api.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { until } from '../support/until.ts';
 
 const DESCRIPTION: LocalConsortium = {
   format: 'fuqi-local-1',
@@ -121,6 +122,50 @@ describe('four nodes with vaults', () => {
     }
   });
 
+  it('say what they hold, to their administrators, and no value', async () => {
+    const held = { transaction: id, contract: 'deal', method: 'make', owner: 'shop' };
+    const records = [{ ...held, fields: ['buyer', 'price', 'remark'] }];
+    for (const member of ['shop', 'corp', 'bureau']) {
+      const { body } = await call(member, 'admin', '/vault');
+      assert.deepEqual(body, { records, next: null }, member);
+    }
+    assert.deepEqual((await call('other', 'admin', '/vault')).body, { records: [], next: null });
+    assert.equal((await call('shop', 'clerk', '/vault')).status, 403);
+    assert.equal((await call('shop', 'admin', '/vault?limit=1')).body.next, id);
+    assert.deepEqual((await call('shop', 'admin', `/vault?after=${id}`)).body.records, []);
+    assert.equal((await call('shop', 'admin', '/vault?limit=many')).status, 400);
+    assert.equal((await call('shop', 'admin', '/vault?after=me')).status, 400);
+  });
+
+  it('serve a further reader under a grant: the owner sees it, and nothing of it stays', async () => {
+    const values = (grant: string) =>
+      call('other', 'admin', `/transactions/${id}/values?grant=${grant}`);
+    const none = await values('a'.repeat(64));
+    assert.deepEqual(
+      [none.status, none.body.code, none.body.reason],
+      [403, 'not-granted', 'unknown-grant'],
+    );
+    assert.equal((await values('me')).status, 400);
+    const wanted = { reader: 'other', records: [id], fields: ['price'], purpose: 'audit' };
+    const notAfter = Date.now() + 3_600_000;
+    const given = await call('shop', 'admin', '/grants', { ...wanted, notAfter });
+    assert.equal(given.status, 200, JSON.stringify(given.body));
+    const { grant } = given.body.output;
+    const read = await values(grant);
+    assert.equal(read.status, 200, JSON.stringify(read.body));
+    assert.deepEqual(read.body.fields, { price: VALUES.price });
+    await until(async () => {
+      const { body } = await call('shop', 'admin', '/accesses');
+      return body.output.accesses.length === 1;
+    });
+    const got = await call('other', 'admin', '/grants/received');
+    assert.deepEqual(got.body.output.grants[0].fields, ['price']);
+    for (const canary of CANARIES) assert.ok(!traces('other').includes(canary), canary);
+    assert.deepEqual((await call('other', 'admin', '/vault')).body.records, []);
+    await call('shop', 'admin', `/grants/${grant}/revoke`, {});
+    assert.equal((await values(grant)).body.reason, 'revoked');
+  });
+
   it('wait for a reader that is down, and go on with the same call', async () => {
     await nodes.get('corp')!.stop();
     const body = { ...VALUES, remark: 'canary-remark-2' };
@@ -146,5 +191,24 @@ describe('four nodes with vaults', () => {
     assert.equal(made.status, 200, JSON.stringify(made.body));
     const kept = await call('corp', 'admin', `/transactions/${made.body.id}/values`);
     assert.deepEqual(kept.body.fields, body);
+  });
+
+  it('erase everywhere what its owner erases, and say so', async () => {
+    const foreign = await call('corp', 'admin', '/erasures', { records: [id] });
+    assert.deepEqual([foreign.status, foreign.body.reason], [422, 'not-owner']);
+    const erased = await call('shop', 'admin', '/erasures', { records: [id] });
+    assert.equal(erased.status, 200, JSON.stringify(erased.body));
+    const { erasure } = erased.body.output;
+    await until(async () => {
+      const { body } = await call('shop', 'admin', `/erasures/${erasure}`);
+      return body.output.confirmations.length === DESCRIPTION.members.length;
+    });
+    for (const member of ['shop', 'corp', 'bureau']) {
+      const { status, body } = await call(member, 'admin', `/transactions/${id}/values`);
+      assert.deepEqual([status, body.code], [410, 'erased'], member);
+      const { records } = (await call(member, 'admin', '/vault')).body;
+      assert.ok(!records.some(({ transaction }: { transaction: string }) => transaction === id));
+    }
+    assert.equal((await call('shop', 'admin', `/transactions/${id}/receipt`)).status, 200);
   });
 });

@@ -1,0 +1,75 @@
+/** `fuqi holdings`: which confidential fields the node of each member holds, as far as there are keys to ask with. */
+import type { Command } from 'commander';
+import type { HeldValues } from '../../shared/api/ledger-service.ts';
+import { call, type Target } from '../gateway-call.ts';
+import { UserError } from '../user-error.ts';
+import { globalOptions, keyRingOf, show, targetOf } from './command-context.ts';
+
+const ADMIN = '/admin';
+const LIMIT = 200;
+
+/** What a node holds of one method's transactions. */
+interface Holding {
+  readonly method: string;
+  /** Whether its own member signed them. */
+  readonly own: boolean;
+  readonly fields: readonly string[];
+  readonly transactions: number;
+}
+
+export function registerHoldings(program: Command): void {
+  program
+    .command('holdings')
+    .description('which confidential fields the node of each member holds; never a value')
+    .action(async (_: unknown, command: Command) => {
+      const options = globalOptions(command);
+      const ring = keyRingOf(options);
+      if (!ring) throw new UserError('There is no key ring of this consortium here: name --home.');
+      const target = targetOf(options);
+      const members = Object.keys(ring.keys)
+        .filter((name) => name.endsWith(ADMIN))
+        .map((name) => name.slice(0, -ADMIN.length))
+        .sort();
+      const nodes: { member: string; holds: Holding[] }[] = [];
+      for (const member of members) {
+        const held = await heldBy({ ...target, key: ring.keys[`${member}${ADMIN}`] });
+        nodes.push({ member, holds: grouped(held, member) });
+      }
+      show(options, { nodes }, nodes.map(({ member, holds }) => text(member, holds)).join('\n'));
+    });
+}
+
+async function heldBy(target: Target): Promise<HeldValues[]> {
+  const all: HeldValues[] = [];
+  let after = '';
+  for (;;) {
+    const page = (await call(target, `/vault?limit=${LIMIT}${after}`)) as {
+      records: HeldValues[];
+      next: string | null;
+    };
+    all.push(...page.records);
+    if (page.next === null) return all;
+    after = `&after=${page.next}`;
+  }
+}
+
+function grouped(held: readonly HeldValues[], member: string): Holding[] {
+  const groups = new Map<string, Holding>();
+  for (const { contract, method: name, owner, fields } of held) {
+    const method = `${contract}.${name}`;
+    const own = owner === member;
+    const key = JSON.stringify([method, own, fields]);
+    const transactions = (groups.get(key)?.transactions ?? 0) + 1;
+    groups.set(key, { method, own, fields, transactions });
+  }
+  return [...groups.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, group]) => group);
+}
+
+function text(member: string, holds: readonly Holding[]): string {
+  if (holds.length === 0) return `${member}\n  holds no confidential values`;
+  const lines = holds.map(
+    ({ method, own, fields, transactions }) =>
+      `  ${String(transactions).padStart(6)}  ${method}  ${own ? 'its own' : 'of others'}: ${fields.join(', ')}`,
+  );
+  return [member, ...lines].join('\n');
+}
