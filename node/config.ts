@@ -47,6 +47,8 @@ export const NodeConfigSchema = z.strictObject({
     nextPeer: z.string().optional(),
     /** The vault's: others encrypt confidential values to it, and it wraps the keys of what the vault keeps. */
     vault: z.string().optional(),
+    /** Its successor, until all that the vault keeps is wrapped by it and the old one is dropped. */
+    nextVault: z.string().optional(),
     /** Custodial keys by the identity's name. */
     identities: z.record(z.string(), z.string()),
   }),

@@ -94,13 +94,16 @@ export async function openNode(
   const { member } = config;
   const passphrase = nodePassphrase(files);
   const open = (file: string): KeyObject => openKeyFile(at(file), passphrase);
-  const { node, nextNode, peer, nextPeer, vault: vaultFile } = config.keys;
+  const { node, nextNode, peer, nextPeer, vault: vaultFile, nextVault } = config.keys;
   const nodeKeys = [open(node), ...(nextNode === undefined ? [] : [open(nextNode)])];
   const peerKeys = [open(peer), ...(nextPeer === undefined ? [] : [open(nextPeer)])] as const;
   const identities = Object.entries(config.keys.identities).map(
     ([name, file]) => [name, open(file)] as const,
   );
-  const vaultKey = vaultFile === undefined ? undefined : vaultKeyOf(open(vaultFile));
+  // While it is rotated the new one seals, and both open.
+  const [vaultKey, ...olderKeys] = [nextVault, vaultFile].flatMap((file) =>
+    file === undefined ? [] : [vaultKeyOf(open(file))],
+  );
   const apiKeys = openApiKeys([at(config.apiKeys)]);
 
   const endpoints = peerEndpoints(configFile, config, genesis.consortium);
@@ -117,6 +120,7 @@ export async function openNode(
     (...args: Args): void => {
       if (!isUnwritable) say(...args);
     };
+  const vault = vaultKey && openVault(stores.vault, [vaultKey, ...olderKeys]);
   let replica: Replica | undefined;
   let heads: ReturnType<typeof markedHeads> | undefined;
   const { now } = Date;
@@ -152,7 +156,7 @@ export async function openNode(
       restored: store.restored !== undefined,
       acceptLoss: store.acceptLoss,
       nodeCustody: custodyOf(new Map([[NODE_IDENTITY, peerKeys[0]]])),
-      keeper: vaultKey && openVault(stores.vault, [vaultKey]),
+      keeper: vault,
       log: unlessUnwritable(replicaLog(log)),
       onDamaged: damage.note,
       ...(options.onSuperseded && { onSuperseded: options.onSuperseded }),
@@ -228,6 +232,12 @@ export async function openNode(
     // An idle ledger sends nothing, so who was away asks what it missed.
     void tellStanding(opened);
     startDelivering(opened);
+    if (vault && olderKeys.length > 0) {
+      void vault.rewrap().then(
+        (count) => log.info({ count }, 'vault-rewrapped'),
+        (error: unknown) => log.error({ err: error }, 'vault-not-rewrapped'),
+      );
+    }
     lookForErasures(opened);
     stopAsking = followUntilInForce(opened, members);
     const { gateway, relay: socket } = config;

@@ -1,15 +1,14 @@
 /** The stores of a node that is stopped, as commands for its operator use them. */
-import { lmdbStores } from './lmdb/stores.ts';
+import { type LmdbStores, lmdbStores } from './lmdb/stores.ts';
 import type { NodeFiles } from './node-files.ts';
-import type { NodeStores } from './node-stores.ts';
 import { UserError } from './user-error.ts';
 
 /** Uses the stores of a node that must not run; a fault becomes one sentence. */
 export async function withStores<T>(
   { data }: NodeFiles,
-  use: (stores: NodeStores) => Promise<T>,
+  use: (stores: LmdbStores) => Promise<T>,
 ): Promise<T> {
-  let stores: NodeStores;
+  let stores: LmdbStores;
   try {
     stores = lmdbStores(data);
   } catch (error) {

@@ -1,35 +1,53 @@
 /**
  * `fuqi node rotate-key`: makes the successor of a node's key and says what the members have to vote
- * on; with `--finish`, once their epoch has started, the successor takes the old key's place.
+ * on, or for the vault's key what an administrator registers; with `--finish`, once the ledger names it,
+ * the successor takes the old key's place.
  */
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Command } from 'commander';
+import { decodeCbor } from '../../shared/bytes/cbor.ts';
 import { jwkThumbprint } from '../../shared/bytes/crypto.ts';
+import {
+  type RosterRecord,
+  SYSTEM_KEYS,
+  VAULT_IDENTITY,
+} from '../../shared/contract/system-records.ts';
 import { standstillOf } from '../../shared/replica/agreement.ts';
 import { createKeyFile, openKeyFile, publicJwkOf } from '../key-file.ts';
 import { filesOf, type NodeFiles, nodePassphrase } from '../node-files.ts';
+import type { NodeStores } from '../node-stores.ts';
 import { withStores } from '../stopped-node.ts';
 import { UserError } from '../user-error.ts';
+import { openVault } from '../vault/vault.ts';
+import { vaultKeyOf } from '../vault/vault-key.ts';
 import { globalOptions, show } from './command-context.ts';
 
 interface RotateOptions {
   readonly config: string;
   readonly peer?: boolean;
+  readonly vault?: boolean;
   readonly finish?: boolean;
 }
 
 export function registerRotateKey(node: Command): void {
   node
     .command('rotate-key')
-    .description('make a new node key (or --peer key) for the members to vote on; --finish ends it')
+    .description(
+      'make a new node key (or --peer key) for the members to vote on, or a new --vault key; --finish ends it',
+    )
     .requiredOption('--config <file>', 'the node’s configuration')
     .option('--peer', 'the peer key instead of the node key')
-    .option('--finish', 'after the epoch has started, with the node stopped: drop the old key')
+    .option('--vault', 'the vault’s key instead: an administrator registers it, nobody votes')
+    .option(
+      '--finish',
+      'once the ledger names the new key, with the node stopped: drop the old one',
+    )
     .action(async (given: RotateOptions, command: Command) => {
       const options = globalOptions(command);
       const files = filesOf(given.config);
-      const kind = given.peer ? 'peer' : 'node';
+      if (given.peer && given.vault) throw new UserError('One key at a time: --peer or --vault.');
+      const kind = given.peer ? 'peer' : given.vault ? 'vault' : 'node';
       if (given.finish) {
         const old = await finish(given.config, files, kind);
         return show(
@@ -39,6 +57,15 @@ export function registerRotateKey(node: Command): void {
         );
       }
       const action = begin(given.config, files, kind);
+      if (kind === 'vault') {
+        return show(
+          options,
+          { action },
+          'Restart the node: it seals with the new key and opens with both, and wraps what it keeps anew. Then let an\n' +
+            `administrator register it:\n\n${JSON.stringify({ action }, null, 2)}\n\n` +
+            'When that is committed, stop the node and run this again with --finish.',
+        );
+      }
       show(
         options,
         { action },
@@ -49,8 +76,8 @@ export function registerRotateKey(node: Command): void {
     });
 }
 
-type KeyKind = 'node' | 'peer';
-const NEXT = { node: 'nextNode', peer: 'nextPeer' } as const;
+type KeyKind = 'node' | 'peer' | 'vault';
+const NEXT = { node: 'nextNode', peer: 'nextPeer', vault: 'nextVault' } as const;
 
 function begin(configFile: string, files: NodeFiles, kind: KeyKind): object {
   const { config, at } = files;
@@ -58,10 +85,16 @@ function begin(configFile: string, files: NodeFiles, kind: KeyKind): object {
   if (underWay !== undefined) {
     throw new UserError(`A rotation is under way already, to ${underWay}: end it with --finish.`);
   }
-  const file = freeName(config.keys[kind], at);
-  const jwk = publicJwkOf(createKeyFile(at(file), nodePassphrase(files)));
+  const current = currentKey(files, kind);
+  const file = freeName(current, at);
+  const passphrase = nodePassphrase(files);
+  const jwk = publicJwkOf(createKeyFile(at(file), passphrase));
   changeKeys(configFile, { [NEXT[kind]]: file });
   const { member } = config;
+  if (kind === 'vault') {
+    const old = jwkThumbprint(publicJwkOf(openKeyFile(at(current), passphrase)));
+    return { post: `/identities/${old}/rotate`, body: { jwk } };
+  }
   return kind === 'node'
     ? { kind: 'replace-node-key', member, nodeKey: jwk }
     : { kind: 'replace-peer-key', member, peerKey: jwk };
@@ -72,18 +105,47 @@ async function finish(configFile: string, files: NodeFiles, kind: KeyKind): Prom
   const next = config.keys[NEXT[kind]];
   if (next === undefined)
     throw new UserError('No rotation is under way: there is nothing to finish.');
-  const jwk = publicJwkOf(openKeyFile(at(next), nodePassphrase(files)));
-  const { members } = await withStores(files, standstillOf);
-  const record = members.find(({ id }) => id === config.member);
-  const current = kind === 'node' ? record?.nodeKey : record?.peerKey;
-  if (!current || jwkThumbprint(current) !== jwkThumbprint(jwk)) {
-    throw new UserError(
-      `The ledger does not name the new ${kind} key yet, as far as this node has followed it: wait for the vote.`,
-    );
-  }
-  const old = at(config.keys[kind]);
+  const open = (file: string) => openKeyFile(at(file), nodePassphrase(files));
+  const successor = open(next);
+  const current = currentKey(files, kind);
+  await withStores(files, async (stores) => {
+    const named = await namedKey(stores, config.member, kind);
+    if (named !== jwkThumbprint(publicJwkOf(successor))) {
+      const wait = kind === 'vault' ? 'register it' : 'wait for the vote';
+      throw new UserError(
+        `The ledger does not name the new ${kind} key yet, as far as this node has followed it: ${wait}.`,
+      );
+    }
+    if (kind !== 'vault') return;
+    // What was not wrapped anew while the node ran.
+    const keys = [vaultKeyOf(successor), vaultKeyOf(open(current))] as const;
+    await openVault(stores.vault, keys).rewrap();
+  });
   changeKeys(configFile, { [kind]: next, [NEXT[kind]]: undefined });
-  return old;
+  return at(current);
+}
+
+/** The thumbprint of a member's key as the ledger names it, as far as this node has followed it. */
+async function namedKey(
+  stores: NodeStores,
+  member: string,
+  kind: KeyKind,
+): Promise<string | undefined> {
+  const { head, members } = await standstillOf(stores);
+  if (kind === 'vault') {
+    const [bytes] = await stores.state.get([SYSTEM_KEYS.roster(member)], head.header.height!);
+    const roster = bytes && (decodeCbor(bytes) as unknown as RosterRecord);
+    return roster ? roster.identities[VAULT_IDENTITY]?.keyId : undefined;
+  }
+  const record = members.find(({ id }) => id === member);
+  const key = kind === 'node' ? record?.nodeKey : record?.peerKey;
+  return key && jwkThumbprint(key);
+}
+
+function currentKey({ config }: NodeFiles, kind: KeyKind): string {
+  const file = config.keys[kind];
+  if (file !== undefined) return file;
+  throw new UserError('This node has no vault: its configuration names no keys.vault.');
 }
 
 /** `keys/node.pem` → `keys/node-2.pem`, or the next number that is free. */

@@ -1,6 +1,6 @@
 /** A node on its own machine that keeps its member’s confidential values: on the disk, over a restart, after a backup. */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { pino } from 'pino';
@@ -10,9 +10,11 @@ import { openNode } from '../../node/open-node.ts';
 import { catalog } from '../../shared/contract/catalog.ts';
 import { contracts } from '../../workloads/catalog.ts';
 import { dealCatalog } from '../support/deal-contract.ts';
+import { fuqi, fuqiJson } from '../support/fuqi.ts';
 import { json } from '../support/node-api.ts';
 import { SOLO } from '../support/solo.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { until } from '../support/until.ts';
 
 const CALL = { buyer: 'canary-buyer', price: 250_00, remark: 'canary-remark' };
 const all = catalog([...contracts.entries, ...dealCatalog.entries]);
@@ -28,9 +30,11 @@ const open = () =>
     onUnwritable: (fault) => assert.fail(String(fault)),
   });
 
+const keyOf = (identity: string): string =>
+  JSON.parse(readFileSync(layout.keyRing, 'utf8')).keys[`all/${identity}`];
+
 function request(at: string, init: RequestInit = {}) {
-  const { keys } = JSON.parse(readFileSync(layout.keyRing, 'utf8'));
-  const headers = { authorization: `Bearer ${keys['all/seller']}`, ...init.headers };
+  const headers = { authorization: `Bearer ${keyOf('seller')}`, ...init.headers };
   return node.fetch(new Request(`http://node/v1/consortia/solo${at}`, { ...init, headers }));
 }
 
@@ -71,6 +75,46 @@ describe('a node with a vault', () => {
     node = await open();
     await node.begin();
     assert.deepEqual((await json(await request(`/transactions/${id}/values`))).fields, CALL);
+  });
+
+  it('has them under a new vault key, and not under the old one any more', async () => {
+    const { config } = layout.member('all');
+    const rotate = ['node', 'rotate-key', '--config', config, '--vault'];
+    const { action } = await fuqiJson(...rotate);
+    node.halt();
+    await node.close();
+    node = await open();
+    await node.begin();
+    await until(() => lines.some((line) => line.includes('vault-rewrapped')));
+    const post = (at: string, body: object) =>
+      request(at, {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          prefer: 'wait=10',
+          authorization: `Bearer ${keyOf('admin')}`,
+        },
+        body: JSON.stringify(body),
+      });
+    node.halt();
+    await node.close();
+    const early = await fuqi(...rotate, '--finish');
+    assert.match(early.stderr, /does not name the new vault key yet/);
+    node = await open();
+    await node.begin();
+    const registered = await post(action.post, action.body);
+    assert.equal(registered.status, 200, await registered.clone().text());
+    node.halt();
+    await node.close();
+    const { old } = await fuqiJson(...rotate, '--finish');
+    assert.match(old, /vault\.pem$/);
+    rmSync(old);
+    node = await open();
+    await node.begin();
+    assert.deepEqual((await json(await request(`/transactions/${id}/values`))).fields, CALL);
+    assert.ok(readFileSync(config, 'utf8').includes('keys/vault-2.pem'));
+    const both = await fuqi(...rotate, '--peer');
+    assert.match(both.stderr, /One key at a time/);
   });
 
   it('has no confidential value in a file or a line of its log', async () => {
