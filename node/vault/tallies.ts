@@ -8,7 +8,12 @@ import { decodeCbor, encodeCbor } from '../../shared/bytes/cbor.ts';
 import { sha256Hex } from '../../shared/bytes/crypto.ts';
 import type { Digest } from '../../shared/bytes/digest.ts';
 import { utf8 } from '../../shared/bytes/text.ts';
-import type { Reservation, Taker, ValueKeeper } from '../../shared/ports/value-keeper.ts';
+import type {
+  OutcomeOf,
+  Reservation,
+  Taker,
+  ValueKeeper,
+} from '../../shared/ports/value-keeper.ts';
 import type { VaultStore } from '../../shared/ports/vault-store.ts';
 import { openRecord, sealRecord } from './sealed-record.ts';
 import type { VaultKey } from './vault-key.ts';
@@ -19,8 +24,6 @@ const tallyEntry = (name: string): string => `${TALLIES}${sha256Hex(utf8(name))}
 /** What committed transactions took, and open ones take: [id, amount, notAfter]. */
 const TallySchema = z.tuple([z.int(), z.array(z.tuple([z.string(), z.int(), z.int()]))]);
 type Tally = z.infer<typeof TallySchema>;
-
-type Outcome = Parameters<ValueKeeper['reserve']>[2];
 
 /** Others may change a tally at the same time; more often than this in a row is a fault. */
 const ATTEMPTS_MAX = 100;
@@ -51,7 +54,7 @@ export function openTallies(
   const take = async (
     { id, notAfter }: Taker,
     { name, amount, max }: Reservation,
-    outcome: Outcome,
+    outcome: OutcomeOf,
   ): Promise<boolean> => {
     const taken = await update(name, async (tally) => {
       const [committed, open] = await settled(tally, id, outcome);
@@ -82,7 +85,7 @@ export function openTallies(
 }
 
 /** A tally with what became of its open takers; without the one that takes anew. */
-async function settled([taken, takers]: Tally, own: Digest, outcome: Outcome): Promise<Tally> {
+async function settled([taken, takers]: Tally, own: Digest, outcome: OutcomeOf): Promise<Tally> {
   let committed = taken;
   const open: Tally[1] = [];
   for (const taker of takers) {

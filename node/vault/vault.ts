@@ -5,7 +5,6 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { decodeCbor, encodeCbor } from '../../shared/bytes/cbor.ts';
-import { sha256Hex } from '../../shared/bytes/crypto.ts';
 import type { Digest } from '../../shared/bytes/digest.ts';
 import { fromBase64Url, fromUtf8, toBase64Url, utf8 } from '../../shared/bytes/text.ts';
 import { revealed, SALT_BYTES } from '../../shared/ledger/disclosure.ts';
@@ -13,14 +12,18 @@ import { Rejected } from '../../shared/ledger/rejection.ts';
 import { decodeTransaction } from '../../shared/ledger/transaction.ts';
 import {
   BadEnvelope,
-  type CallName,
   type Delivery,
   DUE_MAX,
   type KeptValues,
   type ValueKeeper,
 } from '../../shared/ports/value-keeper.ts';
-import { VAULT_CHANGES_MAX, type VaultStore } from '../../shared/ports/vault-store.ts';
+import {
+  VAULT_CHANGES_MAX,
+  type VaultChange,
+  type VaultStore,
+} from '../../shared/ports/vault-store.ts';
 import { encryptTo, openEnvelope } from './envelope.ts';
+import { callEntry, openChanges, settleOpen } from './open-calls.ts';
 import { openRecord, rewrapRecord, sealRecord } from './sealed-record.ts';
 import { openTallies, TALLIES } from './tallies.ts';
 import type { VaultKey } from './vault-key.ts';
@@ -32,9 +35,6 @@ export interface Vault extends ValueKeeper {
 
 const VALUES = 'values/';
 const nameOf = (id: Digest): string => `${VALUES}${id}`;
-/** Holds the transaction's id, in clear: key and nonce stand in the transaction. */
-const callEntry = ({ keyId, nonce }: CallName): string =>
-  `calls/${keyId}/${sha256Hex(utf8(nonce))}`;
 /** Stays where values were erased: what is kept later, or at the same moment, goes again. */
 const goneEntry = (id: Digest): string => `gone/${id}`;
 const ERASED_UP_TO = 'erased-up-to';
@@ -58,13 +58,13 @@ export function openVault(store: VaultStore, keys: readonly [VaultKey, ...VaultK
     if (!sealed || (await isGone(id))) return undefined;
     return readContent(openRecord(keys, name, sealed));
   };
-  const erase = async (id: Digest): Promise<void> => {
+  /** Removes values and deliveries; with the mark, for good. */
+  const remove = async (id: Digest, mark: readonly VaultChange[]): Promise<void> => {
     const due = await store.list({ prefix: `${DUE}${id}/`, limit: DUE_MAX });
-    await store.write([
-      { name: goneEntry(id), bytes: MARK },
-      ...[nameOf(id), ...due.map(({ name }) => name)].map((name) => ({ name, bytes: null })),
-    ]);
+    const names = [nameOf(id), ...due.map(({ name }) => name)];
+    await store.write([...mark, ...names.map((name) => ({ name, bytes: null }))]);
   };
+  const erase = (id: Digest): Promise<void> => remove(id, [{ name: goneEntry(id), bytes: MARK }]);
   return {
     ...openTallies(store, keys),
     salt: () => randomBytes(SALT_BYTES),
@@ -78,7 +78,7 @@ export function openVault(store: VaultStore, keys: readonly [VaultKey, ...VaultK
       const content = encodeContent({ transaction, disclosures: all });
       await store.write([
         { name, bytes: sealRecord(keys[0], name, content) },
-        ...(call ? [{ name: callEntry(call), bytes: utf8(transaction.id) }] : []),
+        ...openChanges({ id, notAfter: transaction.body.notAfter }, call),
         ...due.map(({ to, fields }, number) => {
           const entry = dueEntry(transaction.id, number);
           return { name: entry, bytes: sealRecord(keys[0], entry, encodeCbor([to, fields])) };
@@ -121,6 +121,7 @@ export function openVault(store: VaultStore, keys: readonly [VaultKey, ...VaultK
         throw new BadEnvelope('an envelope that holds no values');
       }
     },
+    settle: (before, outcome) => settleOpen(store, before, outcome, (id) => remove(id, [])),
     async called(call) {
       const id = await store.get(callEntry(call));
       return id && (fromUtf8(id) as Digest);

@@ -17,6 +17,8 @@
  *   committed transactions took, what open ones take and the new amount are more than `max`. Taking it again for the same
  *   transaction takes nothing more. Of several at the same time none is overlooked. `outcome` says what became of others
  *   that took: what can't commit any more is given back.
+ * - `settle` forgets of each transaction whose `notAfter` is before a time, and which is not open any more, what named its
+ *   call, and of one that is over its values, too. It may be interrupted and done again.
  * - `unwrap` answers what `wrap` was given, for the reader whose key it was, and throws `BadEnvelope` for all else.
  */
 import type { PublicJwk } from '../bytes/crypto.ts';
@@ -61,11 +63,14 @@ export interface Reservation {
   readonly reason: string;
 }
 
-/** Who takes it, and after which block time it can't be committed any more. */
+/** A transaction, and after which block time it can't be committed any more. */
 export interface Taker {
   readonly id: Digest;
   readonly notAfter: number;
 }
+
+/** What became of a transaction: `over` where it was rejected, or no block can take it any more. */
+export type OutcomeOf = (transaction: Taker) => Promise<'committed' | 'open' | 'over'>;
 
 /** An envelope that is none, or none for this member. It repeats nothing of it. */
 export class BadEnvelope extends Error {}
@@ -96,8 +101,9 @@ export interface ValueKeeper {
   reserve(
     taker: Taker,
     reservations: readonly Reservation[],
-    outcome: (other: Taker) => Promise<'committed' | 'open' | 'over'>,
+    outcome: OutcomeOf,
   ): Promise<string | undefined>;
+  settle(before: number, outcome: OutcomeOf): Promise<void>;
   /** Encrypts values to a reader's vault key. */
   wrap(reader: PublicJwk, values: KeptValues): Promise<Uint8Array>;
   unwrap(envelope: Uint8Array): Promise<KeptValues>;

@@ -15,8 +15,9 @@ import { keyRecord } from './key-record.ts';
 import { activeMembers, definitionNow } from './readers.ts';
 import { receiveValues } from './receive-values.ts';
 import type { Replica } from './replica.ts';
-import { type ValuesRefusal, valuesRecord } from './serve-values.ts';
+import type { ValuesRefusal } from './serve-values.ts';
 import { ask } from './tell.ts';
+import { valuesRecord } from './values-record.ts';
 
 /** Refusals that another holder would not answer otherwise. */
 const FINAL: readonly string[] = [

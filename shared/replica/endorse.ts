@@ -17,13 +17,13 @@ import { BATCH_ALGORITHM } from '../ledger/batch-signature.ts';
 import { type Arguments, revealedValues } from '../ledger/disclosure.ts';
 import { Rejected, rejected } from '../ledger/rejection.ts';
 import { decodeTransaction, TRANSACTION_TYPE, type Transaction } from '../ledger/transaction.ts';
-import type { Reservation, Taker } from '../ports/value-keeper.ts';
+import type { Reservation } from '../ports/value-keeper.ts';
 import { keyRecord } from './key-record.ts';
 import { readOnly, Snapshot } from './query.ts';
 import { activeMembers, contractNow, rolesOf } from './readers.ts';
 import type { Replica } from './replica.ts';
-import { finalStatus } from './submit.ts';
 import { ask } from './tell.ts';
+import { outcomeOf } from './values-record.ts';
 
 /** An entry of a JWS (RFC 7515 §7.2.1). */
 interface Signed {
@@ -56,7 +56,7 @@ export async function endorse(replica: Replica, id: Digest): Promise<Signed | st
   const reserved = await check(replica, contract, definition.endorsement, transaction, input, time);
   if (typeof reserved === 'string') return `refused ${reserved}`;
   const taker = { id, notAfter: transaction.body.notAfter };
-  const tooMuch = await keeper.reserve(taker, reserved, (other) => outcomeOf(replica, other));
+  const tooMuch = await keeper.reserve(taker, reserved, outcomeOf(replica));
   if (tooMuch !== undefined) return `refused ${tooMuch}`;
   const kid = nodeCustody.keyId(NODE_IDENTITY)!;
   const header = { alg: BATCH_ALGORITHM, typ: TRANSACTION_TYPE, kid };
@@ -124,19 +124,6 @@ async function check(
     if (error instanceof ContractRejection) return error.reason;
     throw error;
   }
-}
-
-/** What became of a transaction that reserved something. */
-async function outcomeOf(
-  replica: Replica,
-  { id, notAfter }: Taker,
-): Promise<'committed' | 'open' | 'over'> {
-  const status = await finalStatus(replica, id);
-  if (status?.status === 'rejected') return 'over';
-  // Where its result is not kept any more, it may have been committed.
-  if (status) return 'committed';
-  // Only block time says that no block can take it any more.
-  return replica.head.header.time > notAfter ? 'over' : 'open';
 }
 
 /** Asks for all endorsements that a transaction needs, side by side; answers it with them. */

@@ -6,19 +6,14 @@
 
 import { decodeCbor } from '../bytes/cbor.ts';
 import type { Digest } from '../bytes/digest.ts';
-import {
-  CONFIDENTIAL,
-  timedId,
-  type ValuesRecord,
-  valuesKey,
-} from '../contract/confidential-records.ts';
-import { decodeValue } from '../execution/decoded-values.ts';
+import { CONFIDENTIAL, timedId } from '../contract/confidential-records.ts';
 import { type Layer, prefixRange } from '../execution/view.ts';
 import { Rejected } from '../ledger/rejection.ts';
 import type { ValueKeeper } from '../ports/value-keeper.ts';
 import { submitAsNode } from './node-call.ts';
 import { Snapshot } from './query.ts';
 import { inBackground, pause, type Replica } from './replica.ts';
+import { outcomeOf, valuesRecord } from './values-record.ts';
 
 const ERASURES = `${CONFIDENTIAL}/erasure/`;
 const DUE = `${CONFIDENTIAL}/due/`;
@@ -42,7 +37,8 @@ export function lookForErasures(replica: Replica): void {
 }
 
 /**
- * Has a replica apply the ledger's erasures as they come, and ask for those that are due by a contract's rule.
+ * Has a replica apply the ledger's erasures as they come, ask for those that are due by a contract's rule, and forget
+ * values of transactions that came to nothing.
  * A function that opens no vault leaves it to the one that does.
  */
 export function followErasures(replica: Replica): void {
@@ -60,6 +56,7 @@ export function followErasures(replica: Replica): void {
       try {
         await applyErasures(replica, keeper);
         await eraseDue(replica);
+        await keeper.settle(replica.head.header.time, outcomeOf(replica));
       } catch (error) {
         if (replica.stopped) break;
         replica.log('erasure-failed', { error: String(error) });
@@ -127,8 +124,7 @@ async function eraseDue(replica: Replica): Promise<void> {
   const entries = await new Snapshot(replica, height!).range(range);
   for (const { key } of entries) {
     const [at, id] = key.slice(DUE.length).split('.') as [string, Digest];
-    const stored = await replica.final.read(valuesKey(id));
-    const record = stored && (decodeValue(stored) as unknown as ValuesRecord);
+    const record = await valuesRecord(replica, id);
     if (!record || record.erasedAt !== null || record.heldBy.length > 0) continue;
     if (record.owner !== replica.member && Number(at) + OTHERS_AFTER_MS > time) continue;
     const call = { contract: CONFIDENTIAL, method: 'eraseDue', args: { records: [id] } };

@@ -12,8 +12,6 @@ import {
   type Grant,
   grantKey,
   notGranted,
-  type ValuesRecord,
-  valuesKey,
 } from '../contract/confidential-records.ts';
 import { type MemberRecord, SYSTEM_KEYS } from '../contract/system-records.ts';
 import { checkSignature, checkWindow } from '../execution/admissible.ts';
@@ -29,6 +27,7 @@ import { keyRecord } from './key-record.ts';
 import { definitionNow, readersOf, vaultKeyOfMember } from './readers.ts';
 import type { Replica } from './replica.ts';
 import { submit } from './submit.ts';
+import { valuesRecord } from './values-record.ts';
 
 /** Why nothing is given, in a word. */
 export type ValuesRefusal =
@@ -153,15 +152,6 @@ export async function heldOf(
   const owner = (await keyRecord(replica, keyIds[0]!))?.member ?? '';
   const fields = [...revealed(body.args, disclosures).keys()].sort();
   return { transaction: id, contract: body.contract, method: body.method, owner, fields };
-}
-
-/** What the ledger says of a transaction's values. */
-export async function valuesRecord(
-  replica: Replica,
-  id: Digest,
-): Promise<ValuesRecord | undefined> {
-  const stored = await replica.final.read(valuesKey(id));
-  return stored ? (decodeValue(stored) as unknown as ValuesRecord) : undefined;
 }
 
 /** The values of some fields; of all, where none are named. */

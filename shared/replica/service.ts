@@ -39,8 +39,9 @@ import { answerQuery, Snapshot } from './query.ts';
 import { isRecovering } from './recover.ts';
 import { leaderNow, otherMembers, otherValidators, ownIndex, type Replica } from './replica.ts';
 import { notRetained } from './retained.ts';
-import { heldOf, valuesRecord } from './serve-values.ts';
+import { heldOf } from './serve-values.ts';
 import { finalStatus, pendingStatus, submit } from './submit.ts';
+import { valuesRecord } from './values-record.ts';
 
 const SCAN_MAX = 4096;
 

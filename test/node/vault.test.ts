@@ -53,7 +53,14 @@ describe('a vault', () => {
       assert.equal(kept?.transaction.id, transaction.id);
       assert.deepEqual(kept.disclosures, disclosures);
     }
-    assert.equal(entries.size, 3);
+    assert.deepEqual([...entries.keys()].map((name) => name.split('/')[0]).sort(), [
+      'open',
+      'open',
+      'open',
+      'values',
+      'values',
+      'values',
+    ]);
     const text = legible(entries);
     // Neither in clear, nor the texts that are handed on, nor what was signed.
     for (const hidden of [
@@ -106,7 +113,7 @@ describe('a vault', () => {
       vault.erase([...erased, ...erased, 'f'.repeat(64) as Digest]),
     ]);
     assert.ok(count >= 10);
-    const resting = [...entries.keys()].filter((name) => !name.startsWith('gone/'));
+    const resting = [...entries.keys()].filter((name) => name.startsWith('values/'));
     assert.equal(resting.length, 10);
     for (const id of ids)
       assert.equal((await rotated.read(id)) !== undefined, !erased.includes(id));
@@ -140,10 +147,40 @@ describe('a vault', () => {
         break;
       }
       assert.equal(kept, false);
-      assert.deepEqual([...entries.keys()], [`gone/${id}`]);
+      const stays = [...entries.keys()].filter((name) => !name.startsWith('open/'));
+      assert.deepEqual(stays, [`gone/${id}`]);
       assert.equal(await vault.read(id), undefined);
       assert.deepEqual(await vault.deliveries({ limit: 9 }), []);
     }
+  });
+
+  it('forgets, when its time is over, what came of nothing, and the names of calls', async () => {
+    const { entries, vault } = vaultWith();
+    const [made, came, late] = [1, 2, 3].map((number) => valuesOf(number));
+    const call = (nonce: string) => ({ keyId: 'k', nonce });
+    await vault.keep(made!, { call: call('made') });
+    await vault.keep(came!, { call: call('came'), due: [{ to: 'buyer', fields: ['price'] }] });
+    await vault.keep(late!);
+    const ends = new Map<string, 'committed' | 'open' | 'over'>([
+      [made!.transaction.id, 'committed'],
+      [came!.transaction.id, 'over'],
+      [late!.transaction.id, 'open'],
+    ]);
+    const outcome = async ({ id }: { id: string }) => ends.get(id)!;
+    const { notAfter } = made!.transaction.body;
+    const before = [...entries.keys()].sort();
+    await vault.settle(notAfter, outcome);
+    assert.deepEqual([...entries.keys()].sort(), before, 'it is not too late yet');
+    await vault.settle(notAfter + 1, outcome);
+    const names = [...entries.keys()].sort();
+    assert.deepEqual(
+      names.map((name) => name.split('/')[0]),
+      ['open', 'values', 'values'],
+    );
+    assert.equal(await vault.called(call('made')), undefined);
+    assert.equal(await vault.read(came!.transaction.id), undefined);
+    // Nothing stands against its being kept again.
+    assert.equal(await vault.keep(came!), true);
   });
 
   it('says how far the ledger’s erasures were applied to it', async () => {

@@ -51,10 +51,10 @@ const erasedAt = async (member: string, id: Digest): Promise<boolean> => {
   return values instanceof Rejected && values.rejection.code === 'erased';
 };
 
-/** Names of what rests in a member's vault of a transaction. */
+/** Names of what rests in a member's vault of a transaction’s values. */
 const restsOf = (member: string, id: Digest): string[] =>
   [...network.vaultEntries(member).keys()].filter(
-    (name) => name.includes(id) && !name.startsWith('gone/'),
+    (name) => name.includes(id) && /^(values|due)\//.test(name),
   );
 
 async function confirmations(erasure: string): Promise<string[]> {
