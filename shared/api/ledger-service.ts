@@ -128,6 +128,11 @@ export interface LedgerService {
    * promise: the transaction is held durably until it is committed, rejected or expired.
    */
   submit(transaction: Transaction, waitMs: number): Promise<TransactionStatus | Rejected>;
+  /**
+   * The same for a transaction that an identity of this node's member signed itself, with the disclosures of its
+   * confidential fields: keeps them, brings them to their readers, and has it endorsed where that is asked for.
+   */
+  submitDisclosed(values: KeptValues, waitMs: number): Promise<TransactionStatus | Rejected>;
   /** Signs with the tenant's software key named `identity` and submits (custodial mode). */
   submitCustodial(
     identity: string,

@@ -10,7 +10,7 @@ export const TRANSACTION_PATHS: Readonly<Record<string, PathItem>> = {
       tags: ['transactions'],
       summary: 'Submits a transaction that the caller signed',
       description:
-        'A JWS in compact, flattened or general JSON serialisation. It carries its own proof of who sent it, so on a public ledger it needs no API key. 200 means final; sending the same again is harmless.',
+        'A JWS in compact, flattened or general JSON serialisation. It carries its own proof of who sent it, so on a public ledger it needs no API key. 200 means final; sending the same again is harmless. As `application/sd-jwt` with the disclosures of its confidential fields (RFC 9901), to the node of the signer’s own member with an API key: the node keeps them, brings them to their readers and has them endorsed.',
       parameters: [prefer('202 at once')],
       requestBody: {
         required: true,
@@ -20,6 +20,10 @@ export const TRANSACTION_PATHS: Readonly<Record<string, PathItem>> = {
             example: 'eyJhbGciOi….eyJsZWRnZXIi….MEUC…',
           },
           'application/jose+json': { schema: reference('Jws') },
+          'application/sd-jwt': {
+            schema: { type: 'string' },
+            example: 'eyJhbGciOi….eyJsZWRnZXIi….MEUC…~WyJfMjZi…~WyJlbHVW…~',
+          },
           'application/json': { schema: reference('Jws') },
         },
       },

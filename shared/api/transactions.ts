@@ -8,7 +8,7 @@ import { LIMITS } from '../ledger/limits.ts';
 import { Rejected } from '../ledger/rejection.ts';
 import { parseTransaction } from '../ledger/transaction.ts';
 import type { KeptValues } from '../ports/value-keeper.ts';
-import { readText, refuseMediaType } from './body.ts';
+import { mediaType, readText, refuseMediaType } from './body.ts';
 import { chargeTransaction, limitResponse, uncharge } from './metering.ts';
 import type { ApiContext, NodeApi } from './node-api.ts';
 import { notRetainedDocument, outcomeResponse, statusJson } from './outcome.ts';
@@ -16,23 +16,37 @@ import { waitPreference } from './prefer.ts';
 import { problem, problemResponse, rejectionDocument } from './problem.ts';
 import { keyNeeded } from './tenant.ts';
 
-const JOSE_TYPES = ['application/jose', 'application/jose+json', 'application/json'];
+/** A JWS with disclosures (RFC 9901 §4): `<JWS>~<disclosure>~…~`. */
+const DISCLOSED_TYPE = 'application/sd-jwt';
+const JOSE_TYPES = [
+  ...['application/jose', 'application/jose+json', 'application/json', DISCLOSED_TYPE],
+];
 
-/** `POST …/transactions`: one JWS, compact, flattened or general. */
+/** `POST …/transactions`: one JWS, compact, flattened or general; or compact with disclosures. */
 export async function postTransaction(c: ApiContext, node: NodeApi): Promise<Response> {
   const { service } = node;
   const refused = refuseMediaType(c.req.raw, JOSE_TYPES);
   if (refused) return refused;
+  const isDisclosed = mediaType(c.req.raw) === DISCLOSED_TYPE;
+  // The node keeps what is disclosed for its own tenants.
+  if (isDisclosed && !c.get('tenant')) return keyNeeded();
   const text = await readText(c.req.raw, LIMITS.transactionBytesMax * 2);
   if (text instanceof Response) return text;
-  const transaction = parseTransaction(text);
+  const [jws = '', ...parts] = isDisclosed ? text.trim().split('~') : [text];
+  // RFC 9901 §4: after the last tilde stands a key binding, or nothing.
+  if (isDisclosed && parts.pop() !== '') {
+    return problem('bad-request', 'Disclosures end with "~"; a key binding is not taken.');
+  }
+  const transaction = parseTransaction(jws);
   if (transaction instanceof Rejected) {
     return problemResponse(rejectionDocument(transaction.rejection));
   }
   const reached = await chargeTransaction(c, node, transaction.bytes.length);
   if (reached) return limitResponse(reached);
   const { waitMs, applied } = waitPreference(c.req.header('prefer') ?? null, 0);
-  const outcome = await service.submit(transaction, waitMs);
+  const outcome = isDisclosed
+    ? await service.submitDisclosed({ transaction, disclosures: parts }, waitMs)
+    : await service.submit(transaction, waitMs);
   uncharge(c, node, transaction.bytes.length, outcome);
   return outcomeResponse(outcome, service.genesis.consortium, applied);
 }

@@ -7,10 +7,17 @@ import type { TransactionStatus } from '../api/ledger-service.ts';
 import { encodeCbor } from '../bytes/cbor.ts';
 import type { Digest } from '../bytes/digest.ts';
 import { equalBytes, utf8 } from '../bytes/text.ts';
+import { argumentIssues } from '../contract/argument-issues.ts';
 import { splitArguments } from '../contract/confidential.ts';
 import type { TransactionDefinition } from '../contract/define.ts';
+import { checkSignature, checkWindow, unknownKey } from '../execution/admissible.ts';
 import { BATCH_ALGORITHM } from '../ledger/batch-signature.ts';
-import { type Arguments, DIGESTS_FIELD, revealedValues } from '../ledger/disclosure.ts';
+import {
+  type Arguments,
+  BadDisclosure,
+  DIGESTS_FIELD,
+  revealedValues,
+} from '../ledger/disclosure.ts';
 import { Rejected, rejected } from '../ledger/rejection.ts';
 import {
   draftTransaction,
@@ -20,6 +27,7 @@ import {
 } from '../ledger/transaction.ts';
 import type { Custody } from '../ports/custody.ts';
 import {
+  type CallName,
   type Delivery,
   DUE_MAX,
   type KeptValues,
@@ -28,6 +36,7 @@ import {
 import type { CustodialCall, Ledger } from './custodial.ts';
 import { deliver, startDelivering } from './deliver.ts';
 import { withEndorsements } from './endorse.ts';
+import { keyRecord } from './key-record.ts';
 import { readersOf } from './readers.ts';
 import { inBackground, type Replica } from './replica.ts';
 
@@ -73,7 +82,76 @@ export async function submitConfidential(
   const jws = signedDraft(signingInput, await custody.sign(identity, utf8(signingInput)));
   const transaction = parseTransaction(jws);
   if (transaction instanceof Rejected) return transaction;
-  const readers = await readersOf(replica, call.contract, input, call.args as Arguments);
+  const values = { transaction, disclosures: disclosures.map(({ text }) => text) };
+  const refused = await keepDue(replica, keeper, definition, values, call.args as Arguments, name);
+  return refused ?? goAhead(transaction);
+}
+
+/**
+ * Takes a transaction that an identity of this node's member signed itself, with its disclosures: keeps the values,
+ * brings them to their readers, has it endorsed, and submits it. Sent again, it goes on from where it was.
+ */
+export async function submitDisclosed(
+  replica: Replica,
+  keeper: ValueKeeper,
+  ledger: Ledger,
+  definition: TransactionDefinition,
+  values: KeptValues,
+  waitMs: number,
+): Promise<TransactionStatus | Rejected> {
+  const { transaction, disclosures } = values;
+  const { id, body, keyIds } = transaction;
+  const keyId = keyIds[0]!;
+  const key = await keyRecord(replica, keyId);
+  if (!key) return unknownKey(0, keyId);
+  if (key.member !== replica.member) {
+    return rejected(
+      'forbidden',
+      'The node of the member whose key signed keeps its values: send it there.',
+      {
+        got: key.member,
+        expected: replica.member,
+      },
+    );
+  }
+  const bad = checkSignature(transaction, 0, key.jwk);
+  if (bad) return bad;
+  const status = await ledger.transaction(id);
+  if (status && status.status !== 'pending') return status;
+  const { transactionWindowMs } = replica.epoch.parameters;
+  const now = replica.ports.time.now();
+  const late = checkWindow(transaction, replica.ledger, now, transactionWindowMs);
+  if (late) return late;
+  let fields: Arguments;
+  try {
+    fields = revealedValues(body.args, disclosures);
+  } catch (error) {
+    if (!(error instanceof BadDisclosure)) throw error;
+    return rejected('malformed', `The transaction comes with ${error.message}.`);
+  }
+  const { [DIGESTS_FIELD]: _, ...open } = body.args;
+  const args = { ...open, ...fields };
+  const parsed = definition.input.safeParse(args);
+  if (!parsed.success) {
+    return rejected('invalid-arguments', 'The arguments do not fit the method.', {
+      issues: argumentIssues(parsed.error, 'text'),
+    });
+  }
+  const refused = await keepDue(replica, keeper, definition, values, args, undefined);
+  return refused ?? deliverAndSubmit(replica, keeper, ledger, definition, transaction, waitMs);
+}
+
+/** Keeps values, and that their readers are due them; answers why not. */
+async function keepDue(
+  replica: Replica,
+  keeper: ValueKeeper,
+  { input }: TransactionDefinition,
+  values: KeptValues,
+  args: Arguments,
+  call: CallName | undefined,
+): Promise<Rejected | undefined> {
+  const { contract } = values.transaction.body;
+  const readers = await readersOf(replica, contract, input, args);
   readers.delete(replica.member);
   if (readers.size > DUE_MAX) {
     return rejected('limit-exceeded', 'This call has more readers than one may have.', {
@@ -82,9 +160,8 @@ export async function submitConfidential(
     });
   }
   const due = [...readers].map(([to, fields]) => ({ to, fields }));
-  const texts = disclosures.map(({ text }) => text);
-  await keeper.keep({ transaction, disclosures: texts }, { call: name, due });
-  return goAhead(transaction);
+  const kept = await keeper.keep(values, { call, due });
+  return kept ? undefined : rejected('erased', 'The values were erased.');
 }
 
 /** Brings the values to their readers, and submits: in this order, or side by side where the contract gives time. */

@@ -30,7 +30,7 @@ import { decodeTransaction } from '../ledger/transaction.ts';
 import type { Custody } from '../ports/custody.ts';
 import { fetchValues, readGranted } from './ask-values.ts';
 import { submitCustodial } from './custodial.ts';
-import { submitConfidential } from './custodial-confidential.ts';
+import { submitConfidential, submitDisclosed } from './custodial-confidential.ts';
 import { eventsAfter } from './events.ts';
 import { finalBlock, finalHeader } from './history.ts';
 import { ownTransactions } from './own-transactions.ts';
@@ -122,6 +122,21 @@ export function ledgerService(replica: Replica, custody: Custody): LedgerService
         (await checkArguments(contract, method, args)) ??
         submit(replica, transaction, Math.min(waitMs, LIMITS.waitMsMax))
       );
+    },
+
+    async submitDisclosed(values, waitMs) {
+      const { contract, method } = values.transaction.body;
+      const definition = await definitionOf(contract, method);
+      if (definition instanceof Rejected) return definition;
+      if (confidentialFields(definition.input).size === 0 && values.disclosures.length === 0) {
+        return service.submit(values.transaction, waitMs);
+      }
+      const { keeper } = replica;
+      if (!keeper) {
+        return rejected('no-vault', 'This node has no vault to keep the values in.');
+      }
+      const waited = Math.min(waitMs, LIMITS.waitMsMax);
+      return submitDisclosed(replica, keeper, service, definition, values, waited);
     },
 
     async submitCustodial(identity, call, waitMs) {

@@ -1,11 +1,13 @@
 /** Calls with confidential fields that a node signs for its tenants: what they keep, and what gets out. */
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import type { Digest } from '../../shared/bytes/digest.ts';
+import { splitArguments } from '../../shared/contract/confidential.ts';
 import type { ValueKeeper } from '../../shared/ports/value-keeper.ts';
 import { verifyDisclosure } from '../../shared/proof/verify-disclosure.ts';
 import type { Replica } from '../../shared/replica/replica.ts';
-import { dealCatalog } from '../support/deal-contract.ts';
+import { dealCatalog, deal as dealContract } from '../support/deal-contract.ts';
 import { BASE, json, type NodeApis, openNodeApis } from '../support/node-api.ts';
 
 const CALL = { buyer: 'canary-buyer', price: 250_00, remark: 'canary-remark' };
@@ -151,6 +153,61 @@ describe('a custodial call with confidential fields', () => {
     }
     // A public value is shown.
     assert.equal((await json(await make({ ...CALL, note: 7 }))).got, 7);
+  });
+
+  describe('and one that its caller signed, with the disclosures', () => {
+    const { input } = dealContract.transactions.make!;
+    const signed = (call: object, by = 'alpha/clerk') => {
+      const split = splitArguments(input, { deal, ...call }, () => randomBytes(16));
+      const jws = apis.network.signed(by, 'deal', 'make', split.args);
+      return { jws, texts: split.disclosures.map(({ text }) => text) };
+    };
+    const post = (body: string, key: string | undefined = 'alpha/clerk') =>
+      request('/transactions', key, {
+        method: 'POST',
+        headers: { 'content-type': 'application/sd-jwt', prefer: 'wait=10' },
+        body,
+      });
+
+    it('is committed, kept and brought to its readers, once', async () => {
+      const { jws, texts } = signed({ ...CALL, buyer: 'beta' });
+      const body = `${[jws, ...texts].join('~')}~`;
+      const made = await post(body);
+      assert.equal(made.status, 200, await made.clone().text());
+      const { id } = await json(made);
+      assert.deepEqual((await json(await values(id, 'alpha/clerk'))).fields.price, CALL.price);
+      const readers = await request(`/transactions/${id}/values`, 'beta/admin', {}, 'beta');
+      assert.equal((await json(readers)).fields.price, CALL.price);
+      const again = await post(body);
+      assert.equal(again.status, 200);
+      assert.equal((await json(again)).id, id);
+    });
+
+    it('is refused without its disclosures, with others, and where it is not its member’s node', async () => {
+      const { jws, texts } = signed(CALL);
+      const whole = [jws, ...texts].join('~');
+      for (const [body, status, code] of [
+        [whole, 400, 'bad-request'],
+        [`${[jws, ...texts.slice(1)].join('~')}~`, 422, 'invalid-arguments'],
+        [`${[jws, ...texts, texts[0]].join('~')}~`, 400, 'malformed'],
+        [`${[jws, ...signed(CALL).texts].join('~')}~`, 400, 'malformed'],
+        [`${[signed({ ...CALL, price: 0 }).jws].join('~')}~`, 422, 'invalid-arguments'],
+      ] as const) {
+        const refused = await post(body);
+        const text = await refused.text();
+        assert.deepEqual([refused.status, JSON.parse(text).code], [status, code], text);
+        assert.ok(!text.includes('canary'), text);
+      }
+      const wrong = signed({ ...CALL, price: 0 });
+      const invalid = await json(await post(`${[wrong.jws, ...wrong.texts].join('~')}~`));
+      assert.equal(invalid.code, 'invalid-arguments');
+      const foreign = signed(CALL, 'beta/admin');
+      const elsewhere = await post(`${[foreign.jws, ...foreign.texts].join('~')}~`);
+      assert.deepEqual([elsewhere.status, (await json(elsewhere)).code], [403, 'forbidden']);
+      assert.equal((await post(`${whole}~`, '')).status, 401);
+      const fits = await post(`${whole}~`);
+      assert.equal(fits.status, 200, 'nothing was used up');
+    });
   });
 
   it('is refused by a node without a vault', async () => {
