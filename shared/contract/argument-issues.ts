@@ -1,6 +1,6 @@
 /** What a schema finds wrong with arguments, as rejections carry it. */
 import type { z } from 'zod';
-import type { Rejection } from '../ledger/rejection.ts';
+import { type Rejected, type Rejection, rejected } from '../ledger/rejection.ts';
 
 /**
  * Every field at fault by JSON pointer. With `text` as the schema library says it, for people; with
@@ -14,3 +14,9 @@ export const argumentIssues = (
     pointer: `/${issue.path.map(String).join('/')}`,
     message: say === 'text' ? issue.message : issue.code,
   }));
+
+/** The refusal of arguments by a schema, as people read it. */
+export const invalidArguments = (error: z.ZodError, of: 'method' | 'query' = 'method'): Rejected =>
+  rejected('invalid-arguments', `The arguments do not fit the ${of}.`, {
+    issues: argumentIssues(error, 'text'),
+  });

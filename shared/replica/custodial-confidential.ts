@@ -7,7 +7,7 @@ import type { TransactionStatus } from '../api/ledger-service.ts';
 import { encodeCbor } from '../bytes/cbor.ts';
 import type { Digest } from '../bytes/digest.ts';
 import { equalBytes, utf8 } from '../bytes/text.ts';
-import { argumentIssues } from '../contract/argument-issues.ts';
+import { invalidArguments } from '../contract/argument-issues.ts';
 import { splitArguments } from '../contract/confidential.ts';
 import type { TransactionDefinition } from '../contract/define.ts';
 import { checkSignature, checkWindow, unknownKey } from '../execution/admissible.ts';
@@ -133,9 +133,7 @@ export async function submitDisclosed(
   const args = { ...open, ...fields };
   const parsed = definition.input.safeParse(args);
   if (!parsed.success) {
-    return rejected('invalid-arguments', 'The arguments do not fit the method.', {
-      issues: argumentIssues(parsed.error, 'text'),
-    });
+    return invalidArguments(parsed.error);
   }
   const refused = await keepDue(replica, keeper, definition, values, args, undefined);
   return refused ?? deliverAndSubmit(replica, keeper, ledger, definition, transaction, waitMs);

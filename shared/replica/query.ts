@@ -1,6 +1,6 @@
 /** Reads of the state at one final height: plain values, and contracts' queries. */
 import { decodeCbor, toValue, type Value } from '../bytes/cbor.ts';
-import { argumentIssues } from '../contract/argument-issues.ts';
+import { invalidArguments } from '../contract/argument-issues.ts';
 import { bindQueryContext, ContractRejection, freezeDeep } from '../contract/bind.ts';
 import type { Caller, StateAccess } from '../contract/context.ts';
 import type { Contract, QueryDefinition } from '../contract/define.ts';
@@ -103,9 +103,7 @@ export async function answerQuery(
   }
   const parsed = definition.input.safeParse(input);
   if (!parsed.success) {
-    return rejected('invalid-arguments', 'The arguments do not fit the query.', {
-      issues: argumentIssues(parsed.error, 'text'),
-    });
+    return invalidArguments(parsed.error, 'query');
   }
   const frozen = freezeDeep(parsed.data);
   try {

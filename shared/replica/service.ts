@@ -7,12 +7,10 @@ import type {
 } from '../api/ledger-service.ts';
 import { decodeCbor, type Value } from '../bytes/cbor.ts';
 import { currentRound } from '../consensus/safety.ts';
-import { argumentIssues } from '../contract/argument-issues.ts';
+import { invalidArguments } from '../contract/argument-issues.ts';
 import { confidentialFields, signedInput } from '../contract/confidential.ts';
 import type { Contract, TransactionDefinition } from '../contract/define.ts';
 import {
-  type ContractRecord,
-  effectiveContract,
   type KeyRecord,
   type MemberRecord,
   type RosterRecord,
@@ -36,6 +34,7 @@ import { finalBlock, finalHeader } from './history.ts';
 import { ownTransactions } from './own-transactions.ts';
 import { evidenceProofOf, receiptOf, stateProofOf } from './prove.ts';
 import { answerQuery, Snapshot } from './query.ts';
+import { contractNow } from './readers.ts';
 import { isRecovering } from './recover.ts';
 import { leaderNow, otherMembers, otherValidators, ownIndex, type Replica } from './replica.ts';
 import { notRetained } from './retained.ts';
@@ -67,14 +66,9 @@ export function ledgerService(replica: Replica, custody: Custody): LedgerService
     const { epoch } = replica.epoch.set;
     // What is in force changes at the start of an epoch only.
     if (contracts?.epoch === epoch) return contracts.list;
-    const list: Contract[] = [];
-    for (const entry of replica.catalog.entries) {
-      const stored = await replica.final.read(SYSTEM_KEYS.contract(entry.contract.name));
-      const record = stored && (decodeCbor(stored) as unknown as ContractRecord);
-      const code = record ? effectiveContract(record, epoch) : undefined;
-      const { version } = entry.contract;
-      if (code?.version === version && code.codeHash === entry.codeHash) list.push(entry.contract);
-    }
+    const names = new Set(replica.catalog.entries.map(({ contract }) => contract.name));
+    const found = await Promise.all([...names].map((name) => contractNow(replica, name)));
+    const list = found.filter((contract) => contract !== undefined);
     contracts = { epoch, list };
     return list;
   };
@@ -83,7 +77,7 @@ export function ledgerService(replica: Replica, custody: Custody): LedgerService
     contractName: string,
     method: string,
   ): Promise<TransactionDefinition | Rejected> => {
-    const contract = (await activeContracts()).find(({ name }) => name === contractName);
+    const contract = await contractNow(replica, contractName);
     if (!contract)
       return rejected('unknown-contract', 'No such contract is active.', { got: contractName });
     const definition = Object.hasOwn(contract.transactions, method)
@@ -106,9 +100,7 @@ export function ledgerService(replica: Replica, custody: Custody): LedgerService
     if (definition instanceof Rejected) return definition;
     const parsed = signedInput(definition.input).safeParse(args);
     if (parsed.success) return undefined;
-    return rejected('invalid-arguments', 'The arguments do not fit the method.', {
-      issues: argumentIssues(parsed.error, 'text'),
-    });
+    return invalidArguments(parsed.error);
   };
 
   const service: LedgerService = {
@@ -156,9 +148,7 @@ export function ledgerService(replica: Replica, custody: Custody): LedgerService
       }
       const parsed = input.safeParse(call.args);
       if (!parsed.success) {
-        return rejected('invalid-arguments', 'The arguments do not fit the method.', {
-          issues: argumentIssues(parsed.error, 'text'),
-        });
+        return invalidArguments(parsed.error);
       }
       return submitConfidential(
         replica,
@@ -233,7 +223,7 @@ export function ledgerService(replica: Replica, custody: Custody): LedgerService
       const height = at ?? headHeight();
       const refused = checkHeight(replica, height);
       if (refused) return refused;
-      const contract = (await activeContracts()).find((entry) => entry.name === contractName);
+      const contract = await contractNow(replica, contractName);
       const definition = contract?.queries[name];
       if (!contract)
         return rejected('unknown-contract', 'No such contract is active.', { got: contractName });
