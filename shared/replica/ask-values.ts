@@ -11,6 +11,7 @@ import { Rejected, rejected } from '../ledger/rejection.ts';
 import { draftTransaction, parseTransaction, signedDraft } from '../ledger/transaction.ts';
 import type { Custody } from '../ports/custody.ts';
 import type { KeptValues, ValueKeeper } from '../ports/value-keeper.ts';
+import { BadMessage } from './bad-message.ts';
 import { keyRecord } from './key-record.ts';
 import { activeMembers, definitionNow } from './readers.ts';
 import { receiveValues } from './receive-values.ts';
@@ -42,10 +43,8 @@ export async function readGranted(
   if (record.erasedAt !== null) return refused('erased');
   const request = await signedRequest(replica, custody, identity, grant, ids);
   if (request instanceof Rejected) return request;
-  let tried = 0;
   for (const holder of await holdersOf(replica, record)) {
     const reply = await ask(replica, holder, { kind: 'read-values', request });
-    tried++;
     if (!reply) continue;
     if (reply.refusal !== null) {
       if (FINAL.includes(reply.refusal)) return refused(reply.refusal as ValuesRefusal);
@@ -57,12 +56,15 @@ export async function readGranted(
     if (!wrong && values.length === ids.length) return values as KeptValues[];
     replica.log('values-not-read', { member: holder, why: 'other values than were asked for' });
   }
-  return rejected(
+  return unavailable();
+}
+
+/** The refusal where nobody gives what he should. */
+export const unavailable = (): Rejected =>
+  rejected(
     'holder-unavailable',
     'No node that holds these values gave them now; ask again in a moment, or dispute it where that stays so.',
-    { got: tried },
   );
-}
 
 async function signedRequest(
   replica: Replica,
@@ -129,17 +131,33 @@ async function opened(
   }
 }
 
-/** Fetches what this member reads of a transaction by its contract, and keeps it; answers whether there was any. */
-export async function fetchValues(replica: Replica, id: Digest): Promise<boolean> {
+/**
+ * Fetches what this member reads of a transaction by its contract, and keeps it. Answers `none` where it reads nothing of
+ * it, as a holder says, and `unavailable` where no holder gave what it should.
+ */
+export async function fetchValues(
+  replica: Replica,
+  id: Digest,
+): Promise<'kept' | 'none' | 'unavailable'> {
   const record = await valuesRecord(replica, id);
-  if (!record || record.erasedAt !== null) return false;
+  if (!record) return 'none';
   for (const holder of await holdersOf(replica, record)) {
     const reply = await ask(replica, holder, { kind: 'fetch-values', transaction: id });
     const [envelope] = reply?.parts ?? [];
-    if (!envelope) continue;
-    const refusal = await receiveValues(replica, envelope);
-    if (refusal === null) return true;
+    const refusal = envelope ? await kept(replica, envelope) : (reply?.refusal ?? 'no answer');
+    if (refusal === null) return 'kept';
+    if (refusal === 'not-a-reader') return 'none';
     replica.log('values-not-read', { member: holder, why: refusal });
   }
-  return false;
+  return 'unavailable';
+}
+
+/** Keeps what an envelope holds; answers why not. Here it was asked for: what is forged is one more that gave nothing. */
+async function kept(replica: Replica, envelope: Uint8Array): Promise<string | null> {
+  try {
+    return await receiveValues(replica, envelope);
+  } catch (error) {
+    if (error instanceof BadMessage) return error.message;
+    throw error;
+  }
 }

@@ -26,7 +26,7 @@ import type { Receipt } from '../ledger/receipt.ts';
 import { Rejected, rejected } from '../ledger/rejection.ts';
 import { decodeTransaction } from '../ledger/transaction.ts';
 import type { Custody } from '../ports/custody.ts';
-import { fetchValues, readGranted } from './ask-values.ts';
+import { fetchValues, readGranted, unavailable } from './ask-values.ts';
 import { submitCustodial } from './custodial.ts';
 import { submitConfidential, submitDisclosed } from './custodial-confidential.ts';
 import { eventsAfter } from './events.ts';
@@ -168,7 +168,10 @@ export function ledgerService(replica: Replica, custody: Custody): LedgerService
         return rejected('erased', 'The values were erased.');
       }
       const kept = await keeper.read(id);
-      return kept ?? ((await fetchValues(replica, id)) ? keeper.read(id) : undefined);
+      if (kept) return kept;
+      const fetched = await fetchValues(replica, id);
+      if (fetched === 'unavailable') return unavailable();
+      return fetched === 'kept' ? keeper.read(id) : undefined;
     },
     async held(after, limit) {
       const { keeper } = replica;

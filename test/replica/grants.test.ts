@@ -2,7 +2,12 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import type { Digest } from '../../shared/bytes/digest.ts';
-import { decodeReply, decodeRequest, encodeRequest } from '../../shared/consensus/message.ts';
+import {
+  decodeReply,
+  decodeRequest,
+  encodeReply,
+  encodeRequest,
+} from '../../shared/consensus/message.ts';
 import { catalog } from '../../shared/contract/catalog.ts';
 import { revealed } from '../../shared/ledger/disclosure.ts';
 import { Rejected } from '../../shared/ledger/rejection.ts';
@@ -199,6 +204,13 @@ describe('a grant', () => {
   });
 });
 
+/** A reply whose envelopes were changed on the way. */
+function garbled(reply: Uint8Array): Uint8Array {
+  const decoded = decodeReply(reply);
+  const parts = decoded.parts.map((part) => part.map((byte, at) => (at === 200 ? byte ^ 1 : byte)));
+  return encodeReply({ ...decoded, parts });
+}
+
 describe('a reader by its contract', () => {
   beforeEach(async () => {
     network = await LocalNetwork.open({
@@ -214,8 +226,9 @@ describe('a reader by its contract', () => {
     for (const member of MEMBERS) await reaches(member, `confidential/record/${id}`);
     // alpha's come from the auditor, the auditor's from alpha then.
     network.vaultEntries('beta').clear();
-    assert.equal(await network.service('gamma').values(id), undefined);
-    assert.equal(await network.service('alpha').values(id), undefined, 'nobody has them');
+    const nobodys = await network.service('alpha').values(id);
+    assert.ok(nobodys instanceof Rejected, 'nobody has them');
+    assert.equal(nobodys.rejection.code, 'holder-unavailable');
     const again = await make('d-2');
     for (const member of MEMBERS) await reaches(member, `confidential/record/${again}`);
     network.vaultEntries('alpha').clear();
@@ -226,6 +239,13 @@ describe('a reader by its contract', () => {
     const auditors = await network.service('delta').values(again);
     assert.ok(auditors && !(auditors instanceof Rejected));
     assert.deepEqual(fieldsOf(auditors), VALUES);
+    // A holder that gives others' values for them, or garbage, has given nothing.
+    network.vaultEntries('delta').clear();
+    network.interceptReply = (from, _to, reply) => (from === 'delta' ? garbled(reply) : reply);
+    const cheated = await network.service('delta').values(again);
+    assert.ok(cheated instanceof Rejected);
+    assert.equal(cheated.rejection.code, 'holder-unavailable');
+    network.interceptReply = (_from, _to, reply) => reply;
     assert.equal(await network.service('gamma').values(again), undefined);
   });
 });
