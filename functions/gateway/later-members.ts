@@ -36,17 +36,25 @@ export interface LaterMembersOptions {
   readonly log: ApiLog;
 }
 
-/** Finds the base URL of a member's API; undefined where the ledger knows no such member. */
+/**
+ * Finds the base URL of a member's API; undefined where the ledger knows no such member. Throws an Error where no node
+ * could be asked: then nobody can say that there is none.
+ */
 export function laterMembers(options: LaterMembersOptions) {
-  let known: { readonly at: number; readonly members: readonly Member[] } | undefined;
+  let known:
+    | { readonly at: number; readonly members: readonly Member[]; readonly isSure: boolean }
+    | undefined;
   return async (id: string, hasMoved = false): Promise<string | undefined> => {
     const find = (): Member | undefined =>
       known?.members.find((one) => one.id === id && one.active);
     const freshMs = find() && !hasMoved ? FRESH_MS : MISSING_MS;
     if (!known || Date.now() - known.at > freshMs) {
-      known = { at: Date.now(), members: (await ask(options)) ?? known?.members ?? [] };
+      const asked = await ask(options);
+      const members = asked ?? known?.members ?? [];
+      known = { at: Date.now(), members, isSure: asked !== undefined };
     }
     const member = find();
+    if (!member && !known.isSure) throw new Error(`no node could say where ${id} is`);
     if (!member) return undefined;
     return member.hosting === 'hosted' ? options.nodeAt(id) : member.endpoint;
   };

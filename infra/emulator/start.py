@@ -1,9 +1,14 @@
-"""Starts the AWS emulator, with two things mended.
+"""Starts the AWS emulator, with three things mended.
 
 ministack 1.5.33 starts a process for each invocation that finds none free. Where many come at once, all of them load
 at the same time, on the same cores as the emulator itself, whose answers come too late for each: what they all try
 again then keeps it so. On AWS environments start on machines of their own. Here as many start at a time as there are
 cores.
+
+It ends a function's process at its time limit, by the clock. On AWS environments have processors of their own, and
+a function that gives up in time is never ended so. On a machine that all share it is late by others' fault, the
+process that has to be made in its place takes more of what there is too little of, and the next one is late, too. Here
+a function is told its limit, and has some time more before it is ended.
 
 It keeps a function's warm processes under the function's name. An asynchronous invocation that is
 tried again after its function was deleted makes such a process with the old environment, and one that was made
@@ -42,4 +47,27 @@ def spawn_in_turn(self):
 
 
 lambda_runtime.Worker._spawn = spawn_in_turn
+
+GRACE_S = 20
+
+
+class Limit(int):
+    """Seconds after which a process is ended; as a float, which a function is told, those of its configuration."""
+
+    def __float__(self):
+        return float(int(self) - GRACE_S)
+
+
+invoke = lambda_runtime.Worker.invoke
+
+
+def invoke_patiently(self, *args, **kwargs):
+    """The emulator's invocation, with a limit that is enforced a little later than it is told."""
+    limit = self.config.get("Timeout", 30)
+    if not isinstance(limit, Limit):
+        self.config = {**self.config, "Timeout": Limit(limit + GRACE_S)}
+    return invoke(self, *args, **kwargs)
+
+
+lambda_runtime.Worker.invoke = invoke_patiently
 main()

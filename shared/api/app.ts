@@ -24,8 +24,9 @@ import { withRequestId } from './request-id.ts';
 import { getState } from './state.ts';
 import { storeProblem } from './store-faults.ts';
 import { authenticate, refuseReading } from './tenant.ts';
-import { getReceipt, getTransaction, getValues, postTransaction } from './transactions.ts';
+import { getReceipt, getTransaction, postTransaction } from './transactions.ts';
 import { getUsage } from './usage.ts';
+import { getValues, postValues } from './values.ts';
 import { getVault } from './vault.ts';
 
 type Answer = (c: ApiContext, node: NodeApi) => Response | Promise<Response>;
@@ -40,6 +41,7 @@ const FIXED: readonly (readonly [verb: 'GET' | 'POST' | 'PUT', path: string, ans
   ['GET', '/transactions/:id', getTransaction],
   ['GET', '/transactions/:id/receipt', getReceipt],
   ['GET', '/transactions/:id/values', getValues],
+  ['POST', '/values', postValues],
   ['GET', '/blocks', getBlocks],
   ['GET', '/blocks/:height', getBlock],
   ['GET', '/state/*', getState],

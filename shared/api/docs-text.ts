@@ -74,6 +74,7 @@ export const ZH_SUMMARIES: Readonly<Record<string, string>> = {
   transaction: '交易的结果',
   receipt: '回执：可用 fuqi verify 离线验证的证明',
   values: '交易的保密字段：取自本成员的保险库',
+  grantedValues: '凭授权读取另一成员若干笔交易的保密字段',
   evidenceProof: '双重签名的证据：可用 fuqi verify 离线验证的证明',
   joinProgress: '受邀成员的进度，附创世文档',
   joinStep: '接受邀请，或为受邀成员走下一步',

@@ -89,7 +89,8 @@ async function movedTo(
   { member, endpoint: before }: Upstream,
   { nodeOf }: ForwardOptions,
 ): Promise<Upstream | undefined> {
-  const endpoint = await nodeOf?.(member, true);
+  // Where nobody can say, what was answered stands.
+  const endpoint = await nodeOf?.(member, true).catch(() => undefined);
   return endpoint === undefined || endpoint === before ? undefined : { member, endpoint };
 }
 

@@ -29,7 +29,7 @@ export interface GatewayOptions {
   readonly members: readonly { readonly id: string; readonly endpoint: string }[];
   /**
    * Where the API of a member is that is not listed, because it joined later, or whose node is not where it was
-   * (`hasMoved`).
+   * (`hasMoved`). Rejects where nobody can say.
    */
   readonly nodeOf?: (member: string, hasMoved?: boolean) => Promise<string | undefined>;
   /** The members' hashed keys; without them the nodes alone tell good keys from bad. */
@@ -135,10 +135,17 @@ export function gatewayApp(options: GatewayOptions): Hono<GatewayEnv> {
 
 async function laterMember(
   member: string | undefined,
-  { nodeOf }: GatewayOptions,
-): Promise<Upstream | undefined> {
-  const endpoint = member === undefined ? undefined : await nodeOf?.(member);
-  return endpoint === undefined ? undefined : { member: member!, endpoint };
+  { nodeOf, log }: GatewayOptions,
+): Promise<Upstream | undefined | Response> {
+  if (member === undefined || !nodeOf) return undefined;
+  try {
+    const endpoint = await nodeOf(member);
+    return endpoint === undefined ? undefined : { member, endpoint };
+  } catch (error) {
+    log?.error({ member, err: error }, 'a member could not be looked for');
+    const text = `No node could say where that of ${member} is. Send the same again in a moment.`;
+    return problem('unavailable', text, {}, { 'retry-after': '1' });
+  }
 }
 
 async function routeOf(
@@ -156,6 +163,7 @@ async function routeOf(
   const issuer = options.keys ? options.keys.find(token)?.member : parseApiKey(token)?.member;
   const member = invited ?? issuer;
   const tenant = rotation.of(member) ?? (await laterMember(member, options));
+  if (tenant instanceof Response) return tenant;
   if (!tenant) return unknownKey();
   const payer = invited === undefined ? tenant.member : ANONYMOUS;
   const refused = options.keys && tooFast(payer, options);
@@ -177,6 +185,7 @@ async function tokenRoute(
   const member =
     named === undefined ? routedMember(token, options.tokenRoutes ?? []) : isId ? named : undefined;
   const tenant = rotation.of(member) ?? (await laterMember(member, options));
+  if (tenant instanceof Response) return tenant;
   if (tenant) return { tenant, others: rotation.order().filter((other) => other !== tenant) };
   return problem(
     'token-issuer',

@@ -2,6 +2,13 @@
 import { ID, KEY_NEEDED, ok, type PathItem, PENDING, prefer } from './openapi-parts.ts';
 import { list, object, problemResponses, reference } from './openapi-schemas.ts';
 
+const VALUES = object({
+  format: { const: 'fuqi-values-1' },
+  transaction: { type: 'string' },
+  fields: { type: 'object' },
+  disclosures: list({ type: 'string' }),
+});
+
 /** Relative to `/v1/consortia/{c}`. */
 export const TRANSACTION_PATHS: Readonly<Record<string, PathItem>> = {
   '/transactions': {
@@ -76,6 +83,31 @@ export const TRANSACTION_PATHS: Readonly<Record<string, PathItem>> = {
       },
     },
   },
+  '/values': {
+    post: {
+      operationId: 'grantedValues',
+      tags: ['transactions'],
+      summary: 'Confidential fields of several transactions of one owner, under its grant',
+      description:
+        'For an identity that may read (`confidential.reader`, or administrator), at its own member’s node: up to 100 transactions by one request, which stands on the ledger then.',
+      requestBody: {
+        required: true,
+        content: {
+          'application/json': {
+            schema: object({
+              grant: { type: 'string', pattern: '^[0-9a-f]{64}$' },
+              transactions: list({ type: 'string', pattern: '^[0-9a-f]{64}$' }),
+            }),
+          },
+        },
+      },
+      security: KEY_NEEDED,
+      responses: {
+        200: ok('In the order that was asked for.', object({ values: list(VALUES) })),
+        ...problemResponses(400, 401, 403, 410, 413, 415, 422, 429, 501, 503),
+      },
+    },
+  },
   '/transactions/{id}/values': {
     get: {
       operationId: 'values',
@@ -96,12 +128,7 @@ export const TRANSACTION_PATHS: Readonly<Record<string, PathItem>> = {
       responses: {
         200: ok(
           'The fields, and the disclosure of each: base64url of [salt, name, value] (RFC 9901).',
-          object({
-            format: { const: 'fuqi-values-1' },
-            transaction: { type: 'string' },
-            fields: { type: 'object' },
-            disclosures: list({ type: 'string' }),
-          }),
+          VALUES,
         ),
         ...problemResponses(400, 401, 403, 404, 410, 501, 503),
       },

@@ -3,11 +3,9 @@
  * carries its own proof of who sent it, so on a public ledger it needs no API key.
  */
 import { isDigest } from '../bytes/digest.ts';
-import { revealedValues } from '../ledger/disclosure.ts';
 import { LIMITS } from '../ledger/limits.ts';
 import { Rejected } from '../ledger/rejection.ts';
 import { parseTransaction } from '../ledger/transaction.ts';
-import type { KeptValues } from '../ports/value-keeper.ts';
 import { mediaType, readText, refuseMediaType } from './body.ts';
 import { chargeTransaction, limitResponse, uncharge } from './metering.ts';
 import type { ApiContext, NodeApi } from './node-api.ts';
@@ -78,55 +76,14 @@ export async function getReceipt(c: ApiContext, { service }: NodeApi): Promise<R
   );
 }
 
-/**
- * `GET …/transactions/{id}/values`: the transaction's confidential fields, from the member's own vault, for whoever
- * signed it and for the member's administrators; with the disclosures that `fuqi disclose` chooses from. With `?grant=`,
- * those of another member that its grant covers, for an identity that may read: its request stands on the ledger then.
- */
-export async function getValues(c: ApiContext, { service }: NodeApi): Promise<Response> {
-  const id = c.req.param('id') ?? '';
-  if (!isDigest(id)) return notAnId(id);
-  const tenant = c.get('tenant');
-  if (!tenant) return keyNeeded();
-  const caller = tenant.member === service.member && (await service.identity(tenant.identity));
-  const grant = c.req.query('grant');
-  if (grant !== undefined) {
-    if (!isDigest(grant)) return notADigest('grant', grant);
-    if (!caller) return problem('forbidden', `Ask the node of ${tenant.member}.`);
-    const given = await service.grantedValues(tenant.identity, grant, [id]);
-    return given instanceof Rejected ? refusal(given) : valuesResponse(c, given[0]!);
-  }
-  const values = await service.values(id);
-  if (values instanceof Rejected) return refusal(values);
-  const isTheirs =
-    caller && (caller.roles.includes('admin') || values?.transaction.keyIds[0] === caller.keyId);
-  if (values && !isTheirs) {
-    const expected = 'the identity that signed it, or an administrator of its member';
-    return problem('forbidden', `A transaction’s values are for ${expected}.`, { id, expected });
-  }
-  if (!values) {
-    const detail = 'This node has no confidential values of such a transaction.';
-    return problem('not-found', detail, { id });
-  }
-  return valuesResponse(c, values);
-}
-
-function valuesResponse(c: ApiContext, { transaction, disclosures }: KeptValues): Response {
-  const fields = revealedValues(transaction.body.args, disclosures);
-  const body = { format: 'fuqi-values-1', transaction: transaction.id, fields, disclosures };
-  return c.json(body, 200, { 'cache-control': 'no-store' });
-}
-
-const refusal = ({ rejection }: Rejected): Response =>
-  problemResponse(rejectionDocument(rejection));
-
-const notADigest = (parameter: 'id' | 'grant', got: string): Response =>
+/** The refusal of a path or query parameter. */
+export const notADigest = (parameter: 'id' | 'grant', got: string): Response =>
   problem('bad-request', 'A transaction id or a grant is 64 lowercase hex digits.', {
     got,
     errors: [{ parameter, detail: 'expected 64 lowercase hex digits' }],
   });
 
-const notAnId = (got: string): Response => notADigest('id', got);
+export const notAnId = (got: string): Response => notADigest('id', got);
 
 const unknownTransaction = (id: string): Response =>
   problem('not-found', 'This node knows no such transaction; it may not have arrived yet.', { id });

@@ -84,6 +84,7 @@ export function bindEndorsement(
     /** The reasons that the endorsement declares. */
     readonly refuses: readonly string[];
     readonly reserve: EndorsementContext['reserve'];
+    readonly values: EndorsementContext['values'];
   },
 ): EndorsementContext {
   const known = (reason: string): string => {
@@ -101,6 +102,7 @@ export function bindEndorsement(
       }
       facts.reserve(name, amount, max, known(reason));
     },
+    values: (transaction) => freezeDeep(facts.values(transaction)),
     refuse(reason) {
       throw new ContractRejection(known(reason), 'The endorsement is refused.');
     },

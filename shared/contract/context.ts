@@ -60,6 +60,11 @@ export interface EndorsementContext<R extends Records = Records> extends RecordR
    * would be more than `max`. `name` says of what: an id that is no secret.
    */
   reserve(name: string, amount: number, max: number, reason: string): void;
+  /**
+   * The confidential fields that this node holds of another transaction; undefined where it holds none. They are what
+   * was signed: nobody has checked them against a rule unless that one was endorsed, too.
+   */
+  values(transaction: string): Readonly<Record<string, Value>> | undefined;
   /** Signs nothing; `reason` is one of the declared `refuses`. */
   refuse(reason: string): never;
 }

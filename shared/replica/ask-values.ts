@@ -22,7 +22,15 @@ import { valuesRecord } from './values-record.ts';
 
 /** Refusals that another holder would not answer otherwise. */
 const FINAL: readonly string[] = [
-  ...(['erased', 'expired', 'forbidden', 'malformed', 'not-covered', 'revoked'] as const),
+  ...([
+    'erased',
+    'expired',
+    'forbidden',
+    'malformed',
+    'not-covered',
+    'revoked',
+    'too-many',
+  ] as const),
   ...(['unknown-grant', 'unknown-key', 'unknown-record', 'no-vault-key'] as const),
 ] satisfies ValuesRefusal[];
 

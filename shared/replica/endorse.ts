@@ -3,7 +3,7 @@
  * is the transaction's payload, its digests and its time with it, so an endorsement is of these values and ends with it.
  */
 import { encodeCbor } from '../bytes/cbor.ts';
-import type { Digest } from '../bytes/digest.ts';
+import { type Digest, isDigest } from '../bytes/digest.ts';
 import { fromUtf8, toBase64Url, utf8 } from '../bytes/text.ts';
 import { bindEndorsement, ContractRejection } from '../contract/bind.ts';
 import { confidentialFields } from '../contract/confidential.ts';
@@ -17,7 +17,7 @@ import { BATCH_ALGORITHM } from '../ledger/batch-signature.ts';
 import { type Arguments, revealedValues } from '../ledger/disclosure.ts';
 import { Rejected, rejected } from '../ledger/rejection.ts';
 import { decodeTransaction, TRANSACTION_TYPE, type Transaction } from '../ledger/transaction.ts';
-import type { Reservation } from '../ports/value-keeper.ts';
+import type { Reservation, ValueKeeper } from '../ports/value-keeper.ts';
 import { keyRecord } from './key-record.ts';
 import { readOnly, Snapshot } from './query.ts';
 import { activeMembers, contractNow, rolesOf } from './readers.ts';
@@ -53,7 +53,9 @@ export async function endorse(replica: Replica, id: Digest): Promise<Signed | st
   if (checkWindow(transaction, replica.ledger, time, transactionWindowMs)) return 'expired';
   const input = checkedInput(definition, own, args, revealedValues(args, disclosures));
   if (!input) return 'refused invalid-values';
-  const reserved = await check(replica, contract, definition.endorsement, transaction, input, time);
+  const reserved = await check(replica, keeper, contract, definition.endorsement, {
+    ...{ transaction, input, time },
+  });
   if (typeof reserved === 'string') return `refused ${reserved}`;
   const taker = { id, notAfter: transaction.body.notAfter };
   const tooMuch = await keeper.reserve(taker, reserved, outcomeOf(replica));
@@ -95,23 +97,36 @@ function checkedInput(
 /** Runs the rule; answers what it reserves, or the reason of its refusal. */
 async function check(
   replica: Replica,
+  keeper: ValueKeeper,
   contract: Contract,
   endorsement: Endorsement,
-  transaction: Transaction,
-  input: Record<string, unknown>,
-  time: number,
+  {
+    transaction,
+    input,
+    time,
+  }: {
+    readonly transaction: Transaction;
+    readonly input: Record<string, unknown>;
+    readonly time: number;
+  },
 ): Promise<readonly Reservation[] | string> {
   const keyId = transaction.keyIds[0]!;
   const key = await keyRecord(replica, keyId);
   const stored = key && (await replica.final.read(SYSTEM_KEYS.member(key.member)));
   if (!key || !stored) return 'unknown-caller';
   const caller = callerOf(keyId, key, decodeValue(stored) as unknown as MemberRecord);
-  try {
-    return await new Snapshot(replica, replica.head.header.height!).read((view) => {
+  const snapshot = new Snapshot(replica, replica.head.header.height!);
+  const vault = new Map<string, Arguments | undefined>();
+  const run = (wanted: Set<string>) =>
+    snapshot.read((view) => {
       const reserved = new Map<string, Reservation>();
       const context = bindEndorsement(contract, readOnly(view), {
         ...{ caller, time, transactionId: transaction.id },
         refuses: endorsement.refuses,
+        values(id) {
+          if (!vault.has(id)) wanted.add(id);
+          return vault.get(id);
+        },
         reserve(name, amount, max, reason) {
           const sum = (reserved.get(name)?.amount ?? 0) + amount;
           reserved.set(name, { name, amount: sum, max, reason });
@@ -120,10 +135,26 @@ async function check(
       guarded(() => endorsement.check(context, input));
       return [...reserved.values()];
     });
-  } catch (error) {
-    if (error instanceof ContractRejection) return error.reason;
-    throw error;
+  for (let runs = 1; runs <= RUNS_MAX; runs++) {
+    // What it did without values that were not at hand counts for nothing: it runs again with them.
+    const wanted = new Set<string>();
+    const end = await run(wanted).catch((error: unknown) => error);
+    if (wanted.size === 0) {
+      if (end instanceof ContractRejection) return end.reason;
+      if (!Array.isArray(end)) throw end;
+      return end as Reservation[];
+    }
+    for (const id of wanted) vault.set(id, await heldFields(keeper, id));
   }
+  throw new Error(`an endorsement that asks for values more than ${RUNS_MAX} times`);
+}
+
+const RUNS_MAX = 32;
+
+/** The fields that are kept of a transaction. */
+async function heldFields(keeper: ValueKeeper, id: string): Promise<Arguments | undefined> {
+  const kept = isDigest(id) ? await keeper.read(id) : undefined;
+  return kept && revealedValues(kept.transaction.body.args, kept.disclosures);
 }
 
 /** Asks for all endorsements that a transaction needs, side by side; answers it with them. */

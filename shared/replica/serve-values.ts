@@ -41,6 +41,7 @@ export type ValuesRefusal =
   | 'not-a-reader'
   | 'not-held'
   | 'not-recorded'
+  | 'too-many'
   | 'unknown-key'
   | 'unknown-record';
 
@@ -68,11 +69,19 @@ export async function serveRead(replica: Replica, request: Uint8Array): Promise<
     if (typeof found === 'string') return found;
     chosen.push(found);
   }
+  const size = chosen.reduce((sum, values) => sum + sizeOf(values), 0);
+  if (size > GIVEN_BYTES_MAX) return 'too-many';
   // Durable, so that it will stand in a block: then only is anything given.
   const recorded = await submit(replica, transaction, 0);
   if (recorded instanceof Rejected || recorded.status === 'rejected') return 'not-recorded';
   return Promise.all(chosen.map((values) => keeper.wrap(reader.vaultKey, values)));
 }
+
+/** All values of one answer, before they are encrypted: it fits a message. */
+const GIVEN_BYTES_MAX = 1024 * 1024;
+
+const sizeOf = ({ transaction, disclosures }: KeptValues): number =>
+  disclosures.reduce((sum, text) => sum + text.length, transaction.bytes.length);
 
 /** Whose request it is, where the signature, the time and the roles are right. */
 async function readerOf(

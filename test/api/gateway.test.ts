@@ -189,6 +189,20 @@ test('a node that has moved nobody knows where says so itself', async () => {
   assert.equal(response.status, 421);
 });
 
+test('a key of a member that nobody can be asked about is not called unknown', async () => {
+  const { call } = await open({
+    keys: undefined as never,
+    nodeOf: async () => {
+      throw new Error('no node answers');
+    },
+  });
+  const response = await call('/blocks', { headers: as('gamma') });
+  assert.equal(response.status, 503);
+  assert.equal(response.headers.get('retry-after'), '1');
+  const { code, retry } = await json(response);
+  assert.deepEqual([code, retry], ['unavailable', 'same']);
+});
+
 test('an unknown key is refused at the gateway and reaches no node', async () => {
   const { call, alpha, beta } = await open();
   for (const headers of [as('alpha', 'b'), as('gamma'), { authorization: 'Basic eDp5' }]) {

@@ -154,9 +154,16 @@ describe('four nodes with vaults', () => {
     const read = await values(grant);
     assert.equal(read.status, 200, JSON.stringify(read.body));
     assert.deepEqual(read.body.fields, { price: VALUES.price });
+    const several = await call('other', 'admin', '/values', { grant, transactions: [id] });
+    assert.equal(several.status, 200, JSON.stringify(several.body));
+    const [first] = several.body.values;
+    assert.deepEqual([first.transaction, first.fields], [id, { price: VALUES.price }]);
+    for (const wrong of [{}, { grant, transactions: [] }, { grant: 'me', transactions: [id] }]) {
+      assert.equal((await call('other', 'admin', '/values', wrong)).status, 422);
+    }
     await until(async () => {
       const { body } = await call('shop', 'admin', '/accesses');
-      return body.output.accesses.length === 1;
+      return body.output.accesses.length === 2;
     });
     const got = await call('other', 'admin', '/grants/received');
     assert.deepEqual(got.body.output.grants[0].fields, ['price']);

@@ -91,6 +91,24 @@ describe('an endorsement', () => {
     assert.equal(endOf(await sell('d-3', 10)), 'endorsement-refused over-limit');
   });
 
+  it('goes by values of other transactions that its node holds', async () => {
+    const of = idOf(await sell('d-1', 500));
+    const resell = async (to: string, price: number) =>
+      endOf(
+        await network.service('beta').submitCustodial(
+          'clerk',
+          {
+            ...{ contract: 'deal', method: 'resell', args: { of: to, price } },
+          },
+          10_000,
+        ),
+      );
+    assert.equal(await resell(of, 499), 'endorsement-refused below-price');
+    assert.equal(await resell(of, 500), 'committed');
+    assert.equal(await resell('a'.repeat(64), 500), 'endorsement-refused unknown-sale');
+    assert.equal(await resell('what?', 500), 'endorsement-refused unknown-sale');
+  });
+
   it('is waited for: without it nothing is submitted, and the same call goes on', async () => {
     network.intercept = (_from, _to, message) => {
       if (kindOf(message) === 'endorse') throw new Error('lost');

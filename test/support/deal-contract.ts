@@ -80,6 +80,25 @@ export const deal = contract('deal', {
         return null;
       },
     },
+    resell: {
+      summary: 'Sells on for no less than what it was sold for.',
+      roles: [],
+      input: z.strictObject({
+        of: z.string(),
+        price: confidential(z.int().min(1).max(1_000_000), { roles: ['auditor'] }),
+      }),
+      endorsement: {
+        roles: ['auditor'],
+        refuses: ['unknown-sale', 'below-price'],
+        check(context, { of = '', price = 0 }) {
+          const sold = context.values(of)?.price;
+          if (typeof sold !== 'number') return context.refuse('unknown-sale');
+          if (price < sold) context.refuse('below-price');
+        },
+      },
+      output: z.null(),
+      apply: () => null,
+    },
     quote: {
       summary: 'Quotes a price, which is forgotten soon.',
       roles: [],
