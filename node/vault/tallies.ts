@@ -32,8 +32,25 @@ export function openTallies(
   store: VaultStore,
   keys: readonly [VaultKey, ...VaultKey[]],
 ): Pick<ValueKeeper, 'reserve'> {
+  /** Within this process one after the other, so that only other processes can come in between. */
+  const last = new Map<string, Promise<unknown>>();
+  const inTurn = <T>(name: string, work: () => Promise<T>): Promise<T> => {
+    const done = (last.get(name) ?? Promise.resolve()).then(work, work);
+    last.set(name, done);
+    const ended = () => {
+      if (last.get(name) === done) last.delete(name);
+    };
+    done.then(ended, ended);
+    return done;
+  };
+
   /** Changes a tally by what `change` answers; undefined leaves it as it is. Answers what `change` did last. */
-  const update = async (
+  const update = (
+    name: string,
+    change: (tally: Tally) => Promise<Tally | undefined>,
+  ): Promise<Tally | undefined> => inTurn(name, () => swapUntilDone(name, change));
+
+  const swapUntilDone = async (
     name: string,
     change: (tally: Tally) => Promise<Tally | undefined>,
   ): Promise<Tally | undefined> => {
@@ -88,12 +105,13 @@ export function openTallies(
 async function settled([taken, takers]: Tally, own: Digest, outcome: OutcomeOf): Promise<Tally> {
   let committed = taken;
   const open: Tally[1] = [];
-  for (const taker of takers) {
-    const [id, amount, notAfter] = taker;
-    if (id === own) continue;
-    const end = await outcome({ id: id as Digest, notAfter });
-    if (end === 'committed') committed += amount;
-    else if (end === 'open') open.push(taker);
+  const others = takers.filter(([id]) => id !== own);
+  const ends = await Promise.all(
+    others.map(([id, , notAfter]) => outcome({ id: id as Digest, notAfter })),
+  );
+  for (const [index, taker] of others.entries()) {
+    if (ends[index] === 'committed') committed += taker[1];
+    else if (ends[index] === 'open') open.push(taker);
   }
   return [committed, open];
 }
