@@ -3,6 +3,6 @@ export const CODE_HASHES = {
   governance: '491e0e2acbe1b2250fe35b9a60b23889ee3d66a48dafdab0db990a6b02a39f20',
   identity: '8d0d27db5559693ffc77f58fed09f6353631ab42f32785433654e37437fa7d6d',
   evidence: '5da66934b35d902f1667ad16f19a05a2a1440f4d993fcfc8683e004de2e4915b',
-  confidential: 'ea93aea76ba53afbca4ace17374bf81b1a97e611552f2c26ec79869bb2290d89',
+  confidential: '7c59ccef855241217f6304b0dda70d50f10952583378180cbc7ab66e6ca06140',
   invoice: 'c97795eb832c74a49e00a93d88ac7f7bc38e8352d7dcb3239b28caddd71822f6',
 } as const;

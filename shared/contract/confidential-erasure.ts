@@ -4,6 +4,7 @@ import {
   type ConfidentialContext,
   DISPUTE_REASONS,
   DigestSchema,
+  HOLDS_MAX,
   ownRecord,
   presentRecord,
   RecordsSchema,
@@ -113,8 +114,8 @@ export const hold = transaction({
       if (record.heldBy.includes(by)) {
         context.reject('held-already', `${by} holds the values of ${id} already.`);
       }
-      if (record.heldBy.length === HOLDERS_MAX) {
-        context.reject('too-many', `${HOLDERS_MAX} members hold the values of ${id}.`);
+      if (record.heldBy.length === HOLDS_MAX) {
+        context.reject('too-many', `${HOLDS_MAX} members hold the values of ${id}.`);
       }
       context.put('record', id, { ...record, heldBy: [...record.heldBy, by] });
     }
@@ -189,6 +190,3 @@ export const settle = transaction({
     return null;
   },
 });
-
-/** As many as a record may name. */
-const HOLDERS_MAX = 8;

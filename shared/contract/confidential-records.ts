@@ -13,7 +13,8 @@ import type { TransactionDefinition } from './define.ts';
 export const CONFIDENTIAL = 'confidential';
 /** Records that one call may name, and what one is asked about may hold. */
 export const RECORDS_MAX = 100;
-const HOLDS_MAX = 8;
+/** Members that may hold one record back. */
+export const HOLDS_MAX = 8;
 
 export const DigestSchema = z
   .string()

@@ -23,6 +23,7 @@
  */
 import type { PublicJwk } from '../bytes/crypto.ts';
 import type { Digest } from '../bytes/digest.ts';
+import { revealed } from '../ledger/disclosure.ts';
 import type { Transaction } from '../ledger/transaction.ts';
 
 /** A transaction with what its confidential fields are, or some of them. */
@@ -30,6 +31,13 @@ export interface KeptValues {
   readonly transaction: Transaction;
   /** base64url of [salt, name, value] each (RFC 9901 §4.2). */
   readonly disclosures: readonly string[];
+}
+
+/** The values of some fields and no others. */
+export function onlyFields(values: KeptValues, fields: readonly string[]): KeptValues {
+  const all = revealed(values.transaction.body.args, values.disclosures);
+  const disclosures = fields.flatMap((field) => all.get(field)?.text ?? []);
+  return { transaction: values.transaction, disclosures };
 }
 
 /** How a caller names a call, so that the same one made again is found: its key, and a nonce of its own. */

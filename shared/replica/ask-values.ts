@@ -1,17 +1,15 @@
 /** Asks other members' nodes for values: under a grant, or because this member reads them by their contract and lacks them. */
 
 import type { Digest } from '../bytes/digest.ts';
-import { utf8 } from '../bytes/text.ts';
 import { confidentialFields } from '../contract/confidential.ts';
 import { CONFIDENTIAL, type ValuesRecord } from '../contract/confidential-records.ts';
 import { checkSignature } from '../execution/admissible.ts';
-import { BATCH_ALGORITHM } from '../ledger/batch-signature.ts';
 import { revealedValues } from '../ledger/disclosure.ts';
 import { Rejected, rejected } from '../ledger/rejection.ts';
-import { draftTransaction, parseTransaction, signedDraft } from '../ledger/transaction.ts';
 import type { Custody } from '../ports/custody.ts';
 import type { KeptValues, ValueKeeper } from '../ports/value-keeper.ts';
 import { BadMessage } from './bad-message.ts';
+import { signCall } from './custodial.ts';
 import { keyRecord } from './key-record.ts';
 import { activeMembers, definitionNow } from './readers.ts';
 import { receiveValues } from './receive-values.ts';
@@ -49,8 +47,11 @@ export async function readGranted(
   const record = await valuesRecord(replica, ids[0]!);
   if (!record) return refused('unknown-record');
   if (record.erasedAt !== null) return refused('erased');
-  const request = await signedRequest(replica, custody, identity, grant, ids);
-  if (request instanceof Rejected) return request;
+  const args = { grant, records: [...ids] };
+  const call = { contract: CONFIDENTIAL, method: 'read', args };
+  const signed = await signCall(replica, custody, identity, call);
+  if (signed instanceof Rejected) return signed;
+  const request = signed.bytes;
   for (const holder of await holdersOf(replica, record)) {
     const reply = await ask(replica, holder, { kind: 'read-values', request });
     if (!reply) continue;
@@ -73,32 +74,6 @@ export const unavailable = (): Rejected =>
     'holder-unavailable',
     'No node that holds these values gave them now; ask again in a moment, or dispute it where that stays so.',
   );
-
-async function signedRequest(
-  replica: Replica,
-  custody: Custody,
-  identity: string,
-  grant: string,
-  ids: readonly Digest[],
-): Promise<Uint8Array | Rejected> {
-  const keyId = custody.keyId(identity);
-  if (!keyId) {
-    return rejected('unknown-key', 'This node keeps no key of that identity.', { got: identity });
-  }
-  const { ledger, epoch, ports } = replica;
-  const { input } = draftTransaction(
-    keyId,
-    {
-      ...{ ledger, contract: CONFIDENTIAL, method: 'read', nonce: custody.nonce() },
-      args: { grant, records: [...ids] },
-      notAfter: ports.time.now() + Math.floor(epoch.parameters.transactionWindowMs / 2),
-    },
-    BATCH_ALGORITHM,
-  );
-  const jws = signedDraft(input, await custody.sign(identity, utf8(input)));
-  const transaction = parseTransaction(jws);
-  return transaction instanceof Rejected ? transaction : transaction.bytes;
-}
 
 function refused(why: ValuesRefusal): Rejected {
   if (why === 'erased') return rejected('erased', 'The values were erased.');

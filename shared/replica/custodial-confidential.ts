@@ -6,12 +6,11 @@
 import type { TransactionStatus } from '../api/ledger-service.ts';
 import { encodeCbor } from '../bytes/cbor.ts';
 import type { Digest } from '../bytes/digest.ts';
-import { equalBytes, utf8 } from '../bytes/text.ts';
+import { equalBytes } from '../bytes/text.ts';
 import { invalidArguments } from '../contract/argument-issues.ts';
 import { splitArguments } from '../contract/confidential.ts';
 import type { TransactionDefinition } from '../contract/define.ts';
 import { checkSignature, checkWindow, unknownKey } from '../execution/admissible.ts';
-import { BATCH_ALGORITHM } from '../ledger/batch-signature.ts';
 import {
   type Arguments,
   BadDisclosure,
@@ -19,12 +18,7 @@ import {
   revealedValues,
 } from '../ledger/disclosure.ts';
 import { Rejected, rejected } from '../ledger/rejection.ts';
-import {
-  draftTransaction,
-  parseTransaction,
-  signedDraft,
-  type Transaction,
-} from '../ledger/transaction.ts';
+import type { Transaction } from '../ledger/transaction.ts';
 import type { Custody } from '../ports/custody.ts';
 import {
   type CallName,
@@ -33,7 +27,7 @@ import {
   type KeptValues,
   type ValueKeeper,
 } from '../ports/value-keeper.ts';
-import type { CustodialCall, Ledger } from './custodial.ts';
+import { type CustodialCall, type Ledger, noSuchKey, signCall } from './custodial.ts';
 import { deliver, startDelivering } from './deliver.ts';
 import { withEndorsements } from './endorse.ts';
 import { keyRecord } from './key-record.ts';
@@ -55,9 +49,7 @@ export async function submitConfidential(
   waitMs: number,
 ): Promise<TransactionStatus | Rejected> {
   const keyId = custody.keyId(identity);
-  if (!keyId) {
-    return rejected('unknown-key', 'This node keeps no key of that identity.', { got: identity });
-  }
+  if (!keyId) return noSuchKey(identity);
   const name = call.nonce === undefined ? undefined : { keyId, nonce: call.nonce };
   const earlier = name && (await keeper.called(name));
   const goAhead = (transaction: Transaction): Promise<TransactionStatus | Rejected> =>
@@ -66,21 +58,7 @@ export async function submitConfidential(
   if (again) return again;
   const { input } = definition;
   const { args, disclosures } = splitArguments(input, call.args as Arguments, keeper.salt);
-  const { input: signingInput } = draftTransaction(
-    keyId,
-    {
-      ledger: replica.ledger,
-      contract: call.contract,
-      method: call.method,
-      args,
-      nonce: call.nonce ?? custody.nonce(),
-      notAfter:
-        replica.ports.time.now() + Math.floor(replica.epoch.parameters.transactionWindowMs / 2),
-    },
-    BATCH_ALGORITHM,
-  );
-  const jws = signedDraft(signingInput, await custody.sign(identity, utf8(signingInput)));
-  const transaction = parseTransaction(jws);
+  const transaction = await signCall(replica, custody, identity, { ...call, args });
   if (transaction instanceof Rejected) return transaction;
   const values = { transaction, disclosures: disclosures.map(({ text }) => text) };
   const refused = await keepDue(replica, keeper, definition, values, call.args as Arguments, name);
@@ -99,8 +77,8 @@ export async function submitDisclosed(
   values: KeptValues,
   waitMs: number,
 ): Promise<TransactionStatus | Rejected> {
-  const { transaction, disclosures } = values;
-  const { id, body, keyIds } = transaction;
+  const { transaction } = values;
+  const { id, keyIds } = transaction;
   const keyId = keyIds[0]!;
   const key = await keyRecord(replica, keyId);
   if (!key) return unknownKey(0, keyId);
@@ -122,15 +100,13 @@ export async function submitDisclosed(
   const now = replica.ports.time.now();
   const late = checkWindow(transaction, replica.ledger, now, transactionWindowMs);
   if (late) return late;
-  let fields: Arguments;
+  let args: Arguments;
   try {
-    fields = revealedValues(body.args, disclosures);
+    args = wholeArguments(values);
   } catch (error) {
     if (!(error instanceof BadDisclosure)) throw error;
     return rejected('malformed', `The transaction comes with ${error.message}.`);
   }
-  const { [DIGESTS_FIELD]: _, ...open } = body.args;
-  const args = { ...open, ...fields };
   const parsed = definition.input.safeParse(args);
   if (!parsed.success) {
     return invalidArguments(parsed.error);
@@ -216,10 +192,14 @@ async function goOn(
 }
 
 /** Whether kept values are those of a call: method, public fields and confidential ones. */
-function isSame({ transaction, disclosures }: KeptValues, call: CustodialCall): boolean {
-  const { contract, method, args } = transaction.body;
+function isSame(kept: KeptValues, call: CustodialCall): boolean {
+  const { contract, method } = kept.transaction.body;
   if (contract !== call.contract || method !== call.method) return false;
-  const { [DIGESTS_FIELD]: _, ...open } = args;
-  const all = { ...open, ...revealedValues(args, disclosures) };
-  return equalBytes(encodeCbor(all), encodeCbor(call.args));
+  return equalBytes(encodeCbor(wholeArguments(kept)), encodeCbor(call.args));
+}
+
+/** The arguments as they were called, confidential ones included. Throws `BadDisclosure`. */
+function wholeArguments({ transaction, disclosures }: KeptValues): Arguments {
+  const { [DIGESTS_FIELD]: _, ...open } = transaction.body.args;
+  return { ...open, ...revealedValues(transaction.body.args, disclosures) };
 }

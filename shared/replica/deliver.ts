@@ -2,8 +2,7 @@
  * Brings confidential values to the nodes of their readers, each in an envelope of its own. What is due stands in the
  * vault until its reader has it durably, so nothing is forgotten by a node that ends; bringing it twice is harmless.
  */
-import { revealed } from '../ledger/disclosure.ts';
-import type { Delivery, ValueKeeper } from '../ports/value-keeper.ts';
+import { type Delivery, onlyFields, type ValueKeeper } from '../ports/value-keeper.ts';
 import { vaultKeyOfMember } from './readers.ts';
 import { ERASED } from './receive-values.ts';
 import { inBackground, pause, type Replica } from './replica.ts';
@@ -36,9 +35,7 @@ async function deliverOne(
     replica.log('values-not-delivered', { member: to, transaction: id, why: 'no vault key' });
     return false;
   }
-  const all = revealed(kept.transaction.body.args, kept.disclosures);
-  const disclosures = fields.flatMap((field) => all.get(field)?.text ?? []);
-  const envelope = await keeper.wrap(key, { transaction: kept.transaction, disclosures });
+  const envelope = await keeper.wrap(key, onlyFields(kept, fields));
   const reply = await ask(replica, to, { kind: 'values', envelope });
   if (!reply || (reply.refusal !== null && reply.refusal !== ERASED)) {
     const why = reply?.refusal ?? 'no answer';

@@ -8,9 +8,8 @@ import { fromUtf8, toBase64Url, utf8 } from '../bytes/text.ts';
 import { bindEndorsement, ContractRejection } from '../contract/bind.ts';
 import { confidentialFields } from '../contract/confidential.ts';
 import type { Contract, Endorsement, TransactionDefinition } from '../contract/define.ts';
-import { type MemberRecord, NODE_IDENTITY, SYSTEM_KEYS } from '../contract/system-records.ts';
+import { NODE_IDENTITY } from '../contract/system-records.ts';
 import { checkWindow } from '../execution/admissible.ts';
-import { decodeValue } from '../execution/decoded-values.ts';
 import { guarded } from '../execution/guards.ts';
 import { callerOf } from '../execution/run-transaction.ts';
 import { BATCH_ALGORITHM } from '../ledger/batch-signature.ts';
@@ -20,7 +19,7 @@ import { decodeTransaction, TRANSACTION_TYPE, type Transaction } from '../ledger
 import type { Reservation, ValueKeeper } from '../ports/value-keeper.ts';
 import { keyRecord } from './key-record.ts';
 import { readOnly, Snapshot } from './query.ts';
-import { activeMembers, contractNow, rolesOf } from './readers.ts';
+import { activeMembers, contractNow, memberRecord, rolesOf } from './readers.ts';
 import type { Replica } from './replica.ts';
 import { ask } from './tell.ts';
 import { outcomeOf } from './values-record.ts';
@@ -112,9 +111,9 @@ async function check(
 ): Promise<readonly Reservation[] | string> {
   const keyId = transaction.keyIds[0]!;
   const key = await keyRecord(replica, keyId);
-  const stored = key && (await replica.final.read(SYSTEM_KEYS.member(key.member)));
-  if (!key || !stored) return 'unknown-caller';
-  const caller = callerOf(keyId, key, decodeValue(stored) as unknown as MemberRecord);
+  const member = key && (await memberRecord(replica, key.member));
+  if (!key || !member) return 'unknown-caller';
+  const caller = callerOf(keyId, key, member);
   const snapshot = new Snapshot(replica, replica.head.header.height!);
   const vault = new Map<string, Arguments | undefined>();
   const run = (wanted: Set<string>) =>

@@ -85,10 +85,18 @@ export async function activeMembers(replica: Replica): Promise<MemberRecord[]> {
     .filter(({ active }) => active);
 }
 
+/** What the ledger says of a member, also of one that was removed. */
+export async function memberRecord(
+  replica: Replica,
+  member: string,
+): Promise<MemberRecord | undefined> {
+  const stored = await replica.final.read(SYSTEM_KEYS.member(member));
+  return stored ? (decodeValue(stored) as unknown as MemberRecord) : undefined;
+}
+
 /** The contract roles that a member's identities may hold; none of one that does not belong. */
 export async function rolesOf(replica: Replica, member: string): Promise<readonly string[]> {
-  const stored = await replica.final.read(SYSTEM_KEYS.member(member));
-  const record = stored ? (decodeValue(stored) as unknown as MemberRecord) : undefined;
+  const record = await memberRecord(replica, member);
   return record?.active ? record.roles : [];
 }
 

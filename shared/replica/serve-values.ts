@@ -13,18 +13,17 @@ import {
   grantKey,
   notGranted,
 } from '../contract/confidential-records.ts';
-import { type MemberRecord, SYSTEM_KEYS } from '../contract/system-records.ts';
 import { checkSignature, checkWindow } from '../execution/admissible.ts';
 import { decodeValue } from '../execution/decoded-values.ts';
 import { callerOf, mayCall } from '../execution/run-transaction.ts';
 import { revealed, revealedValues } from '../ledger/disclosure.ts';
 import { Rejected } from '../ledger/rejection.ts';
 import { decodeTransaction, type Transaction } from '../ledger/transaction.ts';
-import type { KeptValues, ValueKeeper } from '../ports/value-keeper.ts';
+import { type KeptValues, onlyFields, type ValueKeeper } from '../ports/value-keeper.ts';
 import { BadMessage } from './bad-message.ts';
 import { confirmHead } from './confirmed-head.ts';
 import { keyRecord } from './key-record.ts';
-import { definitionNow, readersOf, vaultKeyOfMember } from './readers.ts';
+import { definitionNow, memberRecord, readersOf, vaultKeyOfMember } from './readers.ts';
 import type { Replica } from './replica.ts';
 import { submit } from './submit.ts';
 import { valuesRecord } from './values-record.ts';
@@ -99,8 +98,7 @@ async function readerOf(
   if (checkWindow(transaction, ledger, time, epoch.parameters.transactionWindowMs)) {
     return 'expired';
   }
-  const stored = await replica.final.read(SYSTEM_KEYS.member(key.member));
-  const member = stored && (decodeValue(stored) as unknown as MemberRecord);
+  const member = await memberRecord(replica, key.member);
   if (!member?.active) return 'unknown-key';
   if (!mayCall(CONFIDENTIAL, readDefinition.roles, callerOf(keyId, key, member))) {
     return 'forbidden';
@@ -128,7 +126,9 @@ async function granted(
   const flaw = notGranted(grant ?? undefined, { reader, id, record, time });
   if (flaw) return flaw;
   const kept = await keeper.read(id);
-  return kept ? only(kept, grant!.fields ?? undefined) : 'not-held';
+  if (!kept) return 'not-held';
+  const { fields } = grant!;
+  return fields ? onlyFields(kept, fields) : kept;
 }
 
 /** Gives a member what it reads of a transaction by its contract: an envelope, where there is any such field. */
@@ -144,12 +144,12 @@ export async function serveFetch(replica: Replica, from: string, id: Digest): Pr
   const definition = await definitionNow(replica, name, method);
   if (!definition) return 'not-held';
   const all = { ...args, ...revealedValues(args, kept.disclosures) };
-  const own = record.owner === from;
   const fields = (await readersOf(replica, name, definition.input, all)).get(from);
-  if (!own && !fields) return 'not-a-reader';
+  const given = record.owner === from ? kept : fields && onlyFields(kept, fields);
+  if (!given) return 'not-a-reader';
   const vaultKey = await vaultKeyOfMember(replica, from);
   if (!vaultKey) return 'no-vault-key';
-  return [await keeper.wrap(vaultKey, own ? kept : only(kept, fields))];
+  return [await keeper.wrap(vaultKey, given)];
 }
 
 /** What is held of a transaction, without the values themselves. */
@@ -161,12 +161,4 @@ export async function heldOf(
   const owner = (await keyRecord(replica, keyIds[0]!))?.member ?? '';
   const fields = [...revealed(body.args, disclosures).keys()].sort();
   return { transaction: id, contract: body.contract, method: body.method, owner, fields };
-}
-
-/** The values of some fields; of all, where none are named. */
-function only(kept: KeptValues, fields: readonly string[] | undefined): KeptValues {
-  if (!fields) return kept;
-  const all = revealed(kept.transaction.body.args, kept.disclosures);
-  const disclosures = fields.flatMap((field) => all.get(field)?.text ?? []);
-  return { transaction: kept.transaction, disclosures };
 }

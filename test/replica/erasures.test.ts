@@ -7,6 +7,7 @@ import { Rejected } from '../../shared/ledger/rejection.ts';
 import { verifyReceipt } from '../../shared/proof/verify.ts';
 import { lookForErasures } from '../../shared/replica/erasures.ts';
 import { contracts } from '../../workloads/catalog.ts';
+import { custodialCall } from '../support/custodial-call.ts';
 import { dealCatalog } from '../support/deal-contract.ts';
 import { LocalNetwork } from '../support/local-network.ts';
 import { until } from '../support/until.ts';
@@ -22,19 +23,9 @@ const VALUES = { buyer: 'beta', price: 987_613, remark: 'canary-remark' };
 
 let network: LocalNetwork;
 
-async function submit(
-  member: string,
-  identity: string,
-  contract: string,
-  method: string,
-  args: object,
-) {
-  const call = { contract, method, args: args as never };
-  const outcome = await network.service(member).submitCustodial(identity, call, 10_000);
-  assert.ok(!(outcome instanceof Rejected), JSON.stringify(outcome));
-  assert.ok(outcome.status === 'committed' || outcome.status === 'rejected', outcome.status);
-  return outcome;
-}
+const submit = (
+  ...[member, identity, contract, method, args]: [string, string, string, string, object]
+) => custodialCall(network, member, identity, contract, method, args);
 
 async function make(name: string): Promise<Digest> {
   const args = { deal: name, ...VALUES };

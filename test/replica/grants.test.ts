@@ -14,6 +14,7 @@ import { Rejected } from '../../shared/ledger/rejection.ts';
 import { ForAnotherKey, type KeptValues } from '../../shared/ports/value-keeper.ts';
 import { receive } from '../../shared/replica/receive.ts';
 import { contracts } from '../../workloads/catalog.ts';
+import { custodialCall } from '../support/custodial-call.ts';
 import { dealCatalog } from '../support/deal-contract.ts';
 import { LocalNetwork } from '../support/local-network.ts';
 import { until } from '../support/until.ts';
@@ -34,19 +35,9 @@ let network: LocalNetwork;
 let sent: { readonly to: string; readonly request: Uint8Array; readonly reply: Uint8Array }[];
 let refusals: string[];
 
-async function submit(
-  member: string,
-  identity: string,
-  contract: string,
-  method: string,
-  args: object,
-) {
-  const call = { contract, method, args: args as never };
-  const outcome = await network.service(member).submitCustodial(identity, call, 10_000);
-  assert.ok(!(outcome instanceof Rejected), JSON.stringify(outcome));
-  assert.ok(outcome.status === 'committed' || outcome.status === 'rejected', outcome.status);
-  return outcome;
-}
+const submit = (
+  ...[member, identity, contract, method, args]: [string, string, string, string, object]
+) => custodialCall(network, member, identity, contract, method, args);
 
 async function make(name: string): Promise<Digest> {
   const { id, status } = await submit('alpha', 'clerk', 'deal', 'make', { deal: name, ...VALUES });
