@@ -1,4 +1,4 @@
-"""Starts the AWS emulator, with three things mended.
+"""Starts the AWS emulator, with four things mended.
 
 ministack 1.5.33 starts a process for each invocation that finds none free. Where many come at once, all of them load
 at the same time, on the same cores as the emulator itself, whose answers come too late for each: what they all try
@@ -10,12 +10,17 @@ a function that gives up in time is never ended so. On a machine that all share 
 process that has to be made in its place takes more of what there is too little of, and the next one is late, too. Here
 a function is told its limit, and has some time more before it is ended.
 
+It begins each asynchronous invocation at once. On AWS such an invocation waits in a queue of its own until there is
+room for it. Here so many run at a time as the cores can serve, and the others wait; those that somebody waits for
+begin at once as before, so that nothing that holds a place waits for one.
+
 It keeps a function's warm processes under the function's name. An asynchronous invocation that is
 tried again after its function was deleted makes such a process with the old environment, and one that was made
 in the place of the deleted one is answered by it from then on. On AWS a function's execution environments are
 its own: here they are kept under the name and what tells the two apart.
 """
 
+import contextvars
 import hashlib
 import json
 import os
@@ -23,6 +28,7 @@ import threading
 
 from ministack.app import main
 from ministack.core import lambda_runtime
+from ministack.services import lambda_svc
 
 worker_key = lambda_runtime._worker_key
 
@@ -48,7 +54,7 @@ def spawn_in_turn(self):
 
 lambda_runtime.Worker._spawn = spawn_in_turn
 
-GRACE_S = 20
+GRACE_S = 120
 
 
 class Limit(int):
@@ -70,4 +76,34 @@ def invoke_patiently(self, *args, **kwargs):
 
 
 lambda_runtime.Worker.invoke = invoke_patiently
+
+invoke_async = lambda_svc.invoke_async_with_retry
+execute = lambda_svc._execute_function
+nobody_waits = contextvars.ContextVar("nobody_waits", default=False)
+places = threading.BoundedSemaphore(4 * (os.cpu_count() or 1))
+
+
+def invoke_from_queue(*args, **kwargs):
+    """The emulator's asynchronous invocation, marked as such for the thread that it starts."""
+    token = nobody_waits.set(True)
+    try:
+        invoke_async(*args, **kwargs)
+    finally:
+        nobody_waits.reset(token)
+
+
+def execute_in_turn(*args, **kwargs):
+    """The emulator's execution of a function; an asynchronous one has to find a place first."""
+    if not nobody_waits.get():
+        return execute(*args, **kwargs)
+    with places:
+        nobody_waits.set(False)  # The emulator's own calls itself.
+        try:
+            return execute(*args, **kwargs)
+        finally:
+            nobody_waits.set(True)
+
+
+lambda_svc.invoke_async_with_retry = invoke_from_queue
+lambda_svc._execute_function = execute_in_turn
 main()
