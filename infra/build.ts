@@ -19,7 +19,7 @@ export const FUNCTIONS = {
   gateway: 1_400_000,
   alarm: 700_000,
   setup: 1_300_000,
-  genesis: 1_350_000,
+  genesis: 1_400_000,
   onboarding: 1_600_000,
   relay: 1_600_000,
   joining: 1_500_000,

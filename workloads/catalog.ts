@@ -10,6 +10,7 @@ import { evidence } from '../shared/contract/evidence.ts';
 import { governance } from '../shared/contract/governance.ts';
 import { identity } from '../shared/contract/identity.ts';
 import { CODE_HASHES } from './code-hashes.ts';
+import { einvoiceContract } from './einvoice/contract.ts';
 import { invoiceContract } from './invoice/contract.ts';
 
 const CONTRACTS: readonly Contract[] = [
@@ -18,6 +19,7 @@ const CONTRACTS: readonly Contract[] = [
   evidence,
   confidentialContract,
   invoiceContract,
+  einvoiceContract,
 ];
 
 const hashes: Readonly<Record<string, string>> = CODE_HASHES;

@@ -9,6 +9,7 @@ import { sha256Hex } from '../shared/bytes/crypto.ts';
 import { type Digest, taggedDigest } from '../shared/bytes/digest.ts';
 
 const root = join(import.meta.dirname, '..');
+const einvoice = (name: string): string => `workloads/einvoice/${name}.ts`;
 const invoice = (name: string): string => `workloads/invoice/${name}.ts`;
 
 /** The files that make up each contract. The kit and the libraries are the platform's, not theirs. */
@@ -37,6 +38,22 @@ export const SOURCES: Readonly<Record<string, readonly string[]>> = {
     'shared/contract/confidential-grants.ts',
     'shared/contract/confidential-records.ts',
     'shared/contract/system-records.ts',
+  ],
+  einvoice: [
+    einvoice('authority'),
+    einvoice('claim'),
+    einvoice('contract'),
+    einvoice('declare'),
+    einvoice('hidden'),
+    einvoice('issue'),
+    einvoice('members'),
+    einvoice('queries'),
+    einvoice('records'),
+    invoice('document'),
+    invoice('numbers'),
+    invoice('records'),
+    invoice('tax'),
+    'shared/contract/text-digest.ts',
   ],
   invoice: [
     invoice('authority'),

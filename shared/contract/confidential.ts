@@ -146,7 +146,7 @@ export function checkConfidential(
       throw new Error('a time for confidential fields, of which there are none');
     if (!Number.isSafeInteger(ms) || ms < 1) throw new Error(`a time of ${ms} ms`);
   }
-  if (endorsement) checkEndorsement(endorsement.roles, fields, deliverWithinMs);
+  if (endorsement) checkEndorsement(endorsement.roles, input, deliverWithinMs);
   if (fields.size === 0) return;
   const { shape, def } = input as z.ZodObject;
   if (def.checks?.length) throw new Error('a rule over all fields, some of which are confidential');
@@ -167,20 +167,25 @@ export function checkConfidential(
   }
 }
 
-/** Who endorses has the values when it is asked. */
+/** Who endorses has the values when it is asked: it is sent some of each transaction. */
 function checkEndorsement(
   roles: readonly string[],
-  fields: ReadonlyMap<string, Readers>,
+  input: z.ZodType,
   deliverWithinMs: number | undefined,
 ): void {
   if (roles.length === 0) throw new Error('an endorsement by nobody');
   if (deliverWithinMs !== undefined) {
     throw new Error('an endorsement of values that may come later');
   }
-  const readers = [...fields.values()].flatMap(({ roles: own = [] }) => own);
-  const blind = roles.find((role) => !readers.includes(role));
+  const always = [...splitOf(input).fields].filter(([name]) => {
+    const field = (input as z.ZodObject).shape[name] as z.ZodType;
+    return !field.safeParse(undefined).success;
+  });
+  const blind = roles.find((role) => !always.some(([, { roles: own = [] }]) => own.includes(role)));
   if (blind !== undefined) {
-    throw new Error(`an endorsement by the role "${blind}", which reads no field`);
+    throw new Error(
+      `an endorsement by the role "${blind}", which reads no field that is always there`,
+    );
   }
 }
 

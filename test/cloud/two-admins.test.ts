@@ -13,7 +13,7 @@ import { reckon } from './support/reckoning.ts';
 
 let consortium: FaultyConsortium;
 before(async () => {
-  consortium = await faultyConsortium({ tenureRounds: 4, baseTimeoutMs: 5000 });
+  consortium = await faultyConsortium({ tenureRounds: 4, baseTimeoutMs: 10_000 });
 });
 after(() => consortium?.stop());
 

@@ -6,15 +6,14 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { gunzipSync } from 'node:zlib';
 import { pino } from 'pino';
 import type { LocalConsortium, LocalLayout } from '../../node/local-layout.ts';
 import { provision } from '../../node/local-provision.ts';
 import { type RunningNode, startNode } from '../../node/server.ts';
-import { fromBase64Url } from '../../shared/bytes/text.ts';
 import { catalog } from '../../shared/contract/catalog.ts';
 import { contracts } from '../../workloads/catalog.ts';
 import { dealCatalog } from '../support/deal-contract.ts';
+import { legible } from '../support/legible.ts';
 import { json } from '../support/node-api.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
@@ -52,29 +51,12 @@ async function call(member: string, identity: string, at: string, body?: object)
   return { status: response.status, body: await json(response) };
 }
 
-/** A text with what is base64url or gzip in it, again and again. */
-function legible(bytes: Uint8Array, levels = 2): string {
-  const text = Buffer.from(bytes).toString('latin1');
-  if (levels === 0) return text;
-  const parts = (text.match(/[A-Za-z0-9_-]{12,}/g) ?? []).map(fromBase64Url);
-  const inner = parts.flatMap((part) => (part ? [part, ...unzipped(part)] : []));
-  return [text, ...inner.map((part) => legible(part, levels - 1))].join('\n');
-}
-
-function unzipped(bytes: Uint8Array): Uint8Array[] {
-  try {
-    return [gunzipSync(bytes)];
-  } catch {
-    return [];
-  }
-}
-
 /** What stands in a member’s files and log, made legible. */
 function traces(member: string): string {
   const folder = path.dirname(layout.member(member).config);
   const files = readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
-    .map((entry) => legible(readFileSync(path.join(entry.parentPath, entry.name))));
+    .map((entry) => legible(readFileSync(path.join(entry.parentPath, entry.name)), 2));
   return [...files, ...logs.get(member)!].join('\n');
 }
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { memoryStores } from '../../node/memory/stores.ts';
-import { fromBase64Url, toBase64Url, utf8 } from '../../shared/bytes/text.ts';
+import { toBase64Url, utf8 } from '../../shared/bytes/text.ts';
 import { splitArguments } from '../../shared/contract/confidential.ts';
 import type { Disclosure } from '../../shared/ledger/disclosure.ts';
 import type { Receipt } from '../../shared/ledger/receipt.ts';
@@ -11,6 +11,7 @@ import { Rejected } from '../../shared/ledger/rejection.ts';
 import { parseTransaction } from '../../shared/ledger/transaction.ts';
 import { verifyDisclosure } from '../../shared/proof/verify-disclosure.ts';
 import { deal, dealCatalog } from '../support/deal-contract.ts';
+import { legible } from '../support/legible.ts';
 import { LocalNetwork } from '../support/local-network.ts';
 
 const MEMBERS = ['alpha', 'beta', 'gamma', 'delta'];
@@ -36,14 +37,6 @@ function* bytesIn(part: unknown): Generator<Uint8Array> {
   else if (typeof part === 'string') yield utf8(part);
   else if (typeof part === 'object' && part)
     for (const value of Object.values(part)) yield* bytesIn(value);
-}
-
-/** The bytes with each base64url text in them decoded, again and again, as one latin text. */
-function legible(bytes: Uint8Array, levels = 3): string {
-  const text = Buffer.from(bytes).toString('latin1');
-  if (levels === 0) return text;
-  const inner = (text.match(/[A-Za-z0-9_-]{8,}/g) ?? []).map(fromBase64Url);
-  return [text, ...inner.map((part) => (part ? legible(part, levels - 1) : ''))].join('\n');
 }
 
 const canariesIn = (texts: readonly string[]): string[] =>

@@ -2,11 +2,24 @@
  * Invoice numbers: 20 digits from the ranges that the tax bureau allotted to a seller. Each number
  * is used once; automatic numbering goes on after the last one and skips those chosen by hand.
  */
-import type { InvoiceContext, NumberRange, Seller } from './records.ts';
+import type { NumberRange } from './records.ts';
 
 /** Numbers taken by hand that automatic numbering looks past: pages of a scan. */
 const SKIP_PAGES_MAX = 8;
 const SKIP_PAGE = 256;
+
+/** What is needed of a contract that has invoices by their numbers. */
+interface NumberedContext {
+  get(record: 'invoice', key: string): unknown;
+  scan(
+    record: 'invoice',
+    range: { readonly after?: string; readonly limit: number },
+  ): readonly { readonly key: string }[];
+  reject(reason: string, message: string, more?: { got?: string; expected?: string[] }): never;
+}
+interface Allotted {
+  readonly ranges: readonly NumberRange[];
+}
 
 /** The reasons that `takeNumber` may give. */
 export const NUMBER_REJECTS = ['no-number-left', 'number-not-allotted', 'number-used'] as const;
@@ -21,8 +34,8 @@ export function neighbour(number: string, step: 1n | -1n): string | undefined {
 
 /** Takes the chosen number, or the next free one, and answers it with the ranges as they are then. */
 export function takeNumber(
-  context: InvoiceContext,
-  seller: Seller,
+  context: NumberedContext,
+  seller: Allotted,
   chosen: string | undefined,
 ): { readonly number: string; readonly ranges: NumberRange[] } {
   if (chosen !== undefined) return takeChosen(context, seller, chosen);
@@ -37,7 +50,7 @@ export function takeNumber(
 }
 
 /** The first number from `next` on that nobody chose before; null where the range has none. */
-function firstFree(context: InvoiceContext, range: NumberRange): string | null {
+function firstFree(context: NumberedContext, range: NumberRange): string | null {
   let free = range.next;
   if (free === null || !context.get('invoice', free)) return free;
   let last: string = free;
@@ -54,7 +67,7 @@ function firstFree(context: InvoiceContext, range: NumberRange): string | null {
   return null;
 }
 
-function takeChosen(context: InvoiceContext, seller: Seller, number: string) {
+function takeChosen(context: NumberedContext, seller: Allotted, number: string) {
   // Texts of equal length compare like the numbers that they are.
   const range = seller.ranges.find(({ from, to }) => from <= number && number <= to);
   if (!range) {
@@ -70,7 +83,7 @@ function takeChosen(context: InvoiceContext, seller: Seller, number: string) {
   return taken(seller, range, number, number === range.next ? after(range, number) : range.next);
 }
 
-function taken(seller: Seller, range: NumberRange, number: string, next: string | null) {
+function taken(seller: Allotted, range: NumberRange, number: string, next: string | null) {
   const ranges = seller.ranges.map((other) => (other === range ? { ...range, next } : other));
   return { number, ranges };
 }

@@ -56,6 +56,8 @@ export class FaultProxy {
   /** What was done, by kind. */
   readonly counts = new Map<string, number>();
   plan: FaultPlan = () => undefined;
+  /** Is told of each call that got through, with its answer. */
+  heard: (call: ServiceCall, reply: Buffer) => void = () => undefined;
 
   private constructor(target: number) {
     this.#target = target;
@@ -105,6 +107,7 @@ export class FaultProxy {
       }
       if (fault?.kind === 'delay') await delay(fault.ms);
       const { status, headers, body } = await this.#pass(incoming, call.body);
+      this.heard(call, body);
       if (fault?.kind === 'kill') killOwner(incoming.socket);
       if (fault?.kind === 'kill' || fault?.kind === 'lose-reply') {
         return void incoming.socket.destroy();

@@ -1,0 +1,169 @@
+/**
+ * The e-invoice case on hosted nodes: values that were planted in a payment and its invoice, and where they are found
+ * afterwards. The member's own node gets them from the gateway; from there on nothing holds, logs or sends them in any
+ * form that can be read, readers included: what they keep is sealed.
+ */
+import assert from 'node:assert/strict';
+import { createHash, randomInt, randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { ListTablesCommand, paginateScan } from '@aws-sdk/client-dynamodb';
+import { functionName } from '../../functions/function-name.ts';
+import { call } from '../../node/gateway-call.ts';
+import { fuqiJson } from '../support/fuqi.ts';
+import { legible } from '../support/legible.ts';
+import { documentOf, lines } from '../workloads/invoice/market.ts';
+import {
+  CONSORTIUM,
+  type FaultyConsortium,
+  faultyConsortium,
+  type Member,
+} from './support/consortium.ts';
+
+const [netCanary, grossCanary] = [87_654_321, 99_049_383];
+const CANARIES = {
+  reference: 'canary-wx-5f1c',
+  payer: 'canary-payer-90aa',
+  seller: 'canary shop 巷口便利店',
+  buyer: 'canary buyer 购买方',
+  taxId: '91440300CANARY7XYZ',
+  line: 'canary tea 碧螺春',
+  net: String(netCanary),
+  gross: String(grossCanary),
+};
+const document = documentOf(
+  lines([netCanary, 1300]).map((line) => ({ ...line, description: CANARIES.line })),
+  {
+    seller: { name: CANARIES.seller, taxId: CANARIES.taxId },
+    buyer: { name: CANARIES.buyer },
+  },
+);
+
+let consortium: FaultyConsortium;
+/** What functions sent and were answered, with who spoke to whom. */
+const wire: { caller: string | undefined; invoked: string | undefined; bytes: Buffer }[] = [];
+let payment: string;
+let number: string;
+let transaction: string;
+
+const as = (name: string) => ({
+  url: consortium.cloud.url,
+  consortium: CONSORTIUM,
+  key: consortium.cloud.ring.keys[name],
+});
+// biome-ignore lint/suspicious/noExplicitAny: answers of any shape.
+const post = (name: string, route: string, body: object): Promise<any> =>
+  call(as(name), route, { body: JSON.stringify(body) });
+// biome-ignore lint/suspicious/noExplicitAny: answers of any shape.
+const get = (name: string, route: string): Promise<any> => call(as(name), route);
+const query = async (name: string, route: string) => (await get(name, route)).output;
+
+const canariesIn = (text: string): string[] => {
+  const latin = (value: string) => Buffer.from(value).toString('latin1');
+  return Object.values(CANARIES).filter(
+    (canary) => text.includes(canary) || text.includes(latin(canary)),
+  );
+};
+
+before(async () => {
+  assert.equal(document.gross, grossCanary);
+  consortium = await faultyConsortium({ baseTimeoutMs: 10_000 });
+  consortium.proxy.heard = ({ caller, invoked, body }, reply) => {
+    for (const bytes of [body, reply]) wire.push({ caller, invoked, bytes });
+  };
+});
+after(() => consortium?.stop());
+
+describe('a confidential invoice among hosted members', () => {
+  it('goes from payment to claim', async () => {
+    const merchant = 'corner-shop';
+    const range = { from: '9'.padStart(20, '0'), to: '10'.padStart(20, '0') };
+    await post('tax-bureau/officer', '/einvoices/allotments', { merchant, ...range });
+    const limit = { merchant, currency: 'CNY', limit: 2 * grossCanary };
+    await post('tax-bureau/officer', '/einvoices/credit-limits', limit);
+    payment = randomUUID();
+    await post('payment-platform/platform', '/einvoices/payments', {
+      ...{ id: payment, payee: merchant, currency: 'CNY', amount: grossCanary },
+      ...{ reference: CANARIES.reference, payer: CANARIES.payer },
+    });
+    const checkCode = Array.from({ length: 20 }, () => randomInt(10)).join('');
+    const check = createHash('sha256').update(`${document.issuedOn} ${checkCode}`).digest('hex');
+    const invoice = { ...document, payments: [payment], check, checkCode, to: 'buyer-co' };
+    const { output } = await post('corner-shop/seller', '/einvoices', invoice);
+    number = output.number;
+    const seen = await query('corner-shop/seller', `/einvoices/${number}`);
+    ({ transaction } = seen);
+    const claim = { holding: seen.holding, purpose: 'meals' };
+    await post('buyer-co/employee', `/einvoices/${number}/claim`, claim);
+    const asked = `issuedOn=${document.issuedOn}&code=${checkCode}`;
+    assert.deepEqual(await query('buyer-co/finance', `/einvoices/${number}/check?${asked}`), {
+      result: 'valid',
+    });
+  });
+
+  it('is read by its parties and the bureau, each from its own node, and by no other', async () => {
+    const values = (name: string, of = transaction) => get(name, `/transactions/${of}/values`);
+    for (const reader of ['tax-bureau/admin', 'corner-shop/admin', 'buyer-co/admin']) {
+      const { fields } = await values(reader);
+      assert.equal(fields.gross, grossCanary, reader);
+      assert.equal(fields.buyer.name, CANARIES.buyer);
+    }
+    await assert.rejects(values('payment-platform/admin'), /404/);
+    const { transaction: paid } = await query(
+      'corner-shop/seller',
+      `/einvoices/payments/${payment}`,
+    );
+    assert.equal((await values('payment-platform/admin', paid)).fields.payer, CANARIES.payer);
+    await assert.rejects(values('buyer-co/admin', paid), /404/);
+  });
+
+  it('leaves its values in no table, log or message that could be read', async () => {
+    assert.ok(wire.length > 100, 'the wire is looked at');
+    const own = functionName(CONSORTIUM, 'corner-shop', 'client');
+    // The gateway hands a body to the caller's own node unparsed: that is where it is split.
+    const handed = wire.filter(({ invoked }) => invoked === own);
+    const onTheWay = wire.filter(({ caller }) => !caller?.includes('-Gateway'));
+    const legibleOf = (part: typeof wire) => part.map(({ bytes }) => legible(bytes, 2)).join('\n');
+    assert.ok(canariesIn(legibleOf(handed)).includes(CANARIES.line), 'the search finds them');
+    assert.deepEqual(canariesIn(legibleOf(onTheWay)), []);
+    const log = readFileSync(path.join(consortium.folder, 'cloud/emulator.log'));
+    assert.deepEqual(canariesIn(legible(log, 1)), []);
+    const client = consortium.dynamodb;
+    const { TableNames = [] } = await client.send(new ListTablesCommand({}));
+    const kept: string[] = [];
+    for (const TableName of TableNames) {
+      for await (const { Items = [] } of paginateScan({ client }, { TableName })) {
+        for (const { S, B, N } of Items.flatMap((item) => Object.values(item))) {
+          kept.push(S ?? N ?? legible(B ?? new Uint8Array(), 2));
+        }
+      }
+    }
+    assert.ok(kept.join('\n').includes(number), 'the tables are looked at');
+    assert.deepEqual(canariesIn(kept.join('\n')), []);
+  });
+
+  it('is listed by one command: the bureau holds all, each party its own, the platform its payment', async () => {
+    const home = path.join(consortium.folder, 'home');
+    const { nodes } = (await fuqiJson(
+      ...['holdings', '--consortium', CONSORTIUM, '--home', home],
+    )) as { nodes: { member: Member; holds: { method: string; own: boolean }[] }[] };
+    const held = Object.fromEntries(
+      nodes.map(({ member, holds }) => [
+        member,
+        holds.map(({ method, own }) => `${own ? 'own ' : ''}${method}`).sort(),
+      ]),
+    );
+    assert.deepEqual(held, {
+      'tax-bureau': [
+        ...['einvoice.claim', 'einvoice.issue', 'einvoice.recordPayment'],
+        'own einvoice.setCreditLimit',
+      ],
+      'payment-platform': ['own einvoice.recordPayment'],
+      'corner-shop': [
+        ...['einvoice.recordPayment', 'einvoice.setCreditLimit', 'own einvoice.issue'],
+      ],
+      'buyer-co': ['einvoice.issue', 'own einvoice.claim'],
+    });
+  });
+});

@@ -1,0 +1,171 @@
+/** Confidential invoices from payment to reimbursement, on real replicas with vaults. */
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import type { InvoiceDocument } from '../../../workloads/invoice/document.ts';
+import { documentOf, lines } from '../invoice/market.ts';
+import { checkOf, EInvoices, number } from './parties.ts';
+
+const document = documentOf(lines([10_000, 1300]));
+let parties: EInvoices;
+
+const invoiceOf = (of: string) => parties.query('invoice', { number: of });
+const issue = (of: InvoiceDocument, payments: readonly string[], more: object = {}) =>
+  parties.call('seller', 'issue', parties.issuing(of, payments, more));
+const endOf = async (call: Promise<{ end: string }>): Promise<string> => (await call).end;
+
+before(async () => {
+  parties = await EInvoices.open();
+  await parties.allot('corner-shop', 1, 100_000);
+  await parties.allot('other-shop', 101, 100_000);
+});
+after(() => parties.network.close());
+
+describe('a confidential invoice', () => {
+  it('is claimed by who holds it, approved by another and reimbursed once, and seen by all as a status', async () => {
+    const { number: of, id } = await parties.issued(document);
+    const issued = await invoiceOf(of);
+    assert.equal(issued.status, 'issued');
+    assert.equal(issued.transaction, id);
+    const { holding } = issued;
+    const claim = { number: of, holding, purpose: 'meals' };
+    assert.equal(
+      await endOf(parties.call('rival-employee', 'claim', claim)),
+      'endorsement-refused not-held',
+    );
+    await parties.done('ann', 'claim', claim);
+    assert.equal(await endOf(parties.call('ann', 'claim', claim)), 'rejected not-claimable');
+    await parties.done('fin', 'approve', { number: of });
+    await parties.done('fin', 'credited', { number: of, payment: 'bank-1' });
+    assert.equal((await invoiceOf(of)).status, 'credited');
+    // Another claim can't be paid by the same bank payment.
+    const other = await parties.issued(document);
+    const { holding: held } = await invoiceOf(other.number);
+    await parties.done('ann', 'claim', { number: other.number, holding: held, purpose: 'office' });
+    await parties.done('fin', 'approve', { number: other.number });
+    const again = { number: other.number, payment: 'bank-1' };
+    assert.equal(
+      await endOf(parties.call('fin', 'credited', again)),
+      'endorsement-refused payment-used',
+    );
+    await parties.done('fin', 'refuse', { number: other.number, reason: 'duplicate' });
+    assert.equal((await invoiceOf(other.number)).status, 'issued');
+  });
+
+  it('is about what was paid to its seller, exactly once', async () => {
+    const paid = await parties.pay(document.gross);
+    const less = documentOf(lines([9_999, 1300]));
+    assert.equal(await endOf(issue(less, [paid])), 'endorsement-refused payments-differ');
+    const rival = parties.issuing(document, [paid]);
+    assert.equal(
+      await endOf(parties.call('rival', 'issue', rival)),
+      'endorsement-refused payment-of-another',
+    );
+    const foreign = await parties.pay(document.gross, { currency: 'EUR' });
+    assert.equal(await endOf(issue(document, [foreign])), 'endorsement-refused payment-currency');
+    assert.equal(await endOf(issue(document, [paid])), 'committed');
+    assert.equal(await endOf(issue(document, [paid])), 'rejected payment-invoiced');
+    const reference = 'wx-twice';
+    await parties.pay(500, { reference });
+    await assert.rejects(parties.pay(500, { reference }), /payment-exists/);
+  });
+
+  it('adds up, though nobody but its parties and the bureau sees what', async () => {
+    const payments = [await parties.pay(document.gross)];
+    const wrong = { ...document, tax: document.tax + 1 };
+    assert.equal(await endOf(issue(wrong, payments)), 'endorsement-refused wrong-arithmetic');
+    const check = checkOf(document.issuedOn, '0'.repeat(20));
+    assert.equal(
+      await endOf(issue(document, payments, { check })),
+      'endorsement-refused wrong-check',
+    );
+    assert.equal(
+      await endOf(issue(document, payments, { to: 'nobody' })),
+      'endorsement-refused unknown-member',
+    );
+  });
+
+  it('stays within a limit that the ledger does not show, which reversals and declarations give back once', async () => {
+    await parties.done('officer', 'setCreditLimit', {
+      ...{ merchant: 'other-shop', currency: 'CNY', limit: document.gross },
+    });
+    const issueAs = async () => {
+      const payments = [await parties.pay(document.gross, { payee: 'other-shop' })];
+      return parties.call('rival', 'issue', parties.issuing(document, payments));
+    };
+    const first = await issueAs();
+    assert.equal(first.end, 'committed');
+    assert.equal((await issueAs()).end, 'endorsement-refused over-credit-limit');
+    const of = first.output!.number!;
+    const { net, tax } = document;
+    const declaring = { period: '2026-03', numbers: [of], net, tax };
+    const early = { ...declaring, period: '2026-02' };
+    assert.equal(
+      await endOf(parties.call('rival', 'declare', early)),
+      'endorsement-refused later-period',
+    );
+    assert.equal(
+      await endOf(parties.call('rival', 'declare', { ...declaring, tax: tax - 1 })),
+      'endorsement-refused wrong-total',
+    );
+    await parties.done('rival', 'declare', declaring);
+    const second = await issueAs();
+    assert.equal(second.end, 'committed');
+    // It was declared: nothing is left to give back, and the note says so by being there alone.
+    await parties.done('rival', 'reverse', { number: of, reason: 'goods-returned' });
+    assert.equal((await issueAs()).end, 'endorsement-refused over-credit-limit');
+    const next = second.output!.number!;
+    const ends = await Promise.all([
+      endOf(parties.call('rival', 'reverse', { number: next, reason: 'goods-returned' })),
+      endOf(parties.call('rival', 'declare', { ...declaring, numbers: [next] })),
+    ]);
+    assert.ok(ends.includes('committed'), String(ends));
+    assert.equal((await issueAs()).end, 'committed');
+    assert.equal((await issueAs()).end, 'endorsement-refused over-credit-limit');
+  });
+
+  it('goes from holder to holder, and only as it was when somebody decided on it', async () => {
+    const { number: of, id } = await parties.issued(document, { to: undefined });
+    const deliver = (party: 'seller' | 'rival-employee' | 'ann', to: string, holding: string) =>
+      endOf(parties.call(party, 'deliver', { number: of, holding, to }));
+    assert.equal(await deliver('ann', 'buyer-co', id), 'endorsement-refused not-held');
+    assert.equal(await deliver('seller', 'other-shop', id), 'committed');
+    assert.equal(await deliver('seller', 'buyer-co', id), 'endorsement-refused moved');
+    const holding = (await invoiceOf(of)).holding!;
+    assert.equal(await deliver('rival-employee', 'buyer-co', holding), 'committed');
+    const claim = { number: of, holding, purpose: 'goods' };
+    assert.equal(await endOf(parties.call('ann', 'claim', claim)), 'rejected moved');
+  });
+
+  it('is taken back by a note with a number of its own, unless a claim holds it', async () => {
+    const { number: of } = await parties.issued(document);
+    const { holding } = await invoiceOf(of);
+    await parties.done('ann', 'claim', { number: of, holding, purpose: 'travel' });
+    const reverse = { number: of, reason: 'invoicing-error' };
+    assert.equal(
+      await endOf(parties.call('seller', 'reverse', reverse)),
+      'rejected not-reversible',
+    );
+    await parties.done('ann', 'withdraw', { number: of });
+    const { output } = await parties.done('seller', 'reverse', reverse);
+    const note = output.note!;
+    assert.equal((await invoiceOf(of)).counterpart, note);
+    assert.deepEqual((await invoiceOf(note)).status, 'note');
+  });
+
+  it('is checked by anyone who has its number, date and code', async () => {
+    const payments = [await parties.pay(document.gross)];
+    const args = parties.issuing(document, payments);
+    const { output } = await parties.done('seller', 'issue', args);
+    const of = output.number!;
+    const check = (more: object = {}) =>
+      parties.query('check', {
+        ...{ number: of, issuedOn: document.issuedOn, code: args.checkCode, ...more },
+      });
+    assert.deepEqual(await check(), { result: 'valid' });
+    assert.deepEqual(await check({ code: '1'.repeat(20) }), { result: 'unknown' });
+    assert.deepEqual(await check({ issuedOn: '2026-03-02' }), { result: 'unknown' });
+    assert.deepEqual(await check({ number: number(99) }), { result: 'unknown' });
+    await parties.done('seller', 'reverse', { number: of, reason: 'goods-returned' });
+    assert.deepEqual(await check(), { result: 'reversed' });
+  });
+});

@@ -1,0 +1,110 @@
+/** What the tax bureau and the payment platforms write: numbers, credit limits, payments. */
+import { z } from 'zod';
+import { confidential } from '../../shared/contract/confidential.ts';
+import { textDigest } from '../../shared/contract/text-digest.ts';
+import { AmountSchema, CurrencySchema } from '../invoice/document.ts';
+import { neighbour } from '../invoice/numbers.ts';
+import { MemberSchema, NumberSchema, RangeSchema, ReferenceSchema } from '../invoice/records.ts';
+import { requireMerchant } from './members.ts';
+import { PaymentIdSchema, RETAIN_MS, transaction } from './records.ts';
+
+const RANGES_MAX = 100;
+
+export const allotNumbers = transaction({
+  summary: 'Allots a range of invoice numbers to a merchant.',
+  roles: ['tax-bureau'],
+  http: 'POST /einvoices/allotments',
+  rejects: ['unknown-merchant', 'range-reversed', 'range-overlaps', 'too-many-ranges'],
+  input: z.strictObject({ merchant: MemberSchema, from: NumberSchema, to: NumberSchema }),
+  output: z.strictObject({ merchant: MemberSchema, range: RangeSchema }),
+  apply(context, { merchant, from, to }) {
+    requireMerchant(context, merchant);
+    // Texts of equal length compare like the numbers that they are.
+    if (from > to) {
+      context.reject('range-reversed', 'A range starts with its lowest number.', {
+        got: from,
+        expected: `at most ${to}`,
+      });
+    }
+    const before = neighbour(from, -1n);
+    const after = before === undefined ? {} : { after: before };
+    const [nearest] = context.scan('range', { limit: 1, ...after });
+    if (nearest && nearest.value.from <= to) {
+      context.reject('range-overlaps', 'Some of these numbers are allotted already.', {
+        got: `${from}-${to}`,
+        expected: `none of ${nearest.value.from}-${nearest.value.to}`,
+      });
+    }
+    const { ranges } = context.get('seller', merchant) ?? { ranges: [] };
+    if (ranges.length >= RANGES_MAX) {
+      context.reject('too-many-ranges', `A merchant has ${RANGES_MAX} ranges at the most.`);
+    }
+    const range = { from, to, next: from };
+    context.put('range', to, { merchant, from, to });
+    context.put('seller', merchant, { ranges: [...ranges, range] });
+    context.emit('numbers-allotted', { merchant });
+    return { merchant, range };
+  },
+});
+
+export const setCreditLimit = transaction({
+  summary:
+    'Sets how much gross a merchant may have issued and not yet declared; the bureau and the merchant know it.',
+  roles: ['tax-bureau'],
+  http: 'POST /einvoices/credit-limits',
+  rejects: ['unknown-merchant'],
+  input: z.strictObject({
+    merchant: MemberSchema,
+    currency: CurrencySchema,
+    limit: confidential(AmountSchema.min(0), { parties: ['merchant'], roles: ['tax-bureau'] }),
+  }),
+  output: z.null(),
+  apply(context, { merchant, currency }) {
+    requireMerchant(context, merchant);
+    context.put('limit', `${merchant}/${currency}`, { transaction: context.transactionId });
+    context.emit('credit-limit-set', { merchant, currency });
+    return null;
+  },
+});
+
+const payment = { parties: ['payee'], roles: ['tax-bureau'] };
+
+export const recordPayment = transaction({
+  summary: 'Records a payment that a merchant received; it is recorded once, and invoiced once.',
+  roles: ['payment-platform'],
+  http: 'POST /einvoices/payments',
+  rejects: ['payment-exists'],
+  input: z.strictObject({
+    /** A random id (UUID), under which an invoice names the payment. */
+    id: PaymentIdSchema,
+    /** The platform's own. */
+    reference: confidential(ReferenceSchema, payment),
+    payee: confidential(MemberSchema, payment),
+    currency: confidential(CurrencySchema, payment),
+    amount: confidential(AmountSchema.min(1), payment),
+    payer: confidential(z.string().min(1).max(64).optional(), payment),
+  }),
+  endorsement: {
+    roles: ['tax-bureau'],
+    refuses: ['payment-exists'],
+    check(context, { reference = '' }) {
+      const name = `payment ${textDigest(`${context.caller.member} ${reference}`)}`;
+      context.reserve(name, 1, 1, 'payment-exists');
+    },
+  },
+  retainForMs: RETAIN_MS,
+  output: z.strictObject({ id: PaymentIdSchema }),
+  apply(context, { id }) {
+    if (context.get('payment', id)) {
+      context.reject('payment-exists', 'A payment has this id already.', { got: id });
+    }
+    context.put('payment', id, {
+      transaction: context.transactionId,
+      platform: context.caller.member,
+      recordedAt: context.time,
+      invoice: null,
+    });
+    context.emit('payment-recorded', { id });
+    return { id };
+  },
+});

@@ -1,0 +1,40 @@
+/**
+ * Confidential invoices: the invoice contract's flow, of which the ledger has numbers, statuses and digests only. Its
+ * rules are in docs/einvoice.md.
+ */
+import { contract } from '../../shared/contract/define.ts';
+import { allotNumbers, recordPayment, setCreditLimit } from './authority.ts';
+import { approve, claim, credited, refuse, withdraw } from './claim.ts';
+import { declare } from './declare.ts';
+import { deliver, issue, reverse } from './issue.ts';
+import { allotments, check, invoice, payment } from './queries.ts';
+import { events, records } from './records.ts';
+
+export const einvoiceContract = contract('einvoice', {
+  version: 1,
+  summary: 'Invoices whose parties, lines and amounts only those concerned and the tax bureau see.',
+  roles: {
+    'tax-bureau': 'allots numbers, sets credit limits, sees all values, endorses rules over them',
+    'payment-platform': 'records payments',
+    seller: 'issues, reverses, delivers and declares its own invoices',
+    employee: 'claims invoices that the employer holds',
+    finance: 'approves or refuses claims and records their reimbursement',
+  },
+  records,
+  events,
+  transactions: {
+    allotNumbers,
+    setCreditLimit,
+    recordPayment,
+    issue,
+    reverse,
+    deliver,
+    claim,
+    approve,
+    refuse,
+    withdraw,
+    credited,
+    declare,
+  },
+  queries: { invoice, check, payment, allotments },
+});

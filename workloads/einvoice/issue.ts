@@ -1,0 +1,240 @@
+/**
+ * What a seller writes: invoices over payments that it received, red-letter notes that take them back, and whom they are
+ * handed to. The tax bureau's node checks what nobody else sees: the arithmetic, the payments' sum, the credit limit.
+ */
+import { z } from 'zod';
+import { confidential } from '../../shared/contract/confidential.ts';
+import { textDigest } from '../../shared/contract/text-digest.ts';
+import { CurrencySchema, DocumentShapeSchema, type InvoiceDocument } from '../invoice/document.ts';
+import { NUMBER_REJECTS, takeNumber } from '../invoice/numbers.ts';
+import { MemberSchema, NoteReasonSchema, NumberSchema } from '../invoice/records.ts';
+import { documentProblem } from '../invoice/tax.ts';
+import { giveCreditBack, holderOf, knownInvoice, takeCredit } from './hidden.ts';
+import { activeMember } from './members.ts';
+import {
+  type CheckContext,
+  forBureau,
+  type Invoice,
+  type InvoiceContext,
+  PaymentIdSchema,
+  RETAIN_MS,
+  TransactionSchema,
+  transaction,
+} from './records.ts';
+
+/** The buyer, where it is a member, and the tax bureau. */
+const hidden = <S extends z.ZodType>(schema: S) =>
+  confidential(schema, { parties: ['to'], roles: ['tax-bureau'] });
+
+const { seller, buyer, issuedOn, lines, taxes, net, tax, gross, rounding, note } =
+  DocumentShapeSchema.shape;
+const NumberOnlySchema = z.strictObject({ number: NumberSchema });
+
+export const issue = transaction({
+  summary: 'Issues an invoice for payments that were received; together they equal its gross.',
+  roles: ['seller'],
+  http: 'POST /einvoices',
+  rejects: [...NUMBER_REJECTS, 'unknown-payment', 'payment-invoiced'],
+  input: z.strictObject({
+    payments: z
+      .array(PaymentIdSchema)
+      .max(20)
+      .refine((list) => new Set(list).size === list.length, 'each payment once'),
+    /** A chosen number of one's ranges; left out: the next free one. */
+    number: NumberSchema.optional(),
+    currency: CurrencySchema,
+    rounding,
+    /** SHA-256, in hex, of the text `<issuedOn> <check code>`. */
+    check: z.string().regex(/^[0-9a-f]{64}$/, '64 hex digits'),
+    /** 20 random digits, printed on the invoice. */
+    checkCode: hidden(z.string().regex(/^\d{20}$/, '20 digits')),
+    /** The member that bought, if it is one: it holds the invoice from the start. */
+    to: hidden(MemberSchema.optional()),
+    seller: hidden(seller),
+    buyer: hidden(buyer),
+    issuedOn: hidden(issuedOn),
+    lines: hidden(lines),
+    taxes: hidden(taxes),
+    net: hidden(net),
+    tax: hidden(tax),
+    gross: hidden(gross),
+    note: hidden(note),
+  }),
+  endorsement: {
+    roles: ['tax-bureau'],
+    refuses: [
+      'wrong-arithmetic',
+      'negative-total',
+      'unknown-payment',
+      'payment-of-another',
+      'payment-currency',
+      'payments-differ',
+      'unknown-member',
+      'wrong-check',
+      'over-credit-limit',
+    ],
+    check(context, { payments = [], check, checkCode, to, number: _, ...rest }) {
+      const document = rest as InvoiceDocument;
+      if (documentProblem(document)) context.refuse('wrong-arithmetic');
+      if (document.gross < 0) context.refuse('negative-total');
+      if (textDigest(`${document.issuedOn} ${checkCode}`) !== check) context.refuse('wrong-check');
+      if (to !== undefined && !activeMember(context, to)) context.refuse('unknown-member');
+      requirePayments(context, payments, document);
+      takeCredit(context, document.currency, document.gross);
+    },
+  },
+  retainForMs: RETAIN_MS,
+  output: NumberOnlySchema,
+  apply(context, { payments, number: chosen, currency, check }) {
+    for (const id of payments) {
+      const payment = context.get('payment', id);
+      if (!payment) {
+        return context.reject('unknown-payment', 'No payment was recorded under this id.', {
+          got: id,
+        });
+      }
+      if (payment.invoice !== null) {
+        context.reject('payment-invoiced', `The payment ${id} was invoiced already.`, {
+          got: payment.invoice,
+        });
+      }
+    }
+    const number = numbered(context, chosen);
+    for (const id of payments) {
+      context.put('payment', id, { ...context.get('payment', id)!, invoice: number });
+    }
+    put(context, { number, status: 'issued', currency, check, payments, counterpart: null });
+    context.emit('issued', { number });
+    return { number };
+  },
+});
+
+export const reverse = transaction({
+  summary: 'Writes a red-letter note that takes a whole invoice back.',
+  roles: ['seller'],
+  http: 'POST /einvoices/{number}/reversals',
+  rejects: [...NUMBER_REJECTS, 'unknown-invoice', 'not-yours', 'not-reversible'],
+  input: NumberOnlySchema.extend({ reason: forBureau(NoteReasonSchema) }),
+  endorsement: {
+    roles: ['tax-bureau'],
+    refuses: ['unknown-invoice', 'not-yours', 'credit-returned'],
+    check(context, { number = '' }) {
+      const invoice = knownInvoice(context, number);
+      if (invoice.seller !== context.caller.member) context.refuse('not-yours');
+      // One that was declared has given its credit back.
+      if (invoice.declaredIn === null) giveCreditBack(context, invoice, 'credit-returned');
+    },
+  },
+  retainForMs: RETAIN_MS,
+  output: z.strictObject({ note: NumberSchema }),
+  apply(context, { number }) {
+    const invoice = ownInvoice(context, number);
+    if (invoice.status !== 'issued') {
+      context.reject('not-reversible', `The invoice ${number} is ${invoice.status}.`, {
+        got: invoice.status,
+        expected: 'issued',
+      });
+    }
+    const note = numbered(context, undefined);
+    const { currency } = invoice;
+    put(context, {
+      ...{ number: note, status: 'note', currency, check: '', payments: [], counterpart: number },
+    });
+    context.put('invoice', number, { ...invoice, status: 'reversed', counterpart: note });
+    context.emit('reversed', { number });
+    return { note };
+  },
+});
+
+export const deliver = transaction({
+  summary: 'Whoever holds an invoice, or its seller while nobody does, hands it to another member.',
+  roles: ['seller', 'employee'],
+  http: 'POST /einvoices/{number}/deliver',
+  rejects: ['unknown-invoice', 'moved', 'not-deliverable'],
+  input: NumberOnlySchema.extend({
+    /** As the invoice's record has it: somebody else may have it by now otherwise. */
+    holding: TransactionSchema,
+    to: confidential(MemberSchema, { parties: ['to'], roles: ['tax-bureau'] }),
+  }),
+  endorsement: {
+    roles: ['tax-bureau'],
+    refuses: ['unknown-invoice', 'not-held', 'moved', 'unknown-member'],
+    check(context, { number = '', holding, to = '' }) {
+      const invoice = knownInvoice(context, number);
+      if (invoice.holding !== holding) context.refuse('moved');
+      const holder = holderOf(context, invoice) ?? invoice.seller;
+      if (holder !== context.caller.member) context.refuse('not-held');
+      if (!activeMember(context, to)) context.refuse('unknown-member');
+    },
+  },
+  retainForMs: RETAIN_MS,
+  output: NumberOnlySchema,
+  apply(context, { number, holding }) {
+    const invoice = context.get('invoice', number);
+    if (!invoice) return context.reject('unknown-invoice', `There is no invoice ${number}.`);
+    if (invoice.holding !== holding) {
+      context.reject('moved', `The invoice ${number} was delivered by now.`);
+    }
+    if (invoice.status !== 'issued') {
+      context.reject('not-deliverable', `The invoice ${number} is ${invoice.status}.`, {
+        got: invoice.status,
+        expected: 'issued',
+      });
+    }
+    context.put('invoice', number, { ...invoice, holding: context.transactionId });
+    context.emit('delivered', { number });
+    return { number };
+  },
+});
+
+/** What was paid, as the bureau knows it, is what the invoice is about. */
+function requirePayments(
+  context: CheckContext,
+  ids: readonly string[],
+  { currency, gross }: InvoiceDocument,
+): void {
+  const found = ids.map((id) => {
+    const payment = context.get('payment', id);
+    return payment && context.values(payment.transaction);
+  });
+  let paid = 0;
+  for (const values of found) {
+    if (!values) context.refuse('unknown-payment');
+    if (values.payee !== context.caller.member) context.refuse('payment-of-another');
+    if (values.currency !== currency) context.refuse('payment-currency');
+    paid += values.amount as number;
+  }
+  if (paid !== gross) context.refuse('payments-differ');
+}
+
+function ownInvoice(context: InvoiceContext, number: string): Invoice {
+  const invoice = context.get('invoice', number);
+  if (!invoice) return context.reject('unknown-invoice', `There is no invoice ${number}.`);
+  if (invoice.seller !== context.caller.member) {
+    context.reject('not-yours', `The invoice ${number} is another seller’s.`);
+  }
+  return invoice;
+}
+
+/** Takes a number of the caller's. */
+function numbered(context: InvoiceContext, chosen: string | undefined): string {
+  const seller = context.get('seller', context.caller.member) ?? { ranges: [] };
+  const { number, ranges } = takeNumber(context, seller, chosen);
+  context.put('seller', context.caller.member, { ranges });
+  return number;
+}
+
+function put(
+  context: InvoiceContext,
+  own: Pick<Invoice, 'number' | 'status' | 'currency' | 'check' | 'payments' | 'counterpart'>,
+): void {
+  context.put('invoice', own.number, {
+    ...own,
+    seller: context.caller.member,
+    issuedAt: context.time,
+    transaction: context.transactionId,
+    holding: context.transactionId,
+    claim: null,
+    declaredIn: null,
+  });
+}

@@ -1,0 +1,114 @@
+/**
+ * What the contract of confidential invoices stores and tells in clear: that an invoice exists, who signed what about
+ * it, and its status. What it is about is with those who may know, in the transactions that the records name.
+ */
+import { z } from 'zod';
+import { confidential } from '../../shared/contract/confidential.ts';
+import type { Context, EndorsementContext } from '../../shared/contract/context.ts';
+import type { QueryDefinition, TransactionDefinition } from '../../shared/contract/define.ts';
+import { CurrencySchema } from '../invoice/document.ts';
+import {
+  MemberSchema,
+  NumberSchema,
+  PeriodSchema,
+  PersonSchema,
+  RangeSchema,
+} from '../invoice/records.ts';
+
+export const TransactionSchema = z.string().regex(/^[0-9a-f]{64}$/, 'a transaction’s id');
+/** A key that says nothing: a payment's own reference is confidential. */
+export const PaymentIdSchema = z.uuid();
+/** A month's end of a lawful life: accounting archives are kept for thirty years (MOF and SAAC, order 79, 2015). */
+export const RETAIN_MS = 30 * 366 * 86_400_000;
+
+/** Where an invoice stands; red-letter notes are always `note`. */
+export const StatusSchema = z.enum([
+  'issued',
+  'claimed',
+  'approved',
+  'credited',
+  'reversed',
+  'note',
+]);
+export type Status = z.infer<typeof StatusSchema>;
+
+const ClaimSchema = z.strictObject({
+  member: MemberSchema,
+  /** The identity that claims: whoever approves is another one. */
+  employee: PersonSchema,
+  state: z.enum(['open', 'approved', 'refused', 'withdrawn', 'credited']),
+});
+
+/** `invoice/<number>`: an invoice, or a red-letter note that takes one back. */
+export const InvoiceSchema = z.strictObject({
+  number: NumberSchema,
+  seller: MemberSchema,
+  issuedAt: z.int(),
+  status: StatusSchema,
+  currency: CurrencySchema,
+  /** The transaction that has its values. */
+  transaction: TransactionSchema,
+  /** The transaction whose hidden field `to` says who holds it. */
+  holding: TransactionSchema,
+  payments: z.array(PaymentIdSchema),
+  /** SHA-256 of `<issuedOn> <check code>`. */
+  check: z.string(),
+  claim: ClaimSchema.nullable(),
+  declaredIn: PeriodSchema.nullable(),
+  /** Of a note: what it takes back. Of an invoice: the note that took it back. */
+  counterpart: NumberSchema.nullable(),
+});
+export type Invoice = z.infer<typeof InvoiceSchema>;
+
+export const PaymentSchema = z.strictObject({
+  /** The transaction that has its values. */
+  transaction: TransactionSchema,
+  platform: MemberSchema,
+  recordedAt: z.int(),
+  /** The invoice that covers it, for good. */
+  invoice: NumberSchema.nullable(),
+});
+
+export const records = {
+  invoice: InvoiceSchema,
+  payment: PaymentSchema,
+  /** `seller/<member>`: its ranges of numbers. */
+  seller: z.strictObject({ ranges: z.array(RangeSchema).max(100) }),
+  /** By its last number. */
+  range: z.strictObject({ merchant: MemberSchema, from: NumberSchema, to: NumberSchema }),
+  /** `limit/<member>/<currency>`: the transaction that has it. */
+  limit: z.strictObject({ transaction: TransactionSchema }),
+};
+type InvoiceRecords = typeof records;
+
+const told = z.strictObject({ number: NumberSchema });
+export const events = {
+  'numbers-allotted': z.strictObject({ merchant: MemberSchema }),
+  'credit-limit-set': z.strictObject({ merchant: MemberSchema, currency: CurrencySchema }),
+  'payment-recorded': z.strictObject({ id: PaymentIdSchema }),
+  issued: told,
+  reversed: told,
+  delivered: told,
+  claimed: told,
+  approved: told,
+  refused: told,
+  withdrawn: told,
+  credited: told,
+  declared: z.strictObject({ seller: MemberSchema, period: PeriodSchema, count: z.int() }),
+};
+type InvoiceEvents = typeof events;
+export type InvoiceContext = Context<InvoiceRecords, InvoiceEvents>;
+export type CheckContext = EndorsementContext<InvoiceRecords>;
+
+/** What the tax bureau sees besides whoever signs. */
+export const forBureau = <S extends z.ZodType>(schema: S) =>
+  confidential(schema, { roles: ['tax-bureau'] });
+
+/** Gives a transaction of this contract its types. */
+export const transaction = <I extends z.ZodType>(
+  definition: TransactionDefinition<InvoiceRecords, InvoiceEvents, I>,
+) => definition;
+
+/** Gives a query of this contract its types. */
+export const query = <I extends z.ZodType>(definition: QueryDefinition<InvoiceRecords, I>) =>
+  definition;
