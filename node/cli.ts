@@ -14,6 +14,7 @@ import { registerRecover } from './cli/recover.ts';
 import { registerStart } from './cli/start.ts';
 import { registerUp } from './cli/up.ts';
 import { registerVerify } from './cli/verify.ts';
+import { registerWechatPay } from './cli/wechat-pay.ts';
 import { UserError } from './user-error.ts';
 
 const program = new Command('fuqi')
@@ -41,6 +42,7 @@ registerHoldings(program);
 registerJoin(program);
 registerExport(program);
 registerBackup(program);
+registerWechatPay(program);
 // Global options may stand anywhere on the line.
 for (const command of program.commands) addGlobals(command);
 

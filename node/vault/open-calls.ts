@@ -22,11 +22,11 @@ export const callEntry = ({ keyId, nonce }: CallName): string =>
 const openEntry = ({ id, notAfter }: Taker): string =>
   `${OPEN}${String(notAfter).padStart(TIME_DIGITS, '0')}/${id}`;
 
-/** What is written with values: that their transaction is open, and what its caller named the call. */
-export const openChanges = (taker: Taker, call: CallName | undefined): VaultChange[] => [
-  { name: openEntry(taker), bytes: utf8(call ? callEntry(call) : '') },
-  ...(call ? [{ name: callEntry(call), bytes: utf8(taker.id) }] : []),
-];
+/** What is written with values: that their transaction is open, and what its caller names the call. */
+export const openChange = (taker: Taker, call: CallName | undefined): VaultChange => ({
+  name: openEntry(taker),
+  bytes: utf8(call ? callEntry(call) : ''),
+});
 
 /** `ValueKeeper.settle`; `forget` removes a transaction's values. */
 export async function settleOpen(
@@ -47,7 +47,10 @@ export async function settleOpen(
       if (end === 'open') continue;
       if (end === 'over') await forget(id);
       const call = fromUtf8(bytes);
-      await store.write([{ name, bytes: null }, ...(call ? [{ name: call, bytes: null }] : [])]);
+      // The name may be another transaction's: of the same call made at the same time, or later.
+      const named = call && (await store.get(call));
+      const own = named && fromUtf8(named) === id ? [{ name: call, bytes: null }] : [];
+      await store.write([{ name, bytes: null }, ...own]);
     }
     if (page.length < VAULT_CHANGES_MAX) return;
     after = page.at(-1)!.name;

@@ -23,7 +23,7 @@ import {
   type VaultStore,
 } from '../../shared/ports/vault-store.ts';
 import { encryptTo, openEnvelope } from './envelope.ts';
-import { callEntry, openChanges, settleOpen } from './open-calls.ts';
+import { callEntry, openChange, settleOpen } from './open-calls.ts';
 import { openRecord, rewrapRecord, sealRecord } from './sealed-record.ts';
 import { openTallies, TALLIES } from './tallies.ts';
 import type { VaultKey } from './vault-key.ts';
@@ -78,7 +78,7 @@ export function openVault(store: VaultStore, keys: readonly [VaultKey, ...VaultK
       const content = encodeContent({ transaction, disclosures: all });
       await store.write([
         { name, bytes: sealRecord(keys[0], name, content) },
-        ...openChanges({ id, notAfter: transaction.body.notAfter }, call),
+        openChange({ id, notAfter: transaction.body.notAfter }, call),
         ...due.map(({ to, fields }, number) => {
           const entry = dueEntry(transaction.id, number);
           return { name: entry, bytes: sealRecord(keys[0], entry, encodeCbor([to, fields])) };
@@ -126,6 +126,11 @@ export function openVault(store: VaultStore, keys: readonly [VaultKey, ...VaultK
       const id = await store.get(callEntry(call));
       return id && (fromUtf8(id) as Digest);
     },
+    name: (call, id, before) =>
+      store.swap(
+        { name: callEntry(call), bytes: utf8(id) },
+        before === undefined ? null : utf8(before),
+      ),
     async erase(ids) {
       for (const id of new Set(ids)) await erase(id);
     },

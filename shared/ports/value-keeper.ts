@@ -100,6 +100,11 @@ export interface ValueKeeper {
   read(id: Digest): Promise<KeptValues | undefined>;
   held(range: { readonly after?: Digest; readonly limit: number }): Promise<readonly KeptValues[]>;
   called(call: CallName): Promise<Digest | undefined>;
+  /**
+   * Gives a call's name to a transaction that is kept, in the place of the one that had it (undefined: none). Of several
+   * at the same time one succeeds.
+   */
+  name(call: CallName, id: Digest, before: Digest | undefined): Promise<boolean>;
   deliveries(range: {
     readonly of?: Digest;
     readonly after?: Delivery;

@@ -51,18 +51,37 @@ export async function submitConfidential(
   const keyId = custody.keyId(identity);
   if (!keyId) return noSuchKey(identity);
   const name = call.nonce === undefined ? undefined : { keyId, nonce: call.nonce };
-  const earlier = name && (await keeper.called(name));
   const goAhead = (transaction: Transaction): Promise<TransactionStatus | Rejected> =>
     deliverAndSubmit(replica, keeper, ledger, definition, transaction, waitMs);
-  const again = earlier && (await goOn(keeper, ledger, earlier, call, goAhead));
-  if (again) return again;
+  for (;;) {
+    const earlier = name && (await keeper.called(name));
+    const again = earlier && (await goOn(keeper, ledger, earlier, call, goAhead));
+    if (again) return again;
+    const made = await keepNew(replica, custody, keeper, identity, definition, call, name);
+    if (made instanceof Rejected) return made;
+    if (!name || (await keeper.name(name, made.id, earlier))) return goAhead(made);
+    // The same call was made at the same time, and is going on.
+    await keeper.erase([made.id]);
+  }
+}
+
+/** Splits and signs a call with new salts, and keeps it. */
+async function keepNew(
+  replica: Replica,
+  custody: Custody,
+  keeper: ValueKeeper,
+  identity: string,
+  definition: TransactionDefinition,
+  call: CustodialCall,
+  name: CallName | undefined,
+): Promise<Transaction | Rejected> {
   const { input } = definition;
   const { args, disclosures } = splitArguments(input, call.args as Arguments, keeper.salt);
   const transaction = await signCall(replica, custody, identity, { ...call, args });
   if (transaction instanceof Rejected) return transaction;
   const values = { transaction, disclosures: disclosures.map(({ text }) => text) };
   const refused = await keepDue(replica, keeper, definition, values, call.args as Arguments, name);
-  return refused ?? goAhead(transaction);
+  return refused ?? transaction;
 }
 
 /**

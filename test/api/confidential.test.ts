@@ -110,6 +110,25 @@ describe('a custodial call with confidential fields', () => {
     assert.equal((await json(without)).reason, 'made-already');
   });
 
+  it('counts once where it comes several times at once, and each is told the same', async () => {
+    const key = { 'idempotency-key': `"${deal}"` };
+    const ids = await Promise.all(
+      Array.from({ length: 5 }, async () => {
+        const response = await make(CALL, key);
+        assert.equal(response.status, 200);
+        return (await json(response)).id;
+      }),
+    );
+    assert.equal(new Set(ids).size, 1);
+    const { replica } = apis.network.node('alpha');
+    const held = await replica.keeper!.held({ limit: 200 });
+    const own = held.filter(({ transaction }) => transaction.body.args.deal === deal);
+    assert.deepEqual(
+      own.map(({ transaction }) => transaction.id),
+      [ids[0]],
+    );
+  });
+
   it('goes on with what was kept where the node ended before it was submitted', async () => {
     const { network } = apis;
     const { replica, service } = network.node('alpha');
@@ -117,9 +136,9 @@ describe('a custodial call with confidential fields', () => {
     const kept: string[] = [];
     const dying: ValueKeeper = {
       ...vault,
-      keep: async (values, and) => {
-        await vault.keep(values, and);
-        kept.push(values.transaction.id);
+      name: async (name, id, before) => {
+        await vault.name(name, id, before);
+        kept.push(id);
         throw new Error('the process ends here');
       },
     };

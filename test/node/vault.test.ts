@@ -161,6 +161,12 @@ describe('a vault', () => {
     await vault.keep(made!, { call: call('made') });
     await vault.keep(came!, { call: call('came'), due: [{ to: 'buyer', fields: ['price'] }] });
     await vault.keep(late!);
+    assert.equal(await vault.name(call('made'), made!.transaction.id, undefined), true);
+    assert.equal(await vault.name(call('came'), came!.transaction.id, undefined), true);
+    // Another one has the name by now, and keeps it.
+    assert.equal(await vault.name(call('came'), late!.transaction.id, undefined), false);
+    const { id } = late!.transaction;
+    assert.equal(await vault.name(call('came'), id, came!.transaction.id), true);
     const ends = new Map<string, 'committed' | 'open' | 'over'>([
       [made!.transaction.id, 'committed'],
       [came!.transaction.id, 'over'],
@@ -175,9 +181,10 @@ describe('a vault', () => {
     const names = [...entries.keys()].sort();
     assert.deepEqual(
       names.map((name) => name.split('/')[0]),
-      ['open', 'values', 'values'],
+      ['calls', 'open', 'values', 'values'],
     );
     assert.equal(await vault.called(call('made')), undefined);
+    assert.equal(await vault.called(call('came')), id);
     assert.equal(await vault.read(came!.transaction.id), undefined);
     // Nothing stands against its being kept again.
     assert.equal(await vault.keep(came!), true);

@@ -1,0 +1,124 @@
+/**
+ * Notifications of WeChat Pay's API v3: who sent them, and what was paid. The signature is the platform's, over
+ * `<timestamp>\n<nonce>\n<body>\n` (SHA256-RSA2048); what was paid is encrypted with the merchant's APIv3 key
+ * (AEAD_AES_256_GCM). Source: WeChat Pay, API v3, "signature verification" and "decryption of callbacks".
+ */
+import { createDecipheriv, type KeyObject, verify } from 'node:crypto';
+import { z } from 'zod';
+
+/** A notification that is not passed on; `code` says why, and nothing of it. */
+export class NotificationRefused extends Error {
+  readonly code: 'not-signed' | 'too-old' | 'not-understood' | 'not-decrypted' | 'another-merchant';
+  constructor(code: NotificationRefused['code'], message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** A signature counts so long, either way of the clock here. */
+const CLOCK_MS = 300_000;
+const TAG_BYTES = 16;
+
+const NotificationSchema = z.looseObject({
+  id: z.string().min(1).max(64),
+  event_type: z.string().min(1).max(64),
+  resource: z.looseObject({
+    algorithm: z.literal('AEAD_AES_256_GCM'),
+    ciphertext: z.base64(),
+    nonce: z.string().length(12),
+    associated_data: z.string().max(64).default(''),
+  }),
+});
+
+const TransactionSchema = z.looseObject({
+  mchid: z.string().min(1).max(32),
+  transaction_id: z.string().regex(/^[A-Za-z0-9]{1,32}$/),
+  trade_state: z.string(),
+  success_time: z.iso.datetime({ offset: true }),
+  /** The order's own text, as the merchant gave it. */
+  attach: z.string().max(128).optional(),
+  payer: z.looseObject({ openid: z.string().min(1).max(64) }).optional(),
+  /** In the currency's smallest unit. */
+  amount: z.looseObject({
+    total: z.int().min(1).max(1_000_000_000_000),
+    currency: z.string().regex(/^[A-Z]{3}$/),
+  }),
+});
+/** A payment that succeeded. */
+export type PaidTransaction = z.infer<typeof TransactionSchema>;
+
+/** What a request says in its headers. */
+export interface SignedBody {
+  readonly timestamp: string;
+  readonly nonce: string;
+  readonly serial: string;
+  readonly signature: string;
+  readonly body: string;
+}
+
+export interface NotificationKeys {
+  readonly mchid: string;
+  /** 32 bytes. */
+  readonly apiV3Key: Uint8Array;
+  /** By serial number, or public key id. */
+  readonly platformKeys: ReadonlyMap<string, KeyObject>;
+}
+
+/**
+ * What was paid; undefined for a notification of something else (a payment that failed, a refund). Throws
+ * `NotificationRefused` where it is not from WeChat Pay, not of now, or not for this merchant.
+ */
+export function openNotification(
+  request: SignedBody,
+  { mchid, apiV3Key, platformKeys }: NotificationKeys,
+  now: number,
+): PaidTransaction | undefined {
+  const { timestamp, nonce, serial, signature, body } = request;
+  const key = platformKeys.get(serial);
+  const signed = Buffer.from(`${timestamp}\n${nonce}\n${body}\n`);
+  if (!key || !verify('sha256', signed, key, Buffer.from(signature, 'base64'))) {
+    throw new NotificationRefused('not-signed', 'The signature is not of a known platform key.');
+  }
+  if (!/^\d{1,12}$/.test(timestamp) || Math.abs(now - Number(timestamp) * 1000) > CLOCK_MS) {
+    throw new NotificationRefused('too-old', 'It was signed too long ago, or in the future.');
+  }
+  const { event_type, resource } = parsed(NotificationSchema, body);
+  if (event_type !== 'TRANSACTION.SUCCESS') return undefined;
+  const paid = parsed(TransactionSchema, decrypted(resource, apiV3Key));
+  if (paid.mchid !== mchid) {
+    throw new NotificationRefused('another-merchant', 'The payment is to another merchant.');
+  }
+  return paid.trade_state === 'SUCCESS' ? paid : undefined;
+}
+
+function parsed<T>(schema: z.ZodType<T>, text: string): T {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new NotificationRefused('not-understood', 'It is not JSON.');
+  }
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  // Paths only: what was found is not for a log.
+  const places = result.error.issues.map(({ path }) => `/${path.join('/')}`);
+  throw new NotificationRefused('not-understood', `Not as expected: ${places.join(', ')}`);
+}
+
+function decrypted(
+  { ciphertext, nonce, associated_data }: z.infer<typeof NotificationSchema>['resource'],
+  key: Uint8Array,
+): string {
+  const bytes = Buffer.from(ciphertext, 'base64');
+  try {
+    const decipher = createDecipheriv('aes-256-gcm', key, Buffer.from(nonce), {
+      authTagLength: TAG_BYTES,
+    });
+    decipher.setAuthTag(bytes.subarray(-TAG_BYTES));
+    decipher.setAAD(Buffer.from(associated_data));
+    const text = decipher.update(bytes.subarray(0, -TAG_BYTES));
+    return Buffer.concat([text, decipher.final()]).toString();
+  } catch {
+    throw new NotificationRefused('not-decrypted', 'The APIv3 key does not open it.');
+  }
+}

@@ -1,0 +1,58 @@
+/** Where WeChat Pay tells of payments: each is answered when its invoice stands on the ledger, and told again until then. */
+import { Hono } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import type { Logger } from 'pino';
+import { CallRefused } from '../gateway-call.ts';
+import { invoicePayment, type Payee, paymentId } from './invoice-payment.ts';
+import { type NotificationKeys, NotificationRefused, openNotification } from './notification.ts';
+
+/** Notifications are a few kilobytes. */
+const BODY_MAX = 64 * 1024;
+
+/** The form in which WeChat Pay is told no (API v3, "payment notifications"). */
+const fail = (message: string) => ({ code: 'FAIL', message });
+
+/** An app with one route, `POST /wechat-pay/notify`. `now` is in milliseconds since 1970. */
+export function wechatPayApp(
+  payee: Payee,
+  keys: NotificationKeys,
+  log: Pick<Logger, 'info' | 'warn' | 'error'>,
+  now: () => number = Date.now,
+): Hono {
+  const app = new Hono();
+  const tooLarge = bodyLimit({
+    maxSize: BODY_MAX,
+    onError: (context) => context.json(fail('The body is too large.'), 413),
+  });
+  app.post('/wechat-pay/notify', tooLarge, async (context) => {
+    const header = (name: string): string => context.req.header(`wechatpay-${name}`) ?? '';
+    const request = {
+      timestamp: header('timestamp'),
+      nonce: header('nonce'),
+      serial: header('serial'),
+      signature: header('signature'),
+      body: await context.req.text(),
+    };
+    const paid = openNotification(request, keys, now());
+    if (!paid) return context.body(null, 204);
+    const id = paymentId(payee.secret, paid.transaction_id);
+    try {
+      const invoice = await invoicePayment(payee, paid);
+      log.info({ payment: id, invoice }, 'payment-invoiced');
+    } catch (error) {
+      const refused = error instanceof CallRefused;
+      // The first line says what; those after it what was found, which may be anybody's name.
+      const why = (error as Error).message.split('\n')[0];
+      log[refused ? 'error' : 'warn']({ payment: id, why }, 'payment-not-invoiced');
+      return context.json(fail('The payment is not invoiced yet: tell it again.'), 503);
+    }
+    return context.body(null, 204);
+  });
+  app.onError((error, context) => {
+    if (!(error instanceof NotificationRefused)) throw error;
+    log.warn({ code: error.code, why: error.message }, 'notification-refused');
+    return context.json(fail(error.message), error.code === 'not-signed' ? 401 : 400);
+  });
+  app.notFound((context) => context.json(fail('Not found: POST /wechat-pay/notify.'), 404));
+  return app;
+}
