@@ -3,11 +3,12 @@
  * inputs, outputs, records and events, declared reasons; a refused call leaves nothing behind.
  */
 import assert from 'node:assert/strict';
-import { createHash, generateKeyPairSync } from 'node:crypto';
+import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { toValue, type Value } from '../../shared/bytes/cbor.ts';
 import { jwkThumbprint, type PublicJwk } from '../../shared/bytes/crypto.ts';
 import type { Digest } from '../../shared/bytes/digest.ts';
 import { bindContext, bindQueryContext, ContractRejection } from '../../shared/contract/bind.ts';
+import { signedInput, splitArguments } from '../../shared/contract/confidential.ts';
 import type { Caller, StateAccess } from '../../shared/contract/context.ts';
 import type { Contract } from '../../shared/contract/define.ts';
 import { genesisState } from '../../shared/contract/genesis-state.ts';
@@ -18,6 +19,7 @@ import {
   SYSTEM_KEYS,
 } from '../../shared/contract/system-records.ts';
 import { guarded } from '../../shared/execution/guards.ts';
+import type { Arguments } from '../../shared/ledger/disclosure.ts';
 import type { Genesis, GenesisMember } from '../../shared/ledger/genesis.ts';
 import { DEFAULT_PARAMETERS } from '../../shared/ledger/limits.ts';
 import type { ContractEvent } from '../../shared/ledger/result.ts';
@@ -106,7 +108,12 @@ export class TestLedger {
       emit: (event) => events.push(event),
     });
     try {
-      const output = toValue(guarded(() => definition.apply(context, input.data)));
+      // As execution does: what is confidential does not come here.
+      const { args: signed } = splitArguments(definition.input, args as Arguments, () =>
+        randomBytes(16),
+      );
+      const open = signedInput(definition.input).parse(signed);
+      const output = toValue(guarded(() => definition.apply(context, open)));
       definition.output.parse(output);
       for (const [key, value] of access.writes) {
         if (value === undefined) this.state.delete(key);
