@@ -18,7 +18,7 @@ import {
 export const TransactionSchema = z.string().regex(/^[0-9a-f]{64}$/, 'a transaction’s id');
 /** A key that says nothing: a payment's own reference is confidential. */
 export const PaymentIdSchema = z.uuid();
-/** A month's end of a lawful life: accounting archives are kept for thirty years (MOF and SAAC, order 79, 2015). */
+/** Values are kept for thirty years, as accounting archives are (MOF and SAAC, order 79, 2015). */
 export const RETAIN_MS = 30 * 366 * 86_400_000;
 
 /** Where an invoice stands; red-letter notes are always `note`. */
