@@ -50,7 +50,12 @@ export class NotFinalYet extends Error {}
  * The number of the payment's invoice. Throws `CallRefused` where the ledger refuses it, `NotFinalYet`, or `UserError`
  * where no gateway answers.
  */
-export async function invoicePayment(payee: Payee, paid: PaidTransaction): Promise<string> {
+export async function invoicePayment(
+  payee: Payee,
+  paid: PaidTransaction,
+  /** Times that the ledger rejected this invoice: a transaction that it rejected stays rejected. */
+  rejected: number,
+): Promise<string> {
   const id = paymentId(payee.secret, paid.transaction_id);
   const recorded = await paymentOf(payee.issuer, id);
   if (recorded?.invoice) return recorded.invoice;
@@ -67,7 +72,7 @@ export async function invoicePayment(payee: Payee, paid: PaidTransaction): Promi
   const { output } = await post(
     payee.issuer,
     '/einvoices',
-    `issue-${id}`,
+    `issue-${id}-${rejected}`,
     invoiceOf(payee, paid, id),
   );
   return output.number;

@@ -20,6 +20,7 @@ export function wechatPayApp(
   now: () => number = Date.now,
 ): Hono {
   const app = new Hono();
+  const rejections = new Map<string, number>();
   const tooLarge = bodyLimit({
     maxSize: BODY_MAX,
     onError: (context) => context.json(fail('The body is too large.'), 413),
@@ -37,10 +38,12 @@ export function wechatPayApp(
     if (!paid) return context.body(null, 204);
     const id = paymentId(payee.secret, paid.transaction_id);
     try {
-      const invoice = await invoicePayment(payee, paid);
+      const invoice = await invoicePayment(payee, paid, rejections.get(id) ?? 0);
+      rejections.delete(id);
       log.info({ payment: id, invoice }, 'payment-invoiced');
     } catch (error) {
-      const refused = error instanceof CallRefused;
+      const refused = error instanceof CallRefused && error.status < 500;
+      if (refused) rejections.set(id, (rejections.get(id) ?? 0) + 1);
       // The first line says what; those after it what was found, which may be anybody's name.
       const why = (error as Error).message.split('\n')[0];
       log[refused ? 'error' : 'warn']({ payment: id, why }, 'payment-not-invoiced');
