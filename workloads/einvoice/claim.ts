@@ -10,7 +10,7 @@ import {
   ReferenceSchema,
   RefusalReasonSchema,
 } from '../invoice/records.ts';
-import { requireHeld } from './hidden.ts';
+import { heldAs, holderOf } from './hidden.ts';
 import {
   forBureau,
   type Invoice,
@@ -36,8 +36,11 @@ export const claim = transaction({
   }),
   endorsement: {
     roles: ['tax-bureau'],
-    refuses: ['unknown-invoice', 'not-held'],
-    check: (context, { number = '' }) => requireHeld(context, number),
+    refuses: ['unknown-invoice', 'not-held', 'moved'],
+    check(context, { number = '', holding = '' }) {
+      const invoice = heldAs(context, number, holding);
+      if (holderOf(context, invoice) !== context.caller.member) context.refuse('not-held');
+    },
   },
   retainForMs: RETAIN_MS,
   output: NumberOnlySchema,

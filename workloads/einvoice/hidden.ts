@@ -14,11 +14,14 @@ export const knownInvoice = (context: CheckContext, number: string): Invoice =>
 export const holderOf = (context: CheckContext, { holding }: Invoice): unknown =>
   context.values(holding)?.to;
 
-/** Refuses with `not-held` where the caller's member does not hold the invoice. */
-export function requireHeld(context: CheckContext, number: string): void {
-  if (holderOf(context, knownInvoice(context, number)) !== context.caller.member) {
-    context.refuse('not-held');
-  }
+/**
+ * An invoice whose holder is the one that the caller looked at; refuses with `unknown-invoice` or `moved`. The ledger
+ * compares again with what it has: only so is an endorsement, which is of a moment, of this holder.
+ */
+export function heldAs(context: CheckContext, number: string, holding: string): Invoice {
+  const invoice = knownInvoice(context, number);
+  if (invoice.holding !== holding) context.refuse('moved');
+  return invoice;
 }
 
 const outstanding = (member: string, currency: string): string =>

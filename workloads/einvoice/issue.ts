@@ -9,7 +9,7 @@ import { CurrencySchema, DocumentShapeSchema, type InvoiceDocument } from '../in
 import { NUMBER_REJECTS, takeNumber } from '../invoice/numbers.ts';
 import { MemberSchema, NoteReasonSchema, NumberSchema } from '../invoice/records.ts';
 import { documentProblem } from '../invoice/tax.ts';
-import { giveCreditBack, holderOf, knownInvoice, takeCredit } from './hidden.ts';
+import { giveCreditBack, heldAs, holderOf, knownInvoice, takeCredit } from './hidden.ts';
 import { activeMember } from './members.ts';
 import {
   type CheckContext,
@@ -159,9 +159,8 @@ export const deliver = transaction({
   endorsement: {
     roles: ['tax-bureau'],
     refuses: ['unknown-invoice', 'not-held', 'moved', 'unknown-member'],
-    check(context, { number = '', holding, to = '' }) {
-      const invoice = knownInvoice(context, number);
-      if (invoice.holding !== holding) context.refuse('moved');
+    check(context, { number = '', holding = '', to = '' }) {
+      const invoice = heldAs(context, number, holding);
       const holder = holderOf(context, invoice) ?? invoice.seller;
       if (holder !== context.caller.member) context.refuse('not-held');
       if (!activeMember(context, to)) context.refuse('unknown-member');

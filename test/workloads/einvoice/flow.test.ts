@@ -133,7 +133,7 @@ describe('a confidential invoice', () => {
     const holding = (await invoiceOf(of)).holding!;
     assert.equal(await deliver('rival-employee', 'buyer-co', holding), 'committed');
     const claim = { number: of, holding, purpose: 'goods' };
-    assert.equal(await endOf(parties.call('ann', 'claim', claim)), 'rejected moved');
+    assert.equal(await endOf(parties.call('ann', 'claim', claim)), 'endorsement-refused moved');
   });
 
   it('is taken back by a note with a number of its own, unless a claim holds it', async () => {
