@@ -3,9 +3,9 @@ import { z } from 'zod';
 import { confidential } from '../../shared/contract/confidential.ts';
 import { textDigest } from '../../shared/contract/text-digest.ts';
 import { AmountSchema, CurrencySchema } from '../invoice/document.ts';
+import { requireMerchant } from '../invoice/members.ts';
 import { neighbour } from '../invoice/numbers.ts';
 import { MemberSchema, NumberSchema, RangeSchema, ReferenceSchema } from '../invoice/records.ts';
-import { requireMerchant } from './members.ts';
 import { PaymentIdSchema, RETAIN_MS, transaction } from './records.ts';
 
 const RANGES_MAX = 100;
@@ -18,7 +18,7 @@ export const allotNumbers = transaction({
   input: z.strictObject({ merchant: MemberSchema, from: NumberSchema, to: NumberSchema }),
   output: z.strictObject({ merchant: MemberSchema, range: RangeSchema }),
   apply(context, { merchant, from, to }) {
-    requireMerchant(context, merchant);
+    requireMerchant(context, merchant, 'einvoice.seller');
     // Texts of equal length compare like the numbers that they are.
     if (from > to) {
       context.reject('range-reversed', 'A range starts with its lowest number.', {
@@ -60,7 +60,7 @@ export const setCreditLimit = transaction({
   }),
   output: z.null(),
   apply(context, { merchant, currency }) {
-    requireMerchant(context, merchant);
+    requireMerchant(context, merchant, 'einvoice.seller');
     context.put('limit', `${merchant}/${currency}`, { transaction: context.transactionId });
     context.emit('credit-limit-set', { merchant, currency });
     return null;

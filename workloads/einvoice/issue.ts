@@ -6,11 +6,11 @@ import { z } from 'zod';
 import { confidential } from '../../shared/contract/confidential.ts';
 import { textDigest } from '../../shared/contract/text-digest.ts';
 import { CurrencySchema, DocumentShapeSchema, type InvoiceDocument } from '../invoice/document.ts';
+import { activeMember } from '../invoice/members.ts';
 import { NUMBER_REJECTS, takeNumber } from '../invoice/numbers.ts';
 import { MemberSchema, NoteReasonSchema, NumberSchema } from '../invoice/records.ts';
 import { documentProblem } from '../invoice/tax.ts';
 import { giveCreditBack, heldAs, holderOf, knownInvoice, takeCredit } from './hidden.ts';
-import { activeMember } from './members.ts';
 import {
   type CheckContext,
   forBureau,

@@ -30,7 +30,7 @@ export const allotNumbers = transaction({
   input: z.strictObject({ merchant: MemberSchema, from: NumberSchema, to: NumberSchema }),
   output: z.strictObject({ merchant: MemberSchema, range: RangeSchema }),
   apply(context, { merchant, from, to }) {
-    requireMerchant(context, merchant);
+    requireMerchant(context, merchant, 'invoice.seller');
     // Texts of equal length compare like the numbers that they are.
     if (from > to) {
       context.reject('range-reversed', 'A range starts with its lowest number.', {
@@ -69,7 +69,7 @@ export const setCreditLimit = transaction({
   input: z.strictObject({ merchant: MemberSchema, currency, limit: AmountSchema.min(0) }),
   output: CreditSchema.extend({ merchant: MemberSchema, currency: CurrencySchema }),
   apply(context, { merchant, currency, limit }) {
-    requireMerchant(context, merchant);
+    requireMerchant(context, merchant, 'invoice.seller');
     const seller = context.get('seller', merchant) ?? NEW_SELLER;
     const outstanding = seller.credit[currency]?.outstanding ?? 0;
     if (limit < outstanding) {
@@ -105,7 +105,7 @@ export const recordPayment = transaction({
         got: reference,
       });
     }
-    requireMerchant(context, payee);
+    requireMerchant(context, payee, 'invoice.seller');
     const platform = context.caller.member;
     const recorded = { recordedAt: context.time, invoice: null };
     const payment = { reference, platform, payee, payer, currency, amount, ...recorded };
