@@ -4,42 +4,21 @@ import { confidential } from '../../shared/contract/confidential.ts';
 import { textDigest } from '../../shared/contract/text-digest.ts';
 import { AmountSchema, CurrencySchema } from '../invoice/document.ts';
 import { requireMerchant } from '../invoice/members.ts';
-import { neighbour } from '../invoice/numbers.ts';
+import { newRange, RANGE_REJECTS } from '../invoice/numbers.ts';
 import { MemberSchema, NumberSchema, RangeSchema, ReferenceSchema } from '../invoice/records.ts';
 import { PaymentIdSchema, RETAIN_MS, transaction } from './records.ts';
-
-const RANGES_MAX = 100;
 
 export const allotNumbers = transaction({
   summary: 'Allots a range of invoice numbers to a merchant.',
   roles: ['tax-bureau'],
   http: 'POST /einvoices/allotments',
-  rejects: ['unknown-merchant', 'range-reversed', 'range-overlaps', 'too-many-ranges'],
+  rejects: ['unknown-merchant', ...RANGE_REJECTS],
   input: z.strictObject({ merchant: MemberSchema, from: NumberSchema, to: NumberSchema }),
   output: z.strictObject({ merchant: MemberSchema, range: RangeSchema }),
   apply(context, { merchant, from, to }) {
     requireMerchant(context, merchant, 'einvoice.seller');
-    // Texts of equal length compare like the numbers that they are.
-    if (from > to) {
-      context.reject('range-reversed', 'A range starts with its lowest number.', {
-        got: from,
-        expected: `at most ${to}`,
-      });
-    }
-    const before = neighbour(from, -1n);
-    const after = before === undefined ? {} : { after: before };
-    const [nearest] = context.scan('range', { limit: 1, ...after });
-    if (nearest && nearest.value.from <= to) {
-      context.reject('range-overlaps', 'Some of these numbers are allotted already.', {
-        got: `${from}-${to}`,
-        expected: `none of ${nearest.value.from}-${nearest.value.to}`,
-      });
-    }
     const { ranges } = context.get('seller', merchant) ?? { ranges: [] };
-    if (ranges.length >= RANGES_MAX) {
-      context.reject('too-many-ranges', `A merchant has ${RANGES_MAX} ranges at the most.`);
-    }
-    const range = { from, to, next: from };
+    const range = newRange(context, ranges, from, to);
     context.put('range', to, { merchant, from, to });
     context.put('seller', merchant, { ranges: [...ranges, range] });
     context.emit('numbers-allotted', { merchant });

@@ -4,7 +4,7 @@
 import { z } from 'zod';
 import { AmountSchema, CurrencySchema } from './document.ts';
 import { requireMerchant } from './members.ts';
-import { neighbour } from './numbers.ts';
+import { newRange, RANGE_REJECTS } from './numbers.ts';
 import {
   CreditSchema,
   type Invoice,
@@ -19,41 +19,19 @@ import {
 } from './records.ts';
 import { addTo, leftGross, NEW_SELLER, withOutstanding } from './totals.ts';
 
-const RANGES_MAX = 100;
 const currency = CurrencySchema.default('CNY');
 
 export const allotNumbers = transaction({
   summary: 'Allots a range of invoice numbers to a merchant.',
   roles: ['tax-bureau'],
   http: 'POST /allotments',
-  rejects: ['unknown-merchant', 'range-reversed', 'range-overlaps', 'too-many-ranges'],
+  rejects: ['unknown-merchant', ...RANGE_REJECTS],
   input: z.strictObject({ merchant: MemberSchema, from: NumberSchema, to: NumberSchema }),
   output: z.strictObject({ merchant: MemberSchema, range: RangeSchema }),
   apply(context, { merchant, from, to }) {
     requireMerchant(context, merchant, 'invoice.seller');
-    // Texts of equal length compare like the numbers that they are.
-    if (from > to) {
-      context.reject('range-reversed', 'A range starts with its lowest number.', {
-        got: from,
-        expected: `at most ${to}`,
-      });
-    }
-    const before = neighbour(from, -1n);
-    const [nearest] = context.scan('range', {
-      limit: 1,
-      ...(before === undefined ? {} : { after: before }),
-    });
-    if (nearest && nearest.value.from <= to) {
-      context.reject('range-overlaps', 'Some of these numbers are allotted already.', {
-        got: `${from}-${to}`,
-        expected: `none of ${nearest.value.from}-${nearest.value.to}`,
-      });
-    }
     const seller = context.get('seller', merchant) ?? NEW_SELLER;
-    if (seller.ranges.length >= RANGES_MAX) {
-      context.reject('too-many-ranges', `A merchant has ${RANGES_MAX} ranges at the most.`);
-    }
-    const range = { from, to, next: from };
+    const range = newRange(context, seller.ranges, from, to);
     context.put('range', to, { merchant, from, to });
     context.put('seller', merchant, { ...seller, ranges: [...seller.ranges, range] });
     context.emit('numbers-allotted', { merchant, from, to });

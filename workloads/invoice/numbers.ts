@@ -90,3 +90,46 @@ function taken(seller: Allotted, range: NumberRange, number: string, next: strin
 
 const after = (range: NumberRange, number: string): string | null =>
   number < range.to ? neighbour(number, 1n)! : null;
+
+const RANGES_MAX = 100;
+
+/** The reasons that `newRange` may give. */
+export const RANGE_REJECTS = ['range-reversed', 'range-overlaps', 'too-many-ranges'] as const;
+
+/** What is needed of a contract that has all ranges by their last numbers. */
+interface RangesContext {
+  scan(
+    record: 'range',
+    range: { readonly after?: string; readonly limit: number },
+  ): readonly { readonly value: { readonly from: string; readonly to: string } }[];
+  reject(reason: string, message: string, more?: { got: string; expected: string }): never;
+}
+
+/** A range beside those that a seller has; no two ranges of the contract share a number. */
+export function newRange(
+  context: RangesContext,
+  ranges: readonly NumberRange[],
+  from: string,
+  to: string,
+): NumberRange {
+  // Texts of equal length compare like the numbers that they are.
+  if (from > to) {
+    context.reject('range-reversed', 'A range starts with its lowest number.', {
+      got: from,
+      expected: `at most ${to}`,
+    });
+  }
+  const before = neighbour(from, -1n);
+  const after = before === undefined ? {} : { after: before };
+  const [nearest] = context.scan('range', { limit: 1, ...after });
+  if (nearest && nearest.value.from <= to) {
+    context.reject('range-overlaps', 'Some of these numbers are allotted already.', {
+      got: `${from}-${to}`,
+      expected: `none of ${nearest.value.from}-${nearest.value.to}`,
+    });
+  }
+  if (ranges.length >= RANGES_MAX) {
+    context.reject('too-many-ranges', `A merchant has ${RANGES_MAX} ranges at the most.`);
+  }
+  return { from, to, next: from };
+}
