@@ -58,6 +58,8 @@ export const NodeConfigSchema = z.strictObject({
   apiKeys: z.string(),
   /** Issuers whose tokens stand for identities of this member, beside API keys. */
   issuers: TokenIssuersSchema.optional(),
+  /** Ranges of addresses (CIDR) to which webhooks may go though they are not public; none unless told. */
+  webhookAddresses: z.array(z.union([z.cidrv4(), z.cidrv6()])).optional(),
   /** What each tenant may use of this node; those that are left out don't bind. */
   limits: TenantLimitsSchema.partial().optional(),
   /** How long bodies of blocks are kept; for good unless told. Within either bound they stay. */

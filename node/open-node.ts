@@ -57,6 +57,11 @@ import { UserError } from './user-error.ts';
 import { openVault } from './vault/vault.ts';
 import { vaultKeyOf } from './vault/vault-key.ts';
 import { verifyHead } from './verify-store.ts';
+import { webhookBook } from './webhooks/book.ts';
+import { deliverWebhook } from './webhooks/deliver.ts';
+import { followWebhooks } from './webhooks/follow.ts';
+import { webhookPost } from './webhooks/post.ts';
+import { webhooks } from './webhooks/webhooks.ts';
 
 export interface OpenNode {
   readonly replica: Replica;
@@ -183,8 +188,10 @@ export async function openNode(
   followErasures(opened);
   const service = ledgerService(opened, custodyOf(new Map(identities)));
   const issuers = async () => config.issuers ?? [];
+  const hooks = vaultKey && nodeWebhooks();
   const app = nodeApp({
     service,
+    webhooks: hooks?.api,
     keys: apiKeys,
     tokens: tokenVerifier({
       member,
@@ -220,6 +227,24 @@ export async function openNode(
     guard: { ...guard, failed: unlessUnwritable(guard.failed) },
   });
   app.on('POST', [...PEER_PATHS], (c) => handler(c.req.raw));
+  /** What the node's administrators may set up where it has a vault, and what sends to it. */
+  function nodeWebhooks() {
+    const book = webhookBook(stores.vault, [vaultKey!, ...olderKeys]);
+    const sender = webhookPost({ allowed: config.webhookAddresses ?? [] });
+    const following = followWebhooks({
+      names: book.names,
+      deliver: (name, isOver) =>
+        deliverWebhook(
+          {
+            ...{ book, service, post: sender.post, now, isOver },
+            log: (what, fields) => log.warn(fields, what),
+          },
+          name,
+        ),
+      onFault: unlessUnwritable((error) => log.error({ err: error }, 'webhooks-failed')),
+    });
+    return { ...following, api: webhooks({ book, sender, now, onChange: following.wake }), sender };
+  }
   let relay: ReturnType<typeof connectToRelay> | undefined;
   let stopAsking: (() => void) | undefined;
 
@@ -240,6 +265,10 @@ export async function openNode(
     }
     lookForErasures(opened);
     stopAsking = followUntilInForce(opened, members);
+    if (hooks) {
+      service.onCommit(hooks.wake);
+      hooks.wake();
+    }
     const { gateway, relay: socket } = config;
     if (socket === undefined || gateway === undefined) return;
     relay = connectToRelay({
@@ -254,6 +283,8 @@ export async function openNode(
     opened.stopped = true;
     relay?.stop();
     stopAsking?.();
+    void hooks?.stop();
+    hooks?.sender.close();
     time.stop();
   }
 
@@ -264,6 +295,7 @@ export async function openNode(
     halt,
     async close() {
       halt();
+      await hooks?.stop();
       // What is under way on the store ends before the store does.
       await opened.lock.run(async () => {});
       await peers.close();

@@ -22,6 +22,7 @@ import {
   type VaultChange,
   type VaultStore,
 } from '../../shared/ports/vault-store.ts';
+import { DEAD_LETTERS, WEBHOOKS } from '../webhooks/entries.ts';
 import { encryptTo, openEnvelope } from './envelope.ts';
 import { callEntry, openChange, settleOpen } from './open-calls.ts';
 import { openRecord, rewrapRecord, sealRecord } from './sealed-record.ts';
@@ -141,7 +142,8 @@ export function openVault(store: VaultStore, keys: readonly [VaultKey, ...VaultK
     setErasedUpTo: (place) => store.write([{ name: ERASED_UP_TO, bytes: utf8(place) }]),
     async rewrap() {
       let count = 0;
-      for (const prefix of [VALUES, DUE, TALLIES]) count += await rewrapAll(store, keys, prefix);
+      for (const prefix of [VALUES, DUE, TALLIES, WEBHOOKS, DEAD_LETTERS])
+        count += await rewrapAll(store, keys, prefix);
       return count;
     },
   };

@@ -28,11 +28,24 @@ import { getReceipt, getTransaction, postTransaction } from './transactions.ts';
 import { getUsage } from './usage.ts';
 import { getValues, postValues } from './values.ts';
 import { getVault } from './vault.ts';
+import {
+  deleteWebhook,
+  getDeadLetters,
+  getWebhook,
+  getWebhooks,
+  postDeadLetter,
+  postWebhookSecret,
+  putWebhook,
+} from './webhooks.ts';
 
 type Answer = (c: ApiContext, node: NodeApi) => Response | Promise<Response>;
 
 /** The fixed routes under `/v1/consortia/{c}`; they win over the contracts' own. */
-const FIXED: readonly (readonly [verb: 'GET' | 'POST' | 'PUT', path: string, answer: Answer])[] = [
+const FIXED: readonly (readonly [
+  verb: 'GET' | 'POST' | 'PUT' | 'DELETE',
+  path: string,
+  answer: Answer,
+])[] = [
   ['GET', '/', getConsortium],
   ['GET', '/genesis', getGenesis],
   ['GET', '/consensus', getConsensus],
@@ -52,6 +65,13 @@ const FIXED: readonly (readonly [verb: 'GET' | 'POST' | 'PUT', path: string, ans
   ['GET', '/vault', getVault],
   ['GET', '/issuers', getIssuers],
   ['PUT', '/issuers', putIssuers],
+  ['GET', '/webhooks', getWebhooks],
+  ['GET', '/webhooks/:name', getWebhook],
+  ['PUT', '/webhooks/:name', putWebhook],
+  ['DELETE', '/webhooks/:name', deleteWebhook],
+  ['POST', '/webhooks/:name/secret', postWebhookSecret],
+  ['GET', '/webhooks/:name/dead-letters', getDeadLetters],
+  ['POST', '/webhooks/:name/dead-letters/:cursor', postDeadLetter],
 ];
 
 /** Builds the app. The host mounts it and adds `/peer` beside it. */

@@ -112,6 +112,16 @@ export async function readJsonObject(
   return value as Record<string, Value>;
 }
 
+/** The refusal of a body that its schema does not take: each place, and what is wrong there. */
+export function refusedBody({ issues }: z.ZodError): Response {
+  const errors = issues.map(({ path, message }) => ({
+    pointer: path.map((step) => `/${String(step)}`).join(''),
+    detail: message,
+  }));
+  const [first] = errors;
+  return problem('bad-request', `${first!.pointer || 'The body'}: ${first!.detail}.`, { errors });
+}
+
 /** The query string by a strict schema of texts; refuses unknown and repeated parameters. */
 export function readQuery<S extends z.ZodType>(
   request: Request,

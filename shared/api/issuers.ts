@@ -1,6 +1,6 @@
 /** `…/issuers`: the issuers whose tokens this node's member accepts; its administrators see and change them. */
 import { z } from 'zod';
-import { readJsonObject } from './body.ts';
+import { readJsonObject, refusedBody } from './body.ts';
 import { refuseOthers } from './member-admin.ts';
 import type { ApiContext, NodeApi } from './node-api.ts';
 import { problem } from './problem.ts';
@@ -32,14 +32,7 @@ export async function putIssuers(c: ApiContext, node: NodeApi): Promise<Response
   const body = await readJsonObject(c.req.raw, BODY_BYTES_MAX);
   if (body instanceof Response) return body;
   const parsed = BodySchema.safeParse(body);
-  if (!parsed.success) {
-    const errors = parsed.error.issues.map(({ path, message }) => ({
-      pointer: path.map((step) => `/${String(step)}`).join(''),
-      detail: message,
-    }));
-    const [first] = errors;
-    return problem('bad-request', `${first!.pointer || 'The body'}: ${first!.detail}.`, { errors });
-  }
+  if (!parsed.success) return refusedBody(parsed.error);
   await node.issuers.replace(parsed.data.issuers);
   return c.json(parsed.data, 200, { 'cache-control': 'no-store' });
 }

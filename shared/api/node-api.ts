@@ -3,6 +3,7 @@
  */
 import type { Context as HonoContext } from 'hono';
 import { kindOf } from '../consensus/message.ts';
+import type { Webhooks } from '../ports/webhooks.ts';
 import type { LedgerService } from './ledger-service.ts';
 import type { Meter } from './meter.ts';
 import type { InRequest } from './request-id.ts';
@@ -22,6 +23,8 @@ export interface NodeApi {
   /** Checks issuers' tokens; without it API keys are all there is. */
   readonly tokens?: TokenVerifier;
   readonly issuers?: TokenIssuers;
+  /** Where events are sent; without a vault there is no place for their secrets. */
+  readonly webhooks?: Webhooks | undefined;
   readonly log?: ApiLog;
   /** Runs what serves a request, so that what it leads to knows of it. */
   readonly inRequest?: InRequest;

@@ -4,6 +4,7 @@
 import { at, KEY_NEEDED, ok, type PathItem, path, prefer, query } from './openapi-parts.ts';
 import { list, object, problemResponses, reference } from './openapi-schemas.ts';
 import { TRANSACTION_PATHS } from './openapi-transactions.ts';
+import { WEBHOOK_PATHS } from './openapi-webhooks.ts';
 
 const ISSUERS_EXAMPLE = {
   issuers: [
@@ -237,6 +238,7 @@ export const FIXED_PATHS: Readonly<Record<string, PathItem>> = {
       },
     },
   },
+  ...WEBHOOK_PATHS,
   '/events': {
     get: {
       operationId: 'events',

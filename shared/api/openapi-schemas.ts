@@ -252,6 +252,23 @@ export const SCHEMAS: Readonly<Record<string, JsonSchema>> = {
     next: { type: ['string', 'null'] },
   }),
   Issuers: object({ issuers: list(issuer) }),
+  Webhook: object({
+    name: text,
+    url: text,
+    types: { type: ['array', 'null'], items: text },
+    where: { type: ['object', 'null'], additionalProperties: text },
+    status: { enum: ['active', 'retrying', 'paused'] },
+    reason: {
+      type: ['string', 'null'],
+      description: 'why nothing is sent, or the last attempt failed',
+    },
+    cursor: { ...text, description: 'events up to here were taken, refused or left out' },
+    failures: { ...natural, description: 'attempts since an event was taken' },
+    retryAt: { type: ['string', 'null'], format: 'date-time' },
+    lastDeliveredAt: { type: ['string', 'null'], format: 'date-time' },
+    deadLetters: natural,
+  }),
+  DeadLetter: object({ cursor: text, reason: text, at: time, event: reference('CloudEvent') }),
   Consensus: object({
     member: text,
     state: { enum: ['committing', 'idle', 'waiting', 'recovering', 'unable-to-sign'] },
@@ -312,6 +329,7 @@ const STATUS_TEXT: Readonly<Record<number, string>> = {
   415: 'Media type not supported',
   422: 'Refused: by the arguments’ schema, or in a block (then with id, height and result)',
   501: 'The node has no vault',
+  502: 'Somebody else’s server did not take it, or is out of reach',
   503: 'Node unavailable, or its disk is full; Retry-After says when to come back',
 };
 

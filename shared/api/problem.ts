@@ -34,6 +34,7 @@ type HttpCode =
   | 'store-unwritable'
   | 'store-damaged'
   | 'bad-gateway'
+  | 'webhook-refused'
   | 'gateway-timeout'
   | 'internal';
 
@@ -111,6 +112,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, Meaning>> = {
   'store-unwritable': { status: 503, title: 'Node’s store can’t be written', retry: 'same' },
   'store-damaged': { status: 500, title: 'Node’s store is damaged', retry: 'none' },
   'bad-gateway': { status: 502, title: 'Member node unreachable', retry: 'same' },
+  'webhook-refused': { status: 502, title: 'Webhook’s endpoint refused', retry: 'same' },
   'gateway-timeout': { status: 504, title: 'Member node too slow', retry: 'same' },
   internal: { status: 500, title: 'Internal error', retry: 'none' },
 };
