@@ -43,6 +43,8 @@ const NodeEnvironmentSchema = z.object({
   FUQI_GATEWAY: z.url().optional(),
   /** Issuers whose tokens the member accepts, JSON. */
   FUQI_ISSUERS: jsonText(TokenIssuersSchema).default([]),
+  /** Ranges of addresses (CIDR) that webhooks may go to though they are not public, JSON. */
+  FUQI_WEBHOOK_ADDRESSES: jsonText(z.array(z.union([z.cidrv4(), z.cidrv6()]))).default([]),
   /** What the member may use, JSON. */
   FUQI_LIMITS: jsonText(TenantLimitsSchema.partial())
     .default({})

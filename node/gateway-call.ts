@@ -48,7 +48,7 @@ export async function call(
     method = body === undefined ? 'GET' : 'POST',
   }: {
     readonly body?: string;
-    readonly method?: 'DELETE' | 'GET' | 'POST';
+    readonly method?: 'DELETE' | 'GET' | 'POST' | 'PUT';
     readonly type?: string;
     readonly root?: boolean;
     readonly headers?: Readonly<Record<string, string>>;

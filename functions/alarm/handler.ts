@@ -28,6 +28,13 @@ interface FailedInvocation {
   readonly requestPayload: NodeEvent;
 }
 
+interface Wake {
+  readonly name: string;
+  readonly event: NodeEvent;
+  /** The messages that it answers. */
+  readonly ids: readonly string[];
+}
+
 const log = functionLog('alarm');
 const client = meter.client(
   new LambdaClient({
@@ -44,7 +51,7 @@ export const handler = metered(log, async ({ Records }: QueueEvent) => {
   meter.count('sqs.receive', 1);
   meter.count('sqs.delete', 1);
   const later: string[] = [];
-  const wakes = new Map<string, { readonly event: NodeEvent; readonly ids: readonly string[] }>();
+  const wakes = new Map<string, Wake>();
   for (const { messageId, body, attributes } of Records) {
     try {
       const message = JSON.parse(body) as AlarmMessage | FailedInvocation;
@@ -54,15 +61,17 @@ export const handler = metered(log, async ({ Records }: QueueEvent) => {
         continue;
       }
       const { function: name, event } = messageOf(message);
-      const wake = wakes.get(name) ?? { event, ids: [] };
-      wakes.set(name, { event: longer(wake.event, event), ids: [...wake.ids, messageId] });
+      // What is due to webhooks is no news of the ledger, nor the other way round.
+      const key = event.kind === 'webhooks' ? `${name} webhooks` : name;
+      const wake = wakes.get(key) ?? { name, event, ids: [] };
+      wakes.set(key, { ...wake, event: longer(wake.event, event), ids: [...wake.ids, messageId] });
     } catch (error) {
       log.error({ messageId, error: String(error) }, 'a message could not be read');
       later.push(messageId);
     }
   }
   await Promise.all(
-    [...wakes].map(async ([FunctionName, { event, ids }]) => {
+    [...wakes.values()].map(async ({ name: FunctionName, event, ids }) => {
       try {
         const Payload = utf8(JSON.stringify(event));
         await client.send(new InvokeCommand({ FunctionName, InvocationType: 'Event', Payload }));

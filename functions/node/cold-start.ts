@@ -40,6 +40,7 @@ import { hostedIssuers } from './issuer-record.ts';
 import { readNodeRecord } from './node-record.ts';
 import { postToEndpoint } from './post-to-endpoint.ts';
 import { openDataKey, unsealKey, VAULT_PURPOSE } from './sealed-keys.ts';
+import { type HostedWebhooks, hostedWebhooks } from './webhooks.ts';
 
 /** Reads that are counted with one write; so many are not counted when an environment ends. */
 const READS_TOGETHER = 8;
@@ -70,6 +71,8 @@ export interface HostedNode {
   readonly identities: readonly string[];
   readonly peerCustody: Custody;
   readonly vault: Vault | undefined;
+  /** Like the vault, only where the values are. */
+  readonly webhooks: HostedWebhooks | undefined;
   /** The active members as of an epoch, and as of the one before: their keys and endpoints change with epochs only. */
   members: {
     readonly epoch: number;
@@ -113,8 +116,18 @@ export async function coldStart(
   );
   // Who votes needs no values.
   const opensVault = environment.FUQI_ENTRY !== 'peer' && record.vault !== undefined;
-  const vaultKey = opensVault ? unsealKey(dataKey, VAULT_PURPOSE, record.vault!) : undefined;
+  const vaultKey = opensVault
+    ? vaultKeyOf(unsealKey(dataKey, VAULT_PURPOSE, record.vault!))
+    : undefined;
   const lambda = meter.client(new LambdaClient({ retryStrategy: messageRetries() }));
+  const queue = meter.client(
+    new SQSClient({
+      requestHandler,
+      retryStrategy,
+      // The region's endpoint, as for all others: a queue's URL may name another host.
+      useQueueUrlAsEndpoint: false,
+    }),
+  );
   const peers = tokenPeers({
     member,
     ledger: ledgerId(genesis),
@@ -179,16 +192,10 @@ export async function coldStart(
       readsTogether: READS_TOGETHER,
       onFault: (error) => log.error({ err: error }, 'usage-failed'),
     }),
-    queue: meter.client(
-      new SQSClient({
-        requestHandler,
-        retryStrategy,
-        // The region's endpoint, as for all others: a queue's URL may name another host.
-        useQueueUrlAsEndpoint: false,
-      }),
-    ),
+    queue,
     custody: custodyOf(new Map(identities)),
-    vault: vaultKey && openVault(dynamoVaultStore(table), [vaultKeyOf(vaultKey)]),
+    vault: vaultKey && openVault(dynamoVaultStore(table), [vaultKey]),
+    webhooks: vaultKey && hostedWebhooks({ table, queue, environment }, [vaultKey]),
     identities: identities.map(([name]) => name),
     peerCustody: custodyOf(new Map([[NODE_IDENTITY, peerKey]])),
     members: null,

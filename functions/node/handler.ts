@@ -44,6 +44,7 @@ import { followCommits } from './follow-commits.ts';
 import { type Invocation, invocation } from './invocation.ts';
 import { type NodeEvent, storedWait } from './node-alarm.ts';
 import { readApiKeys } from './node-record.ts';
+import { deliverDue } from './webhooks.ts';
 
 /** A stream of events is an answer of this long at the most; clients resume. */
 const STREAM_MS = 5000;
@@ -114,6 +115,10 @@ async function answer(event: LambdaEvent | NodeEvent, context: LambdaContext) {
     );
   }
   return invocation(node, remainingMs, 'read', async ({ replica }) => {
+    if (event.kind === 'webhooks') {
+      if (hostingElsewhere(node) === undefined) await deliverDue(node, replica, remainingMs);
+      return;
+    }
     if (event.kind === 'alarm') {
       const { waited } = event;
       return ring(replica, hasWork(replica) ? longerWait(waited, await storedWait(node)) : waited);
@@ -230,7 +235,9 @@ async function clientsApp(
     storeBytes: node.storeBytes,
   };
   const { tokens, issuers, usageMeter: meter } = node;
-  return nodeApp({ service, keys, tokens, issuers, log, meter, usage, streamMsMax: STREAM_MS });
+  const webhooks = node.webhooks?.api;
+  const own = { service, keys, tokens, issuers, webhooks, log, meter, usage };
+  return nodeApp({ ...own, streamMsMax: STREAM_MS });
 }
 
 /** The node as its table has it now: to be read, not to be worked with. */

@@ -35,6 +35,7 @@ import type { HostedNode } from './cold-start.ts';
 import { InvocationTime } from './invocation-time.ts';
 import { about, setAlarm } from './node-alarm.ts';
 import { noticeTroubles } from './notices.ts';
+import { followForWebhooks } from './webhooks.ts';
 
 /** A vote is waited for: what else an invocation of that entry began goes on elsewhere. */
 const PEER_WORK_MS = 1000;
@@ -146,6 +147,7 @@ export async function invocation<T>(
     });
     reportEvidence(begun);
     followErasures(begun);
+    followForWebhooks(node, begun);
     // A node without a vote may be waited for: it joins, or votes by a new key. So may one with two keys.
     const rotates = node.environment.FUQI_SIGNING_KEYS.length > 1;
     if (ownIndex(begun) < 0 || (rotates && !isPeer)) {

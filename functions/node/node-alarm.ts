@@ -23,6 +23,8 @@ export type NodeEvent =
   | ({ readonly kind: 'alarm'; readonly waited: Waited } & About)
   /** Another invocation left work behind: a drive, or the way to the others' height. */
   | ({ readonly kind: 'wake' } & About)
+  /** Something may be due to webhooks. */
+  | ({ readonly kind: 'webhooks' } & About)
   /** Who the members are, with their peer keys; it is answered. */
   | ({ readonly kind: 'members' } & About);
 

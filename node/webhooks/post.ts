@@ -37,13 +37,14 @@ export interface PostOptions {
   readonly resolve?: typeof dns.lookup;
 }
 
-const TIMEOUT_MS = 10_000;
+/** An attempt takes this long at the most. */
+export const ATTEMPT_MS = 10_000;
 const NOT_PUBLIC = 'its address is not public, and the node’s operator allows no others';
 
 /** What posts webhooks; it keeps connections, until it is closed. */
 export function webhookPost({
   allowed,
-  timeoutMs = TIMEOUT_MS,
+  timeoutMs = ATTEMPT_MS,
   resolve = dns.lookup,
 }: PostOptions): WebhookPost {
   let isClosed = false;

@@ -14,6 +14,7 @@ import { EMULATOR_CREDENTIALS, EMULATOR_REGION } from '../../infra/emulator/emul
 import { call } from '../../node/gateway-call.ts';
 import { fuqi, fuqiJson } from '../support/fuqi.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { WebhookEndpoint } from '../support/webhook-endpoint.ts';
 import { eventually } from './support/eventually.ts';
 import { printFaults } from './support/print-faults.ts';
 
@@ -24,13 +25,21 @@ const MEMBERS = ['tax-bureau', 'payment-platform', 'corner-shop', 'buyer-co'];
 
 const folder = temporaryFolder();
 const root = path.join(folder, 'home');
+const endpoint = new WebhookEndpoint();
 let cloud: Cloud;
 
 printFaults(path.join(folder, 'cloud'));
 before(async () => {
-  cloud = await cloudUp({ file: FILE, folder: path.join(folder, 'cloud'), root, auth: true });
+  await endpoint.open();
+  cloud = await cloudUp({
+    ...{ file: FILE, folder: path.join(folder, 'cloud'), root, auth: true },
+    environment: { FUQI_WEBHOOK_ADDRESSES: '["127.0.0.0/8"]' },
+  });
 });
-after(() => cloud?.stop());
+after(async () => {
+  await cloud?.stop();
+  endpoint.close();
+});
 
 const as = (name: string) => ({
   url: cloud.url,
@@ -120,6 +129,32 @@ describe('a consortium of hosted members', () => {
     assert.deepEqual(second, first);
   });
 
+  it('sends its events to a member’s own system, and again where that failed', async () => {
+    const pay = (reference: string) =>
+      call(as('payment-platform/platform'), '/payments', {
+        body: JSON.stringify({ reference, payee: 'corner-shop', currency: 'CNY', amount: 100 }),
+      });
+    const settings = { url: endpoint.url, types: ['invoice.payment-recorded'] };
+    const { secret } = (await call(as('corner-shop/admin'), '/webhooks/erp', {
+      method: 'PUT',
+      body: JSON.stringify(settings),
+    })) as { secret: string };
+    endpoint.secret = secret;
+    await pay('hooked-1');
+    await pay('hooked-2');
+    await eventually(() => endpoint.taken.length === 2, 60_000);
+    endpoint.status = 503;
+    await pay('hooked-3');
+    const shown = () =>
+      call(as('corner-shop/admin'), '/webhooks/erp') as Promise<{ status: string }>;
+    await eventually(async () => (await shown()).status === 'retrying', 60_000);
+    endpoint.status = 204;
+    await eventually(() => endpoint.taken.length === 3, 120_000);
+    const references = endpoint.taken.map(({ reference }) => reference);
+    assert.deepEqual(references, ['hooked-1', 'hooked-2', 'hooked-3']);
+    await eventually(async () => (await shown()).status === 'active');
+  });
+
   it('hands the first keys out once, and keeps secrets out of tables and logs', async () => {
     const lambda = client(LambdaClient);
     const again = await lambda.send(
@@ -136,8 +171,9 @@ describe('a consortium of hosted members', () => {
     const tables = await tablesOf(dynamodb);
     // The directory's and the relay's besides.
     assert.equal(tables.length, MEMBERS.length + 2);
-    for (const key of Object.values(cloud.ring.keys)) {
-      const secret = key.split('_').slice(3).join('_');
+    const secrets = Object.values(cloud.ring.keys).map((key) => key.split('_').slice(3).join('_'));
+    for (const secret of [...secrets, endpoint.secret.slice('whsec_'.length)]) {
+      assert.ok(secret.length > 20);
       for (const text of [log, outputs, ...tables]) assert.ok(!text.includes(secret));
     }
     assert.ok(existsSync(cloud.keyRing));

@@ -74,6 +74,20 @@ it('wakes each function once, for the longest wait of its alarms', async () => {
   ]);
 });
 
+it('tells a function of its webhooks besides', async () => {
+  const left = await deliver(
+    record('1', rung('a', { kind: 'webhooks' })),
+    record('2', rung('a', alarm(5))),
+    record('3', rung('a', { kind: 'webhooks' })),
+  );
+  assert.deepEqual(left, []);
+  const sorted = woken.sort((one, other) => (one.event.kind < other.event.kind ? -1 : 1));
+  assert.deepEqual(sorted, [
+    { name: 'a', event: alarm(5) },
+    { name: 'a', event: { kind: 'webhooks' } },
+  ]);
+});
+
 it('leaves all messages of a function that it could not wake in the queue, and no others', async () => {
   unreachable = 'a';
   const left = await deliver(

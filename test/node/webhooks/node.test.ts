@@ -1,12 +1,9 @@
 /** A node process whose events reach a real HTTP endpoint, over a restart of either. */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { pino } from 'pino';
-import { Webhook } from 'standardwebhooks';
 import type { LocalLayout } from '../../../node/local-layout.ts';
 import { provision } from '../../../node/local-provision.ts';
 import { openNode } from '../../../node/open-node.ts';
@@ -14,6 +11,7 @@ import { json } from '../../support/node-api.ts';
 import { SOLO } from '../../support/solo.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { until } from '../../support/until.ts';
+import { WebhookEndpoint } from '../../support/webhook-endpoint.ts';
 
 const TOKEN = 'canary-in-the-url';
 const lines: string[] = [];
@@ -21,32 +19,9 @@ const log = pino({ level: 'trace' }, { write: (line: string) => void lines.push(
 
 let layout: LocalLayout;
 let node: Awaited<ReturnType<typeof openNode>>;
-let endpoint: Server;
-let port = 0;
-let secret: string;
-/** References of the payments that the endpoint took. */
-const taken: string[] = [];
-let status = 204;
-
-async function listen(): Promise<void> {
-  endpoint = createServer(async (request, response) => {
-    let body = '';
-    for await (const chunk of request) body += chunk;
-    if (status < 300) {
-      const headers = request.headers as Record<string, string>;
-      const event = new Webhook(secret).verify(body, headers) as { data: { reference: string } };
-      taken.push(event.data.reference);
-    }
-    response.writeHead(status).end();
-  });
-  await new Promise<void>((resolve) => endpoint.listen(port, '127.0.0.1', resolve));
-  ({ port } = endpoint.address() as AddressInfo);
-}
-
-function close(): void {
-  endpoint.closeAllConnections();
-  endpoint.close();
-}
+const endpoint = new WebhookEndpoint();
+/** References of the payments that it took. */
+const taken = (): string[] => endpoint.taken.map(({ reference }) => reference);
 
 async function start(): Promise<void> {
   node = await openNode(layout.member('all').config, log, {
@@ -77,7 +52,7 @@ async function pay(reference: string): Promise<void> {
 
 const set = (more: object = {}) =>
   request('admin', 'PUT', '/webhooks/erp', {
-    ...{ url: `http://127.0.0.1:${port}/?token=${TOKEN}`, types: ['invoice.payment-recorded'] },
+    ...{ url: `${endpoint.url}?token=${TOKEN}`, types: ['invoice.payment-recorded'] },
     ...more,
   });
 const shown = async () => (await request('admin', 'GET', '/webhooks/erp')).body;
@@ -85,12 +60,12 @@ const shown = async () => (await request('admin', 'GET', '/webhooks/erp')).body;
 describe('a node with a webhook', () => {
   before(async () => {
     layout = provision(temporaryFolder(), SOLO, 0);
-    await listen();
+    await endpoint.open();
     await start();
   });
   after(async () => {
     await node.close();
-    close();
+    endpoint.close();
   });
 
   it('calls nothing on its own machine unless its operator allows it', async () => {
@@ -111,59 +86,58 @@ describe('a node with a webhook', () => {
     await pay('before');
     const made = await set();
     assert.equal(made.status, 201);
-    ({ secret } = made.body);
+    endpoint.secret = made.body.secret;
     await pay('first');
     await pay('second');
-    await until(() => taken.length === 2);
-    assert.deepEqual(taken, ['first', 'second']);
+    await until(() => taken().length === 2);
+    assert.deepEqual(taken(), ['first', 'second']);
   });
 
   it('goes on after its own restart', async () => {
     await node.close();
     await start();
     await pay('third');
-    await until(() => taken.length === 3);
-    assert.deepEqual(taken, ['first', 'second', 'third']);
+    await until(() => taken().length === 3);
+    assert.deepEqual(taken(), ['first', 'second', 'third']);
   });
 
   it('sends what happened while the endpoint was away, in order', async () => {
-    close();
+    endpoint.close();
     await pay('fourth');
     await pay('fifth');
     await until(async () => (await shown()).status === 'retrying');
     assert.match((await shown()).reason, /ECONNREFUSED/);
-    await listen();
+    await endpoint.open();
     // Sooner than in five seconds.
     await set();
-    await until(() => taken.length === 5);
-    assert.deepEqual(taken.slice(3), ['fourth', 'fifth']);
+    await until(() => taken().length === 5);
+    assert.deepEqual(taken().slice(3), ['fourth', 'fifth']);
   });
 
   it('tries again by itself', async () => {
-    status = 500;
+    endpoint.status = 500;
     await pay('sixth');
     await until(async () => (await shown()).failures === 1);
-    status = 204;
-    await until(() => taken.length === 6, 30_000);
+    endpoint.status = 204;
+    await until(() => taken().length === 6, 30_000);
     await until(async () => (await shown()).status === 'active');
   });
 
   it('stops at once, though an endpoint hangs', async () => {
-    close();
+    endpoint.close();
     const arrived = new Promise<void>((resolve) => {
-      endpoint = createServer(() => resolve());
+      void endpoint.open(resolve);
     });
-    await new Promise<void>((resolve) => endpoint.listen(port, '127.0.0.1', resolve));
     await pay('seventh');
     await arrived;
     const began = performance.now();
     await node.close();
     // An attempt has ten seconds.
     assert.ok(performance.now() - began < 5000);
-    close();
-    await listen();
+    endpoint.close();
+    await endpoint.open();
     await start();
-    await until(() => taken.length === 7);
+    await until(() => taken().length === 7);
   });
 
   it('keeps URL and secret out of its files and its log', () => {
@@ -173,7 +147,7 @@ describe('a node with a webhook', () => {
       .map((entry) => readFileSync(path.join(entry.parentPath, entry.name), 'latin1'));
     for (const text of [...files, ...lines]) {
       assert.ok(!text.includes(TOKEN));
-      assert.ok(!text.includes(secret.slice('whsec_'.length)));
+      assert.ok(!text.includes(endpoint.secret.slice('whsec_'.length)));
     }
     assert.ok(lines.some((line) => line.includes('webhook-failed')));
   });
