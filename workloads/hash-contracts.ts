@@ -46,6 +46,8 @@ export const SOURCES: Readonly<Record<string, readonly string[]>> = {
     einvoice('declare'),
     einvoice('hidden'),
     einvoice('issue'),
+    einvoice('left'),
+    einvoice('part'),
     einvoice('queries'),
     einvoice('records'),
     invoice('document'),

@@ -15,6 +15,7 @@ import {
   forBureau,
   type Invoice,
   type InvoiceContext,
+  PARTS_MAX,
   RETAIN_MS,
   type Status,
   TransactionSchema,
@@ -32,6 +33,8 @@ export const claim = transaction({
   input: NumberOnlySchema.extend({
     /** As the invoice's record has it. */
     holding: TransactionSchema,
+    /** How many parts of it were taken back, as its record has it. */
+    parts: z.int().min(0).max(PARTS_MAX).default(0),
     purpose: forBureau(PurposeSchema),
   }),
   endorsement: {
@@ -44,11 +47,11 @@ export const claim = transaction({
   },
   retainForMs: RETAIN_MS,
   output: NumberOnlySchema,
-  apply(context, { number, holding }) {
+  apply(context, { number, holding, parts }) {
     const invoice = invoiceOf(context, number);
-    // Checked was who held it then.
-    if (invoice.holding !== holding) {
-      context.reject('moved', `The invoice ${number} was delivered by now.`);
+    // Checked was who held it then, and whoever claims looked at what was left.
+    if (invoice.holding !== holding || invoice.parts.length !== parts) {
+      context.reject('moved', `The invoice ${number} was delivered or reversed in part by now.`);
     }
     if (invoice.status !== 'issued') {
       context.reject('not-claimable', `The invoice ${number} is ${invoice.status}.`, {

@@ -7,6 +7,7 @@ import { allotNumbers, recordPayment, setCreditLimit } from './authority.ts';
 import { approve, claim, credited, refuse, withdraw } from './claim.ts';
 import { declare } from './declare.ts';
 import { deliver, issue, reverse } from './issue.ts';
+import { reverseInPart } from './part.ts';
 import { allotments, check, invoice, payment } from './queries.ts';
 import { events, records } from './records.ts';
 
@@ -28,6 +29,7 @@ export const einvoiceContract = contract('einvoice', {
     recordPayment,
     issue,
     reverse,
+    reverseInPart,
     deliver,
     claim,
     approve,

@@ -2,7 +2,9 @@
 import { z } from 'zod';
 import { AmountSchema } from '../invoice/document.ts';
 import { MemberSchema, NumberSchema, PeriodSchema } from '../invoice/records.ts';
+import { totalOf } from '../invoice/tax.ts';
 import { giveCreditBack, knownInvoice } from './hidden.ts';
+import { groupsOf, leftOfInvoice, totalLeft } from './left.ts';
 import {
   type CheckContext,
   forBureau,
@@ -71,14 +73,23 @@ export const declare = transaction({
   },
 });
 
-/** What an invoice is about, or the one that a note takes back; undefined where the bureau has no values of it. */
-function amountsOf(context: CheckContext, { status, transaction, counterpart }: Invoice) {
-  const isNote = status === 'note';
-  const original = isNote && counterpart !== null ? context.get('invoice', counterpart) : undefined;
-  const values = context.values(original?.transaction ?? transaction);
-  if (!values) return undefined;
-  const { net, tax, issuedOn } = values as { net: number; tax: number; issuedOn: string };
-  return { net, tax, issuedOn, sign: isNote ? -1 : 1 };
+/**
+ * What an invoice was issued over, or a note takes back: a part of its own, or all that was left then. Undefined where the
+ * bureau has no values of it.
+ */
+function amountsOf(context: CheckContext, invoice: Invoice) {
+  const { status, transaction, counterpart } = invoice;
+  const values = context.values(transaction);
+  if (status !== 'note') {
+    return (
+      values && { ...totalOf(groupsOf(values)!), issuedOn: values.issuedOn as string, sign: 1 }
+    );
+  }
+  const part = groupsOf(values);
+  if (part) return { ...totalOf(part), issuedOn: values!.issuedOn as string, sign: -1 };
+  const original = counterpart === null ? undefined : context.get('invoice', counterpart);
+  const left = original && leftOfInvoice(context, original);
+  return left && { ...totalLeft(left), issuedOn: left.issuedOn, sign: -1 };
 }
 
 function declarable(context: InvoiceContext, number: string): Invoice {

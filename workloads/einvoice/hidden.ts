@@ -2,9 +2,8 @@
  * What the tax bureau's node knows when it endorses: values of earlier transactions, and how much credit they take. Sums
  * over hidden amounts are tallies of the bureau's node; the ledger has none.
  */
+import { type Left, leftOfInvoice, totalLeft } from './left.ts';
 import type { CheckContext, Invoice } from './records.ts';
-
-type Values = Readonly<Record<string, unknown>>;
 
 /** An invoice's record; refuses with `unknown-invoice`. */
 export const knownInvoice = (context: CheckContext, number: string): Invoice =>
@@ -36,14 +35,21 @@ export function takeCredit(context: CheckContext, currency: string, gross: numbe
   context.reserve(outstanding(member, currency), gross, max, 'over-credit-limit');
 }
 
-/** Gives back the credit that an invoice took, once: when it is declared to tax, or reversed before. */
+/** Gives back the credit that an invoice still takes, once: when it is declared to tax, or reversed before. */
 export function giveCreditBack(context: CheckContext, invoice: Invoice, reason: string): void {
-  const gross = grossOf(context.values(invoice.transaction));
-  if (gross === undefined) context.refuse('unknown-invoice');
-  context.reserve(`released ${invoice.number}`, 1, 1, reason);
-  const name = outstanding(invoice.seller, invoice.currency);
-  context.reserve(name, gross === 0 ? 0 : -gross, Number.MAX_SAFE_INTEGER, reason);
+  const left = leftOfInvoice(context, invoice) ?? context.refuse('unknown-invoice');
+  releaseCredit(context, invoice, left, totalLeft(left).gross, reason);
 }
 
-const grossOf = (values: Values | undefined): number | undefined =>
-  typeof values?.gross === 'number' ? values.gross : undefined;
+/** Gives back a part of it; never more in all than the invoice took, whatever is under way at the same time. */
+export function releaseCredit(
+  context: CheckContext,
+  { number, seller, currency }: Invoice,
+  { issued }: Left,
+  amount: number,
+  reason: string,
+): void {
+  context.reserve(`released ${number}`, amount, issued.gross, reason);
+  const name = outstanding(seller, currency);
+  context.reserve(name, amount === 0 ? 0 : -amount, Number.MAX_SAFE_INTEGER, reason);
+}

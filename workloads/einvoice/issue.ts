@@ -110,7 +110,7 @@ export const issue = transaction({
 });
 
 export const reverse = transaction({
-  summary: 'Writes a red-letter note that takes a whole invoice back.',
+  summary: 'Writes a red-letter note that takes back an invoice, or all that is left of it.',
   roles: ['seller'],
   http: 'POST /einvoices/{number}/reversals',
   rejects: [...NUMBER_REJECTS, 'unknown-invoice', 'not-yours', 'not-reversible'],
@@ -206,7 +206,8 @@ function requirePayments(
   if (paid !== gross) context.refuse('payments-differ');
 }
 
-function ownInvoice(context: InvoiceContext, number: string): Invoice {
+/** The caller's invoice; rejects with `unknown-invoice` or `not-yours`. */
+export function ownInvoice(context: InvoiceContext, number: string): Invoice {
   const invoice = context.get('invoice', number);
   if (!invoice) return context.reject('unknown-invoice', `There is no invoice ${number}.`);
   if (invoice.seller !== context.caller.member) {
@@ -216,14 +217,15 @@ function ownInvoice(context: InvoiceContext, number: string): Invoice {
 }
 
 /** Takes a number of the caller's. */
-function numbered(context: InvoiceContext, chosen: string | undefined): string {
+export function numbered(context: InvoiceContext, chosen: string | undefined): string {
   const seller = context.get('seller', context.caller.member) ?? { ranges: [] };
   const { number, ranges } = takeNumber(context, seller, chosen);
   context.put('seller', context.caller.member, { ranges });
   return number;
 }
 
-function put(
+/** Stores a new invoice or note of the caller's. */
+export function put(
   context: InvoiceContext,
   own: Pick<Invoice, 'number' | 'status' | 'currency' | 'check' | 'payments' | 'counterpart'>,
 ): void {
@@ -235,5 +237,6 @@ function put(
     holding: context.transactionId,
     claim: null,
     declaredIn: null,
+    parts: [],
   });
 }

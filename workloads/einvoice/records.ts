@@ -21,6 +21,9 @@ export const PaymentIdSchema = z.uuid();
 /** Values are kept for thirty years, as accounting archives are (MOF and SAAC, order 79, 2015). */
 export const RETAIN_MS = 30 * 366 * 86_400_000;
 
+/** Notes that take back parts of one invoice. */
+export const PARTS_MAX = 20;
+
 /** Where an invoice stands; red-letter notes are always `note`. */
 export const StatusSchema = z.enum([
   'issued',
@@ -55,8 +58,10 @@ export const InvoiceSchema = z.strictObject({
   check: z.string(),
   claim: ClaimSchema.nullable(),
   declaredIn: PeriodSchema.nullable(),
-  /** Of a note: what it takes back. Of an invoice: the note that took it back. */
+  /** Of a note: what it takes back. Of an invoice: the note that took back all, or all that was left. */
   counterpart: NumberSchema.nullable(),
+  /** Notes that took parts back before. */
+  parts: z.array(NumberSchema).max(PARTS_MAX),
 });
 export type Invoice = z.infer<typeof InvoiceSchema>;
 
@@ -88,6 +93,7 @@ export const events = {
   'payment-recorded': z.strictObject({ id: PaymentIdSchema }),
   issued: told,
   reversed: told,
+  'reversed-in-part': told.extend({ note: NumberSchema }),
   delivered: told,
   claimed: told,
   approved: told,

@@ -4,7 +4,15 @@
  */
 import type { InvoiceDocument } from './document.ts';
 import type { Invoice, InvoiceContext } from './records.ts';
-import { categoryOf, groupKey, isTaxOf, type TaxGroup, taxOnNet, totalOf } from './tax.ts';
+import {
+  categoryOf,
+  groupKey,
+  isTaxOf,
+  isWithin,
+  type TaxGroup,
+  taxOnNet,
+  totalOf,
+} from './tax.ts';
 import { leftGross, leftOf } from './totals.ts';
 
 type Category = TaxGroup['category'];
@@ -149,10 +157,6 @@ function requireLeft(context: InvoiceContext, left: TaxGroup, part: TaxGroup): v
     });
   }
 }
-
-/** Whether an amount lies between nothing and a limit of either sign. */
-const isWithin = (limit: number, amount: number): boolean =>
-  limit < 0 ? limit <= amount && amount <= 0 : 0 <= amount && amount <= limit;
 
 const negative = (amount: number): number => (amount === 0 ? 0 : -amount);
 

@@ -99,6 +99,10 @@ export function taxGroups(document: Pick<InvoiceDocument, 'lines' | 'rounding'>)
 export const groupKey = ({ category, rateBp }: Pick<TaxGroup, 'category' | 'rateBp'>): string =>
   `${category}/${rateBp}`;
 
+/** Whether an amount lies between nothing and a limit of either sign. */
+export const isWithin = (limit: number, amount: number): boolean =>
+  limit < 0 ? limit <= amount && amount <= 0 : 0 <= amount && amount <= limit;
+
 /** Totals of groups, in minor units. */
 export function totalOf(groups: readonly Pick<TaxGroup, 'net' | 'tax'>[]): TaxedAmount {
   let net = 0;

@@ -152,6 +152,98 @@ describe('a confidential invoice', () => {
     assert.deepEqual((await invoiceOf(note)).status, 'note');
   });
 
+  it('is taken back in parts that nobody else sees, and no more of it than there is', async () => {
+    const mixed = documentOf(lines([10_000, 1300], [1_000, 600]));
+    const { number: of, id } = await parties.issued(mixed);
+    const { holding } = await invoiceOf(of);
+    const take = (given: readonly [net: number, rateBp: number][], parts: number, more = {}) => {
+      const { rounding, issuedOn, ...rest } = documentOf(lines(...given));
+      const { lines: own, net, tax, gross } = rest;
+      const note = { rounding, issuedOn, lines: own, net, tax, gross, reason: 'goods-returned' };
+      const args = { number: of, holding, parts, to: 'buyer-co', ...note, ...more };
+      return parties.call('seller', 'reverseInPart', args);
+    };
+    const { end, output, id: first } = await take([[4_000, 1300]], 0);
+    assert.equal(end, 'committed');
+    assert.deepEqual((await invoiceOf(of)).parts, [output!.note]);
+    assert.equal((await invoiceOf(of)).status, 'issued');
+    const refused = async (call: ReturnType<typeof take>, reason: string) =>
+      assert.equal((await call).end, `endorsement-refused ${reason}`);
+    await refused(take([[6_001, 1300]], 1), 'more-than-left');
+    await refused(take([[1_001, 600]], 1), 'more-than-left');
+    await refused(take([[100, 900]], 1), 'unknown-rate');
+    await refused(take([[-100, 600]], 1), 'more-than-left');
+    await refused(take([[100, 600]], 1, { tax: 5, gross: 105 }), 'wrong-arithmetic');
+    await refused(take([[100, 600]], 0), 'moved');
+    await refused(take([[100, 600]], 1, { to: 'other-shop' }), 'not-held');
+    await refused(take([[100, 600]], 1, { holding: first }), 'moved');
+    const all: [number, number][] = [
+      [6_000, 1300],
+      [1_000, 600],
+    ];
+    await refused(take(all, 1), 'nothing-left');
+    // Who claims has to have seen what is left.
+    const claim = { number: of, holding, purpose: 'goods' };
+    assert.equal(await endOf(parties.call('ann', 'claim', claim)), 'rejected moved');
+    // Both were checked before the other one was there.
+    const both = await Promise.all([take([[6_000, 1300]], 1), take([[6_000, 1300]], 1)]);
+    const ends = both.map((one) => one.end).sort();
+    assert.equal(ends[0], 'committed', String(ends));
+    assert.notEqual(ends[1], 'committed');
+    await parties.done('ann', 'claim', { ...claim, parts: 2 });
+    assert.equal((await take([[100, 600]], 2)).end, 'rejected not-reversible');
+    const seenBy = async (member: string, transaction: string) =>
+      (await parties.network.vaultOf(member).read(transaction as never)) !== undefined;
+    for (const [member, isSeen] of Object.entries({
+      ...{ 'corner-shop': true, 'buyer-co': true, 'tax-bureau': true },
+      ...{ 'payment-platform': false, 'other-shop': false },
+    })) {
+      assert.equal(await seenBy(member, first!), isSeen, member);
+      assert.equal(await seenBy(member, id), isSeen, member);
+    }
+  });
+
+  it('takes back credit by parts and the rest, and no more than it took', async () => {
+    const merchant = 'other-shop';
+    // One that was issued before is neither declared nor reversed.
+    const limit = 2 * document.gross;
+    await parties.done('officer', 'setCreditLimit', { merchant, currency: 'CNY', limit });
+    const free = async (gross: number): Promise<boolean> => {
+      const one = documentOf(lines([gross, 0]));
+      const payments = [await parties.pay(gross, { payee: merchant })];
+      const call = parties.call('rival', 'issue', parties.issuing(one, payments));
+      const { end, output } = await call;
+      if (end !== 'committed') return false;
+      await parties.done('rival', 'reverse', { number: output!.number, reason: 'goods-returned' });
+      return true;
+    };
+    const payments = [await parties.pay(document.gross, { payee: merchant })];
+    const issuing = parties.issuing(document, payments);
+    const { output, id } = await parties.done('rival', 'issue', issuing);
+    const of = output.number!;
+    assert.equal(await free(1), false);
+    const { rounding, issuedOn, ...rest } = documentOf(lines([4_000, 1300]));
+    const { lines: own, net, tax, gross } = rest;
+    const note = { rounding, issuedOn, lines: own, net, tax, gross, reason: 'goods-returned' };
+    const args = { number: of, holding: id, parts: 0, to: 'buyer-co', ...note };
+    const part = await parties.done('rival', 'reverseInPart', args);
+    assert.equal(await free(gross), true);
+    assert.equal(await free(gross + 1), false);
+    const whole = await parties.done('rival', 'reverse', { number: of, reason: 'goods-returned' });
+    assert.equal(await free(document.gross), true);
+    assert.equal(await free(document.gross + 1), false);
+    // Together they come to nothing: an invoice, and two notes that took it back.
+    const numbers = [of, part.output.note!, whole.output.note!];
+    const declaring = { period: '2026-03', numbers, net: 0, tax: 0 };
+    const apart = { ...declaring, numbers: numbers.slice(0, 2) };
+    assert.equal(
+      await endOf(parties.call('rival', 'declare', apart)),
+      'endorsement-refused wrong-total',
+    );
+    await parties.done('rival', 'declare', declaring);
+    assert.equal(await free(document.gross + 1), false);
+  });
+
   it('is checked by anyone who has its number, date and code', async () => {
     const payments = [await parties.pay(document.gross)];
     const args = parties.issuing(document, payments);

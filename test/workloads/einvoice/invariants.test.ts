@@ -35,6 +35,7 @@ const RANGES = { shop: [1, 6], rival: [7, 12] } as const;
 /** From which statuses a call leads to which. */
 const MOVES: Readonly<Record<string, readonly [from: readonly string[], to: string]>> = {
   reverse: [['issued'], 'reversed'],
+  reverseInPart: [['issued'], 'issued'],
   deliver: [['issued'], 'issued'],
   claim: [['issued'], 'claimed'],
   approve: [['claimed'], 'approved'],
@@ -44,6 +45,16 @@ const MOVES: Readonly<Record<string, readonly [from: readonly string[], to: stri
 };
 
 const document = documentOf(lines([100, 1300]));
+const { rounding, issuedOn, net, tax, gross } = document;
+const part = {
+  rounding,
+  issuedOn,
+  lines: document.lines,
+  net,
+  tax,
+  gross,
+  reason: 'goods-returned',
+};
 const paymentId = (n: number): string => `00000000-0000-4000-8000-00000000000${n}`;
 
 const payment = (id: string) => ({
@@ -61,6 +72,7 @@ const CALLS: readonly (readonly [method: string, ...names: Name[]])[] = [
   ['issue', 'seller', 'rival', 'officer'],
   ['declare', 'seller', 'rival'],
   ['reverse', 'seller', 'rival', 'ann'],
+  ['reverseInPart', 'seller', 'rival', 'ann'],
   ['deliver', 'seller', 'ann'],
   ['claim', 'ann', 'ann', 'rival'],
   ['approve', 'fin', 'ann', 'fin', 'rival'],
@@ -79,6 +91,7 @@ const step = fc.record({
   chosen: fc.option(fc.integer({ min: 1, max: 13 }).map(number), { nil: undefined }),
   payments: fc.uniqueArray(fc.integer({ min: 0, max: 5 }).map(paymentId), { maxLength: 2 }),
   isCurrent: fc.oneof({ weight: 4, arbitrary: fc.constant(true) }, fc.constant(false)),
+  isStale: fc.oneof({ weight: 4, arbitrary: fc.constant(false) }, fc.constant(true)),
 });
 
 const invoicesOf = ({ state }: TestLedger): Map<string, Invoice> =>
@@ -100,10 +113,14 @@ function check(ledger: TestLedger): void {
       assert.ok(!covered.has(payment), 'a payment is invoiced once');
       covered.set(payment, of);
     }
-    if (invoice.counterpart !== null) {
-      const other = invoices.get(invoice.counterpart)!;
-      assert.deepEqual([other.counterpart, other.seller], [of, invoice.seller]);
-      assert.ok(['note', 'reversed'].includes(invoice.status));
+    if (invoice.status === 'note') {
+      const original = invoices.get(invoice.counterpart!)!;
+      assert.equal(original.seller, invoice.seller);
+      const notes = [...original.parts, ...(original.counterpart ? [original.counterpart] : [])];
+      assert.equal(notes.filter((note) => note === of).length, 1, 'a note takes back once');
+    } else {
+      assert.equal(invoice.counterpart !== null, invoice.status === 'reversed');
+      for (const note of invoice.parts) assert.equal(invoices.get(note)!.counterpart, of);
     }
     const isClaimed = ['claimed', 'approved', 'credited'].includes(invoice.status);
     const isOpen = ['open', 'approved', 'credited'].includes(invoice.claim?.state ?? '');
@@ -147,17 +164,20 @@ it('each number and payment is used once, each status follows from one before, f
         chosen,
         payments,
         isCurrent,
+        isStale,
       } of steps) {
         const before = invoicesOf(ledger);
         const found = before.get(of);
         const holding = isCurrent && found ? found.holding : 'f'.repeat(64);
+        const parts = (found?.parts.length ?? 0) + Number(isStale);
         const args: Readonly<Record<string, object>> = {
           recordPayment: payment(payments[0] ?? paymentId(0)),
           issue: issuing(payments, chosen),
           declare: { period: '2026-03', numbers: [of], net: 100, tax: 13 },
           reverse: { number: of, reason: 'goods-returned' },
+          reverseInPart: { number: of, ...part, holding, parts },
           deliver: { number: of, holding, to: 'works' },
-          claim: { number: of, holding, purpose: 'meals' },
+          claim: { number: of, holding, parts, purpose: 'meals' },
           refuse: { number: of, reason: 'other' },
           credited: { number: of, payment: 'bank-1' },
         };
@@ -168,12 +188,17 @@ it('each number and payment is used once, each status follows from one before, f
         const after = invoicesOf(ledger);
         for (const [each, was] of before) {
           const is = after.get(each)!;
-          if (was.status === is.status && was.holding === is.holding) continue;
+          const isPart = is.parts.length !== was.parts.length;
+          if (isPart) assert.deepEqual(is.parts.slice(0, -1), was.parts);
+          if (was.status === is.status && was.holding === is.holding && !isPart) continue;
+          assert.equal(isPart, method === 'reverseInPart');
           const [from, to] = MOVES[method]!;
           assert.ok(each === of && from.includes(was.status) && is.status === to, method);
         }
         if (answer.ok && method === 'approve') assert.notEqual(found!.claim!.employee, name);
-        if (answer.ok && (method === 'claim' || method === 'deliver')) assert.ok(isCurrent);
+        if (answer.ok && ['claim', 'deliver', 'reverseInPart'].includes(method))
+          assert.ok(isCurrent);
+        if (answer.ok && ['claim', 'reverseInPart'].includes(method)) assert.ok(!isStale);
         check(ledger);
       }
     },

@@ -1,0 +1,124 @@
+/**
+ * Red-letter notes that take a part of an invoice back. The part is hidden as the invoice is; the tax bureau's node checks
+ * that it is no more than what is left. Whoever takes all of that back writes a reversal, which needs no amounts.
+ */
+import { z } from 'zod';
+import { confidential } from '../../shared/contract/confidential.ts';
+import { DocumentShapeSchema, type InvoiceDocument } from '../invoice/document.ts';
+import { NUMBER_REJECTS } from '../invoice/numbers.ts';
+import { MemberSchema, NoteReasonSchema, NumberSchema } from '../invoice/records.ts';
+import { documentProblem, groupKey, isWithin } from '../invoice/tax.ts';
+import { heldAs, holderOf, releaseCredit } from './hidden.ts';
+import { numbered, ownInvoice, put } from './issue.ts';
+import { groupsOf, type Left, leftOfInvoice, totalLeft } from './left.ts';
+import {
+  type CheckContext,
+  PARTS_MAX,
+  RETAIN_MS,
+  TransactionSchema,
+  transaction,
+} from './records.ts';
+
+/** The member that holds the invoice, and the tax bureau. */
+const hidden = <S extends z.ZodType>(schema: S) =>
+  confidential(schema, { parties: ['to'], roles: ['tax-bureau'] });
+
+const { issuedOn, lines, taxes, net, tax, gross, rounding } = DocumentShapeSchema.shape;
+
+export const reverseInPart = transaction({
+  summary: 'Writes a red-letter note that takes a part of an invoice back.',
+  roles: ['seller'],
+  http: 'POST /einvoices/{number}/partial-reversals',
+  rejects: [
+    ...NUMBER_REJECTS,
+    'unknown-invoice',
+    'not-yours',
+    'not-reversible',
+    'moved',
+    'too-many-parts',
+  ],
+  input: z.strictObject({
+    number: NumberSchema,
+    /** As the invoice's record has them: who holds it, and how many parts were taken back before. */
+    holding: TransactionSchema,
+    parts: z.int().min(0).max(PARTS_MAX),
+    rounding,
+    /** Who holds the invoice, if a member does. */
+    to: hidden(MemberSchema.optional()),
+    reason: hidden(NoteReasonSchema),
+    issuedOn: hidden(issuedOn),
+    /** What is taken back, with the invoice's sign. */
+    lines: hidden(lines),
+    taxes: hidden(taxes),
+    net: hidden(net),
+    tax: hidden(tax),
+    gross: hidden(gross),
+  }),
+  endorsement: {
+    roles: ['tax-bureau'],
+    refuses: [
+      'unknown-invoice',
+      'not-yours',
+      'moved',
+      'not-held',
+      'wrong-arithmetic',
+      'unknown-rate',
+      'more-than-left',
+      'nothing-left',
+      'credit-returned',
+    ],
+    check(context, { number = '', holding = '', parts, to, reason: _, ...rest }) {
+      const note = rest as unknown as InvoiceDocument;
+      const invoice = heldAs(context, number, holding);
+      if (invoice.seller !== context.caller.member) context.refuse('not-yours');
+      if (invoice.parts.length !== parts) context.refuse('moved');
+      if (holderOf(context, invoice) !== to) context.refuse('not-held');
+      const left = leftOfInvoice(context, invoice) ?? context.refuse('unknown-invoice');
+      if (documentProblem(note)) context.refuse('wrong-arithmetic');
+      requireLeft(context, left, note);
+      // One that was declared has given its credit back.
+      if (invoice.declaredIn === null) {
+        releaseCredit(context, invoice, left, note.gross, 'credit-returned');
+      }
+    },
+  },
+  retainForMs: RETAIN_MS,
+  output: z.strictObject({ note: NumberSchema }),
+  apply(context, { number, holding, parts }) {
+    const invoice = ownInvoice(context, number);
+    if (invoice.status !== 'issued') {
+      context.reject('not-reversible', `The invoice ${number} is ${invoice.status}.`, {
+        got: invoice.status,
+        expected: 'issued',
+      });
+    }
+    // Checked was what was left then, and who held it.
+    if (invoice.holding !== holding || invoice.parts.length !== parts) {
+      context.reject('moved', `The invoice ${number} was delivered or reversed in part by now.`);
+    }
+    if (invoice.parts.length >= PARTS_MAX) {
+      context.reject('too-many-parts', `${PARTS_MAX} notes at the most take parts back.`);
+    }
+    const note = numbered(context, undefined);
+    const { currency } = invoice;
+    put(context, {
+      ...{ number: note, status: 'note', currency, check: '', payments: [], counterpart: number },
+    });
+    context.put('invoice', number, { ...invoice, parts: [...invoice.parts, note] });
+    context.emit('reversed-in-part', { number, note });
+    return { note };
+  },
+});
+
+/** Each rate's part is no more than what is left of it, and something is left of the whole. */
+function requireLeft(context: CheckContext, before: Left, note: InvoiceDocument): void {
+  for (const part of groupsOf(note as never) ?? []) {
+    const left = before.left.get(groupKey(part)) ?? context.refuse('unknown-rate');
+    if (!isWithin(left.net, part.net) || !isWithin(left.tax, part.tax)) {
+      context.refuse('more-than-left');
+    }
+  }
+  const { gross } = totalLeft(before);
+  if (note.gross <= 0 || note.gross > gross) context.refuse('more-than-left');
+  if (note.gross === gross) context.refuse('nothing-left');
+}
