@@ -14,6 +14,7 @@ import { registerRecover } from './cli/recover.ts';
 import { registerStart } from './cli/start.ts';
 import { registerUp } from './cli/up.ts';
 import { registerVerify } from './cli/verify.ts';
+import { registerWatch } from './cli/watch.ts';
 import { registerWechatPay } from './cli/wechat-pay.ts';
 import { UserError } from './user-error.ts';
 
@@ -43,6 +44,7 @@ registerJoin(program);
 registerExport(program);
 registerBackup(program);
 registerWechatPay(program);
+registerWatch(program);
 // Global options may stand anywhere on the line.
 for (const command of program.commands) addGlobals(command);
 

@@ -68,7 +68,7 @@ export const declare = transaction({
       const invoice = declarable(context, number);
       context.put('invoice', number, { ...invoice, declaredIn: period });
     }
-    context.emit('declared', { seller, period, count: numbers.length });
+    context.emit('declared', { seller, period, numbers });
     return { seller, period, count: numbers.length };
   },
 });

@@ -100,7 +100,11 @@ export const events = {
   refused: told,
   withdrawn: told,
   credited: told,
-  declared: z.strictObject({ seller: MemberSchema, period: PeriodSchema, count: z.int() }),
+  declared: z.strictObject({
+    seller: MemberSchema,
+    period: PeriodSchema,
+    numbers: z.array(NumberSchema),
+  }),
 };
 type InvoiceEvents = typeof events;
 export type InvoiceContext = Context<InvoiceRecords, InvoiceEvents>;

@@ -1,0 +1,84 @@
+/** What happens to confidential invoices, read through the API of the tax bureau's node: events, and the values that it holds. */
+import { setTimeout as delay } from 'node:timers/promises';
+import {
+  type Happening,
+  happeningOf,
+  needsValues,
+  type PublicInvoice,
+} from '../../workloads/einvoice-watch/happenings.ts';
+import { CallRefused, call, type Target } from '../gateway-call.ts';
+
+const CONTRACT = 'fuqi.einvoice.';
+const PAGE = 200;
+
+interface CloudEvent {
+  readonly type: string;
+  readonly subject: string;
+  readonly time: string;
+  readonly cursor: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+export interface Reading {
+  readonly target: Target;
+  /** Where to begin, as parameters of `GET …/events`: at the beginning of what is kept unless told. */
+  readonly from: Readonly<Record<string, string>>;
+  /** End at the head, or look again after so long. */
+  readonly lookAgainMs: number | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** What was read: a happening with its event's cursor, or null whenever there is nothing more for the time being. */
+export type Read = { readonly happening: Happening; readonly cursor: string } | null;
+
+/** Reads in the order of the ledger until the head, or for good. Throws `CallRefused` where the key may not. */
+export async function* happenings(reading: Reading): AsyncGenerator<Read> {
+  const { target, lookAgainMs, signal } = reading;
+  let from: string = new URLSearchParams({ ...reading.from }).toString();
+  while (!signal.aborted) {
+    const page = (await call(target, `/events?limit=${PAGE}&${from}`)) as CloudEvent[];
+    for (const event of page) {
+      from = `cursor=${event.cursor}`;
+      const happening = await read(target, event);
+      if (happening) yield { happening, cursor: event.cursor };
+    }
+    if (page.length === PAGE) continue;
+    yield null;
+    if (lookAgainMs === undefined) return;
+    await delay(lookAgainMs, undefined, { signal }).catch(() => {});
+  }
+}
+
+async function read(target: Target, event: CloudEvent): Promise<Happening | undefined> {
+  if (!event.type.startsWith(CONTRACT)) return undefined;
+  const type = event.type.slice(CONTRACT.length);
+  const { subject: transaction, data } = event;
+  const [values, invoice] = await Promise.all([
+    needsValues(type) ? valuesOf(target, transaction) : undefined,
+    type === 'issued' ? invoiceOf(target, data.number as string) : undefined,
+  ]);
+  const at = Date.parse(event.time);
+  return happeningOf({ type, at, transaction, data }, values, invoice);
+}
+
+async function valuesOf(
+  target: Target,
+  transaction: string,
+): Promise<Readonly<Record<string, unknown>> | undefined> {
+  try {
+    const { fields } = (await call(target, `/transactions/${transaction}/values`)) as {
+      fields: Readonly<Record<string, unknown>>;
+    };
+    return fields;
+  } catch (error) {
+    // Never held here, or erased.
+    if (error instanceof CallRefused && [404, 410].includes(error.status)) return undefined;
+    throw error;
+  }
+}
+
+async function invoiceOf(target: Target, number: string): Promise<PublicInvoice> {
+  const { output } = (await call(target, `/einvoices/${number}`)) as { output: PublicInvoice };
+  const { seller, currency } = output;
+  return { seller, currency };
+}
