@@ -100,7 +100,8 @@ export function webhookBook(store: VaultStore, keys: readonly [VaultKey, ...Vaul
 
     /** Answers whether there was one. */
     async remove(name: string): Promise<boolean> {
-      if (!(await read(name))) return false;
+      // Also one that no key opens any more.
+      if ((await store.get(entryOf(name))) === undefined) return false;
       await store.write([{ name: entryOf(name), bytes: null }]);
       for (;;) {
         const entries = await store.list({ prefix: letterEntry(name, ''), limit: PAGE });

@@ -39,6 +39,7 @@ export interface PostOptions {
 
 /** An attempt takes this long at the most. */
 export const ATTEMPT_MS = 10_000;
+const [GLOBAL_UNICAST, GLOBAL_BITS] = ipaddr.parseCIDR('2000::/3');
 const NOT_PUBLIC = 'its address is not public, and the node’s operator allows no others';
 
 /** What posts webhooks; it keeps connections, until it is closed. */
@@ -56,7 +57,12 @@ export function webhookPost({
       return address.kind() === range.kind() && address.match(range, bits);
     });
   };
-  const isPublic = (text: string): boolean => ipaddr.process(text).range() === 'unicast';
+  const isPublic = (text: string): boolean => {
+    const address = ipaddr.process(text);
+    // Of IPv6 only this block is given out (RFC 4291 §2.4); what lies outside may stand for an IPv4 address.
+    const isGlobal = address.kind() === 'ipv4' || address.match(GLOBAL_UNICAST, GLOBAL_BITS);
+    return isGlobal && address.range() === 'unicast';
+  };
 
   const lookupFor =
     (mayBe: (address: string) => boolean): LookupFunction =>
@@ -90,11 +96,8 @@ export function webhookPost({
     return isHttp ? 'expected https' : isPublic(host) ? undefined : NOT_PUBLIC;
   }
 
-  const post: Post = (text, headers, body) =>
-    new Promise((resolved, rejected) => {
-      if (isClosed) return rejected(new PostClosed());
-      const why = refuses(text);
-      if (why !== undefined) return rejected(new Error(why));
+  const attempt = (text: string, headers: Readonly<Record<string, string>>, body: string) =>
+    new Promise<number | 'stale'>((resolved, rejected) => {
       const url = new URL(text);
       const isHttp = url.protocol === 'http:';
       const request = (isHttp ? http : https).request(url, {
@@ -109,11 +112,24 @@ export function webhookPost({
         response.resume();
         resolved(response.statusCode!);
       });
-      request.on('error', (error) =>
-        rejected(isClosed ? new PostClosed() : new Error(reasonOf(error, timeoutMs))),
-      );
+      request.on('error', (error) => {
+        if (isClosed) rejected(new PostClosed());
+        else if (request.reusedSocket && isReset(error)) resolved('stale');
+        else rejected(new Error(reasonOf(error, timeoutMs)));
+      });
       request.end(body);
     });
+
+  const post: Post = async (...call) => {
+    for (;;) {
+      if (isClosed) throw new PostClosed();
+      const why = refuses(call[0]);
+      if (why !== undefined) throw new Error(why);
+      // A kept connection may have been closed by the other side meanwhile: that says nothing of a new one.
+      const answer = await attempt(...call);
+      if (answer !== 'stale') return answer;
+    }
+  };
 
   return {
     post,
@@ -124,6 +140,9 @@ export function webhookPost({
     },
   };
 }
+
+const isReset = (error: NodeJS.ErrnoException): boolean =>
+  error.code === 'ECONNRESET' || error.code === 'EPIPE';
 
 /** Why there was no answer, in words that show nothing of the network behind. */
 function reasonOf(error: Error, timeoutMs: number): string {

@@ -10,6 +10,7 @@ export class WebhookEndpoint {
   /** The data of the events that it took. */
   // biome-ignore lint/suspicious/noExplicitAny: tests look into events of any shape.
   readonly taken: any[] = [];
+  readonly #seen = new Set<string>();
   #server: Server | undefined;
   #port = 0;
 
@@ -21,7 +22,10 @@ export class WebhookEndpoint {
       for await (const chunk of request) body += chunk;
       if (this.status < 300) {
         const headers = request.headers as Record<string, string>;
-        this.taken.push((new Webhook(this.secret).verify(body, headers) as { data: object }).data);
+        const { data } = new Webhook(this.secret).verify(body, headers) as { data: object };
+        // After a restart the last ones may come again.
+        if (!this.#seen.has(headers['webhook-id']!)) this.taken.push(data);
+        this.#seen.add(headers['webhook-id']!);
       }
       response.writeHead(this.status).end();
     });

@@ -44,7 +44,9 @@ describe('what posts webhooks', () => {
       ...['10.0.0.1', '172.16.0.1', '192.168.1.1', '100.64.0.1', '169.254.169.254'],
       ...['[fc00::1]', '[fe80::1]', '[::ffff:10.0.0.1]', '[::ffff:a00:1]', '[fd00:ec2::254]'],
       ...['224.0.0.1', '255.255.255.255', '[ff02::1]', '192.0.2.1', '[2001:db8::1]'],
-      ...['[64:ff9b::a00:1]', '[2002:a00:1::]'],
+      ...['[64:ff9b::a00:1]', '[64:ff9b:1::a00:1]', '[2002:a00:1::]', '[::127.0.0.1]'],
+      ...['[::ffff:0:127.0.0.1]', '[2001::1]', '[fec0::1]', '[100::1]', '[3fff::1]'],
+      ...['192.0.0.8', '198.18.0.1', '192.88.99.1', '240.0.0.1'],
     ]) {
       assert.match(refuses(`https://${host}/x`) ?? 'taken', /not public/, host);
     }
@@ -114,6 +116,25 @@ describe('what posts webhooks', () => {
       sender.post(`http://127.0.0.1:${port}/`, headers, BODY),
       /no answer within 0.05 seconds/,
     );
+    sender.close();
+  });
+
+  it('does not take a kept connection that was closed meanwhile for an endpoint that is away', async () => {
+    answer = (request, response) => {
+      request.resume();
+      response.end();
+    };
+    const sender = webhookPost({ allowed: LOOPBACK });
+    const url = `http://127.0.0.1:${port}/`;
+    assert.equal(await sender.post(url, headers, BODY), 200);
+    // It hangs up on what it is sent next, without having said so before.
+    let isFirst = true;
+    answer = (request, response) => {
+      if (isFirst) request.socket.destroy();
+      else response.end();
+      isFirst = false;
+    };
+    assert.equal(await sender.post(url, headers, BODY), 200);
     sender.close();
   });
 
