@@ -94,8 +94,8 @@ describe('a confidential invoice among hosted members', () => {
     number = output.number;
     const seen = await query('corner-shop/seller', `/einvoices/${number}`);
     ({ transaction } = seen);
-    const claim = { holding: seen.holding, purpose: 'meals' };
-    await post('buyer-co/employee', `/einvoices/${number}/claim`, claim);
+    const invoices = [{ number, holding: seen.holding }];
+    await post('buyer-co/employee', '/einvoices/claims', { invoices, purpose: 'meals' });
     const asked = `issuedOn=${document.issuedOn}&code=${checkCode}`;
     assert.deepEqual(await query('buyer-co/finance', `/einvoices/${number}/check?${asked}`), {
       result: 'valid',

@@ -77,8 +77,8 @@ describe('what the tax bureau sees', () => {
       ...{ holding: first.transaction, parts: 0, to: 'buyer-co', reason: 'goods-returned' },
       ...{ rounding, issuedOn, lines: part.lines, net: part.net, tax: part.tax, gross: part.gross },
     });
-    const claim = { holding: second.transaction, purpose: 'meals' };
-    await post('buyer-co/employee', `/einvoices/${second.number}/claim`, claim);
+    const invoices = [{ number: second.number, holding: second.transaction }];
+    await post('buyer-co/employee', '/einvoices/claims', { invoices, purpose: 'meals' });
     const reason = { reason: 'invoicing-error' };
     await post('corner-shop/seller', `/einvoices/${third.number}/reversals`, reason);
     const { code, stdout } = await fuqi(...watching, '--once');

@@ -28,16 +28,14 @@ export interface ReversedInPart extends Happened {
   readonly number: string;
   readonly groups: readonly TaxGroup[];
 }
-export const MOVES = [
-  'delivered',
-  'claimed',
-  'approved',
-  'refused',
-  'withdrawn',
-  'credited',
-] as const;
+export const MOVES = ['claimed', 'approved', 'refused', 'withdrawn', 'credited'] as const;
 export interface Moved extends Happened {
   readonly what: (typeof MOVES)[number];
+  readonly claim: string;
+  readonly numbers: readonly string[];
+}
+export interface Delivered extends Happened {
+  readonly what: 'delivered';
   readonly number: string;
 }
 export interface Declared extends Happened {
@@ -57,7 +55,15 @@ export interface Unknown extends Happened {
   readonly event: string;
   readonly transaction: string;
 }
-export type Happening = Issued | Reversed | ReversedInPart | Moved | Declared | LimitSet | Unknown;
+export type Happening =
+  | Issued
+  | Reversed
+  | ReversedInPart
+  | Moved
+  | Delivered
+  | Declared
+  | LimitSet
+  | Unknown;
 
 /** An event of the contract: its type without the contract's name, and its data. */
 export interface ContractEvent {
@@ -92,7 +98,8 @@ export function happeningOf(
       return { what: 'issued', at, number, ...invoice, ...partiesOf(values!, invoice), groups };
     }
     case 'reversed':
-      return { what: 'reversed', at, number };
+    case 'delivered':
+      return { what: type, at, number };
     case 'reversed-in-part': {
       const groups = groupsOf(values as never);
       return groups ? { what: 'reversed-in-part', at, number, groups } : unknown;
@@ -108,7 +115,8 @@ export function happeningOf(
     }
     default: {
       const what = MOVES.find((move) => move === type);
-      return what && { what, at, number };
+      const { claim, numbers } = data as { claim: string; numbers: string[] };
+      return what && { what, at, claim, numbers };
     }
   }
 }

@@ -44,23 +44,21 @@ export class WatchedInvoices {
       for (const number of happening.numbers) this.#declare(number);
       return [];
     }
+    if ('claim' in happening) {
+      const { numbers, what } = happening;
+      return numbers.flatMap((number) => this.#move(number, STANDING_AFTER[what]));
+    }
     const invoice = 'number' in happening ? this.#invoices.get(happening.number) : undefined;
-    if (!invoice || !('number' in happening) || happening.what === 'delivered') return [];
-    if (happening.what === 'reversed') {
+    if (invoice && happening.what === 'reversed') {
       const { left } = invoice;
       invoice.left = [];
       return this.#takeBack(invoice, left, 1);
     }
-    if (happening.what === 'reversed-in-part') {
+    if (invoice && happening.what === 'reversed-in-part') {
       invoice.left = minus(invoice.left, happening.groups);
       return this.#takeBack(invoice, happening.groups, 0);
     }
-    const before = invoice.standing;
-    invoice.standing = STANDING_AFTER[happening.what];
-    return [
-      ...changes(invoice, before, invoice.left, -1),
-      ...changes(invoice, invoice.standing, invoice.left, 1),
-    ];
+    return [];
   }
 
   outstanding(merchant: string, currency: string): number {
@@ -79,6 +77,17 @@ export class WatchedInvoices {
     this.#invoices.set(number, invoice);
     this.#add(invoice, totalOf(groups).gross);
     return changes(invoice, 'issued', groups, 1);
+  }
+
+  #move(number: string, standing: Standing): Change[] {
+    const invoice = this.#invoices.get(number);
+    if (!invoice) return [];
+    const before = invoice.standing;
+    invoice.standing = standing;
+    return [
+      ...changes(invoice, before, invoice.left, -1),
+      ...changes(invoice, standing, invoice.left, 1),
+    ];
   }
 
   #declare(number: string): void {

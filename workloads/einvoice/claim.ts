@@ -1,6 +1,7 @@
 /**
- * What the buyer's side writes: an employee claims an invoice that the employer holds, finance decides and pays. An
- * invoice is in one open claim at most in the whole consortium, and is reimbursed once.
+ * What the buyer's side writes: an employee claims invoices that the employer holds, finance decides and pays. A claim is
+ * of one invoice or several, all of them or none; an invoice is in one claim at most in the whole consortium, and is
+ * reimbursed once.
  */
 import { z } from 'zod';
 import { textDigest } from '../../shared/contract/text-digest.ts';
@@ -12,6 +13,8 @@ import {
 } from '../invoice/records.ts';
 import { heldAs, holderOf } from './hidden.ts';
 import {
+  CLAIMED_MAX,
+  type Claim,
   forBureau,
   type Invoice,
   type InvoiceContext,
@@ -22,100 +25,118 @@ import {
   transaction,
 } from './records.ts';
 
-const NumberOnlySchema = z.strictObject({ number: NumberSchema });
-type Claim = NonNullable<Invoice['claim']>;
+const ClaimOnlySchema = z.strictObject({ claim: TransactionSchema });
+const ClaimedSchema = ClaimOnlySchema.extend({ numbers: z.array(NumberSchema) });
 
 export const claim = transaction({
-  summary: 'An employee claims an invoice that the employer holds.',
+  summary: 'An employee claims invoices that the employer holds: all of them or none.',
   roles: ['employee'],
-  http: 'POST /einvoices/{number}/claim',
+  http: 'POST /einvoices/claims',
   rejects: ['unknown-invoice', 'moved', 'not-claimable'],
-  input: NumberOnlySchema.extend({
-    /** As the invoice's record has it. */
-    holding: TransactionSchema,
-    /** How many parts of it were taken back, as its record has it. */
-    parts: z.int().min(0).max(PARTS_MAX).default(0),
+  input: z.strictObject({
+    /** Each as its record has it: who holds it, and how many parts of it were taken back. */
+    invoices: z
+      .array(
+        z.strictObject({
+          number: NumberSchema,
+          holding: TransactionSchema,
+          parts: z.int().min(0).max(PARTS_MAX).default(0),
+        }),
+      )
+      .min(1)
+      .max(CLAIMED_MAX)
+      .refine(
+        (list) => new Set(list.map(({ number }) => number)).size === list.length,
+        'each invoice once',
+      ),
     purpose: forBureau(PurposeSchema),
   }),
   endorsement: {
     roles: ['tax-bureau'],
     refuses: ['unknown-invoice', 'not-held', 'moved'],
-    check(context, { number = '', holding = '' }) {
-      const invoice = heldAs(context, number, holding);
-      if (holderOf(context, invoice) !== context.caller.member) context.refuse('not-held');
+    check(context, { invoices = [] }) {
+      const held = invoices.map(({ number, holding }) => heldAs(context, number, holding));
+      // All are asked for before the first is looked at: one round to the vault.
+      const holders = held.map((invoice) => holderOf(context, invoice));
+      if (holders.some((holder) => holder !== context.caller.member)) context.refuse('not-held');
     },
   },
   retainForMs: RETAIN_MS,
-  output: NumberOnlySchema,
-  apply(context, { number, holding, parts }) {
-    const invoice = invoiceOf(context, number);
-    // Checked was who held it then, and whoever claims looked at what was left.
-    if (invoice.holding !== holding || invoice.parts.length !== parts) {
-      context.reject('moved', `The invoice ${number} was delivered or reversed in part by now.`);
-    }
-    if (invoice.status !== 'issued') {
-      context.reject('not-claimable', `The invoice ${number} is ${invoice.status}.`, {
-        got: invoice.status,
-        expected: 'issued',
-      });
+  output: ClaimedSchema,
+  apply(context, { invoices }) {
+    for (const { number, holding, parts } of invoices) {
+      const invoice = context.get('invoice', number);
+      if (!invoice) return context.reject('unknown-invoice', `There is no invoice ${number}.`);
+      // Checked was who held it then, and whoever claims looked at what was left.
+      if (invoice.holding !== holding || invoice.parts.length !== parts) {
+        context.reject('moved', `The invoice ${number} was delivered or reversed in part by now.`);
+      }
+      if (invoice.status !== 'issued') {
+        context.reject('not-claimable', `The invoice ${number} is ${invoice.status}.`, {
+          got: invoice.status,
+          expected: 'issued',
+        });
+      }
     }
     const { member, name: employee } = context.caller;
-    return move(context, invoice, 'claimed', { member, employee, state: 'open' });
+    const id = context.transactionId;
+    const numbers = invoices.map(({ number }) => number);
+    return move(context, { id, member, employee, numbers, state: 'open' }, 'claimed');
   },
 });
 
 export const approve = transaction({
   summary: 'Finance approves an open claim of someone else.',
   roles: ['finance'],
-  http: 'POST /einvoices/{number}/approve',
-  rejects: ['unknown-invoice', 'not-yours', 'not-claimed', 'own-claim'],
-  input: NumberOnlySchema,
-  output: NumberOnlySchema,
-  apply(context, { number }) {
-    const { invoice, claim } = claimed(context, number, ['claimed']);
-    if (claim.employee === context.caller.name) {
-      context.reject('own-claim', `Whoever claimed ${number} can't approve it: four eyes.`);
+  http: 'POST /einvoices/claims/{claim}/approve',
+  rejects: ['unknown-claim', 'not-yours', 'not-open', 'own-claim'],
+  input: ClaimOnlySchema,
+  output: ClaimedSchema,
+  apply(context, { claim: id }) {
+    const found = ownClaim(context, id, ['open']);
+    if (found.employee === context.caller.name) {
+      context.reject('own-claim', 'Whoever claimed can’t approve it: four eyes.');
     }
-    return move(context, invoice, 'approved', { ...claim, state: 'approved' });
+    return move(context, { ...found, state: 'approved' }, 'approved');
   },
 });
 
 export const refuse = transaction({
-  summary: 'Finance refuses a claim, also one that it approved; the invoice is free again.',
+  summary: 'Finance refuses a claim, also one that it approved; its invoices are free again.',
   roles: ['finance'],
-  http: 'POST /einvoices/{number}/refuse',
-  rejects: ['unknown-invoice', 'not-yours', 'not-claimed'],
-  input: NumberOnlySchema.extend({ reason: forBureau(RefusalReasonSchema) }),
+  http: 'POST /einvoices/claims/{claim}/refuse',
+  rejects: ['unknown-claim', 'not-yours', 'not-open'],
+  input: ClaimOnlySchema.extend({ reason: forBureau(RefusalReasonSchema) }),
   retainForMs: RETAIN_MS,
-  output: NumberOnlySchema,
-  apply(context, { number }) {
-    const { invoice, claim } = claimed(context, number, ['claimed', 'approved']);
-    return move(context, invoice, 'refused', { ...claim, state: 'refused' });
+  output: ClaimedSchema,
+  apply(context, { claim: id }) {
+    const found = ownClaim(context, id, ['open', 'approved']);
+    return move(context, { ...found, state: 'refused' }, 'refused');
   },
 });
 
 export const withdraw = transaction({
-  summary: 'The employee takes an open claim back; the invoice is free again.',
+  summary: 'The employee takes an open claim back; its invoices are free again.',
   roles: ['employee'],
-  http: 'POST /einvoices/{number}/withdraw',
-  rejects: ['unknown-invoice', 'not-yours', 'not-claimed'],
-  input: NumberOnlySchema,
-  output: NumberOnlySchema,
-  apply(context, { number }) {
-    const { invoice, claim } = claimed(context, number, ['claimed']);
-    if (claim.employee !== context.caller.name) {
-      context.reject('not-yours', `The claim on ${number} is another employee’s.`);
+  http: 'POST /einvoices/claims/{claim}/withdraw',
+  rejects: ['unknown-claim', 'not-yours', 'not-open'],
+  input: ClaimOnlySchema,
+  output: ClaimedSchema,
+  apply(context, { claim: id }) {
+    const found = ownClaim(context, id, ['open']);
+    if (found.employee !== context.caller.name) {
+      context.reject('not-yours', 'The claim is another employee’s.');
     }
-    return move(context, invoice, 'withdrawn', { ...claim, state: 'withdrawn' });
+    return move(context, { ...found, state: 'withdrawn' }, 'withdrawn');
   },
 });
 
 export const credited = transaction({
   summary: 'Finance records the bank payment that reimbursed an approved claim; it reimburses one.',
   roles: ['finance'],
-  http: 'POST /einvoices/{number}/credited',
-  rejects: ['unknown-invoice', 'not-yours', 'not-claimed'],
-  input: NumberOnlySchema.extend({ payment: forBureau(ReferenceSchema) }),
+  http: 'POST /einvoices/claims/{claim}/credited',
+  rejects: ['unknown-claim', 'not-yours', 'not-open'],
+  input: ClaimOnlySchema.extend({ payment: forBureau(ReferenceSchema) }),
   endorsement: {
     roles: ['tax-bureau'],
     refuses: ['payment-used'],
@@ -125,10 +146,10 @@ export const credited = transaction({
     },
   },
   retainForMs: RETAIN_MS,
-  output: NumberOnlySchema,
-  apply(context, { number }) {
-    const { invoice, claim } = claimed(context, number, ['approved']);
-    return move(context, invoice, 'credited', { ...claim, state: 'credited' });
+  output: ClaimedSchema,
+  apply(context, { claim: id }) {
+    const found = ownClaim(context, id, ['approved']);
+    return move(context, { ...found, state: 'credited' }, 'credited');
   },
 });
 
@@ -140,42 +161,32 @@ const STATUS_AFTER = {
   credited: 'credited',
 } as const satisfies Readonly<Record<string, Status>>;
 
-function invoiceOf(context: InvoiceContext, number: string): Invoice {
-  return (
-    context.get('invoice', number) ??
-    context.reject('unknown-invoice', `There is no invoice ${number}.`)
-  );
-}
-
-/** An invoice in a claim at the caller's member, in one of these statuses. */
-function claimed(
-  context: InvoiceContext,
-  number: string,
-  statuses: readonly Status[],
-): { readonly invoice: Invoice; readonly claim: Claim } {
-  const invoice = invoiceOf(context, number);
-  const { claim, status } = invoice;
-  if (!claim || !statuses.includes(status)) {
-    return context.reject('not-claimed', `The invoice ${number} is ${status}.`, {
-      got: status,
-      expected: [...statuses],
+/** A claim of the caller's member, in one of these states. */
+function ownClaim(context: InvoiceContext, id: string, states: readonly Claim['state'][]): Claim {
+  const found = context.get('claim', id);
+  if (!found) return context.reject('unknown-claim', 'There is no such claim.', { got: id });
+  if (found.member !== context.caller.member) {
+    context.reject('not-yours', 'The claim is another member’s.');
+  }
+  if (!states.includes(found.state)) {
+    context.reject('not-open', `The claim is ${found.state}.`, {
+      got: found.state,
+      expected: [...states],
     });
   }
-  if (claim.member !== context.caller.member) {
-    context.reject('not-yours', `The claim on ${number} is another member’s.`);
-  }
-  return { invoice, claim };
+  return found;
 }
 
-/** Stores what became of an invoice's claim, and tells of it. */
-function move(
-  context: InvoiceContext,
-  invoice: Invoice,
-  what: keyof typeof STATUS_AFTER,
-  claim: Claim,
-) {
-  const { number } = invoice;
-  context.put('invoice', number, { ...invoice, status: STATUS_AFTER[what], claim });
-  context.emit(what, { number });
-  return { number };
+/** Stores what became of a claim and of its invoices, and tells of it. */
+function move(context: InvoiceContext, after: Claim, what: keyof typeof STATUS_AFTER) {
+  const { id, numbers } = after;
+  const status = STATUS_AFTER[what];
+  context.put('claim', id, after);
+  for (const number of numbers) {
+    const invoice: Invoice = context.get('invoice', number)!;
+    context.put('invoice', number, { ...invoice, status, claim: status === 'issued' ? null : id });
+  }
+  const told = { claim: id, numbers: [...numbers] };
+  context.emit(what, told);
+  return told;
 }

@@ -8,7 +8,7 @@ import { approve, claim, credited, refuse, withdraw } from './claim.ts';
 import { declare } from './declare.ts';
 import { deliver, issue, reverse } from './issue.ts';
 import { reverseInPart } from './part.ts';
-import { allotments, check, invoice, payment } from './queries.ts';
+import { allotments, check, claimRecord, invoice, payment } from './queries.ts';
 import { events, records } from './records.ts';
 
 export const einvoiceContract = contract('einvoice', {
@@ -38,5 +38,5 @@ export const einvoiceContract = contract('einvoice', {
     credited,
     declare,
   },
-  queries: { invoice, check, payment, allotments },
+  queries: { invoice, claimRecord, check, payment, allotments },
 });

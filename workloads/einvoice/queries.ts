@@ -2,7 +2,14 @@
 import { z } from 'zod';
 import { textDigest } from '../../shared/contract/text-digest.ts';
 import { MemberSchema, NumberSchema, RangeSchema } from '../invoice/records.ts';
-import { InvoiceSchema, PaymentIdSchema, PaymentSchema, query } from './records.ts';
+import {
+  ClaimSchema,
+  InvoiceSchema,
+  PaymentIdSchema,
+  PaymentSchema,
+  query,
+  TransactionSchema,
+} from './records.ts';
 
 export const invoice = query({
   summary: 'An invoice as all see it: its status, and the transactions that have its values.',
@@ -12,6 +19,16 @@ export const invoice = query({
   output: InvoiceSchema,
   answer: (context, { number }) =>
     context.get('invoice', number) ?? context.reject('not-found', `There is no invoice ${number}.`),
+});
+
+export const claimRecord = query({
+  summary: 'A claim as all see it: whose it is, its invoices, and how far it has come.',
+  roles: [],
+  http: 'GET /einvoices/claims/{claim}',
+  input: z.strictObject({ claim: TransactionSchema }),
+  output: ClaimSchema,
+  answer: (context, { claim: id }) =>
+    context.get('claim', id) ?? context.reject('not-found', 'There is no such claim.'),
 });
 
 export const check = query({

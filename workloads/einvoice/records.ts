@@ -35,12 +35,20 @@ export const StatusSchema = z.enum([
 ]);
 export type Status = z.infer<typeof StatusSchema>;
 
-const ClaimSchema = z.strictObject({
+/** Invoices of one claim. */
+export const CLAIMED_MAX = 20;
+
+/** `claim/<id>`: what an employee claims at once. */
+export const ClaimSchema = z.strictObject({
+  /** The transaction that claimed, which has the purpose. */
+  id: TransactionSchema,
   member: MemberSchema,
   /** The identity that claims: whoever approves is another one. */
   employee: PersonSchema,
+  numbers: z.array(NumberSchema).max(CLAIMED_MAX),
   state: z.enum(['open', 'approved', 'refused', 'withdrawn', 'credited']),
 });
+export type Claim = z.infer<typeof ClaimSchema>;
 
 /** `invoice/<number>`: an invoice, or a red-letter note that takes one back. */
 export const InvoiceSchema = z.strictObject({
@@ -56,7 +64,8 @@ export const InvoiceSchema = z.strictObject({
   payments: z.array(PaymentIdSchema),
   /** SHA-256 of `<issuedOn> <check code>`. */
   check: z.string(),
-  claim: ClaimSchema.nullable(),
+  /** The claim that it is in. */
+  claim: TransactionSchema.nullable(),
   declaredIn: PeriodSchema.nullable(),
   /** Of a note: what it takes back. Of an invoice: the note that took back all, or all that was left. */
   counterpart: NumberSchema.nullable(),
@@ -76,6 +85,7 @@ export const PaymentSchema = z.strictObject({
 
 export const records = {
   invoice: InvoiceSchema,
+  claim: ClaimSchema,
   payment: PaymentSchema,
   /** `seller/<member>`: its ranges of numbers. */
   seller: z.strictObject({ ranges: z.array(RangeSchema).max(100) }),
@@ -87,6 +97,7 @@ export const records = {
 type InvoiceRecords = typeof records;
 
 const told = z.strictObject({ number: NumberSchema });
+const toldOfClaim = z.strictObject({ claim: TransactionSchema, numbers: z.array(NumberSchema) });
 export const events = {
   'numbers-allotted': z.strictObject({ merchant: MemberSchema }),
   'credit-limit-set': z.strictObject({ merchant: MemberSchema, currency: CurrencySchema }),
@@ -95,11 +106,11 @@ export const events = {
   reversed: told,
   'reversed-in-part': told.extend({ note: NumberSchema }),
   delivered: told,
-  claimed: told,
-  approved: told,
-  refused: told,
-  withdrawn: told,
-  credited: told,
+  claimed: toldOfClaim,
+  approved: toldOfClaim,
+  refused: toldOfClaim,
+  withdrawn: toldOfClaim,
+  credited: toldOfClaim,
   declared: z.strictObject({
     seller: MemberSchema,
     period: PeriodSchema,

@@ -57,7 +57,7 @@ describe('sums', () => {
     const { totals, invoices } = summed([
       issued('1'),
       issued('2'),
-      { what: 'claimed', at: START, number: '1' },
+      { what: 'claimed', at: START, claim: 'c', numbers: ['1'] },
       { what: 'reversed-in-part', at: START, number: '2', groups: [group(4000)] },
     ]);
     assert.deepEqual(totals.rows(), [
@@ -120,7 +120,7 @@ describe('sums', () => {
           list.push({ what: 'reversed-in-part', at, number, groups: [group(1000)] });
         } else {
           if (what === 'reversed') open.set(number, 0);
-          list.push({ what, at, number } as Happening);
+          list.push({ what, at, number, claim: 'c', numbers: [number] } as Happening);
         }
       }
       const { totals, minutes } = summed(list);

@@ -1,6 +1,7 @@
 /** Confidential invoices from payment to reimbursement, on real replicas with vaults. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { verifyReceipt } from '../../../shared/proof/verify.ts';
 import type { InvoiceDocument } from '../../../workloads/invoice/document.ts';
 import { documentOf, lines } from '../invoice/market.ts';
 import { checkOf, EInvoices, number } from './parties.ts';
@@ -8,6 +9,16 @@ import { checkOf, EInvoices, number } from './parties.ts';
 const document = documentOf(lines([10_000, 1300]));
 let parties: EInvoices;
 
+/** The arguments of a claim, as the invoices' records are now. */
+const claiming = async (numbers: readonly string[], parts = 0) => ({
+  invoices: await Promise.all(
+    numbers.map(async (of) => ({ number: of, holding: (await invoiceOf(of)).holding, parts })),
+  ),
+  purpose: 'travel',
+});
+/** Claims; answers the claim. */
+const claimed = async (numbers: readonly string[], parts = 0): Promise<string> =>
+  (await parties.done('ann', 'claim', await claiming(numbers, parts))).output.claim!;
 const invoiceOf = (of: string) => parties.query('invoice', { number: of });
 const issue = (of: InvoiceDocument, payments: readonly string[], more: object = {}) =>
   parties.call('seller', 'issue', parties.issuing(of, payments, more));
@@ -15,7 +26,7 @@ const endOf = async (call: Promise<{ end: string }>): Promise<string> => (await 
 
 before(async () => {
   parties = await EInvoices.open();
-  await parties.allot('corner-shop', 1, 100_000);
+  await parties.allot('corner-shop', 1, 1_000_000);
   await parties.allot('other-shop', 101, 100_000);
 });
 after(() => parties.network.close());
@@ -26,29 +37,60 @@ describe('a confidential invoice', () => {
     const issued = await invoiceOf(of);
     assert.equal(issued.status, 'issued');
     assert.equal(issued.transaction, id);
-    const { holding } = issued;
-    const claim = { number: of, holding, purpose: 'meals' };
+    const claim = await claiming([of]);
     assert.equal(
       await endOf(parties.call('rival-employee', 'claim', claim)),
       'endorsement-refused not-held',
     );
-    await parties.done('ann', 'claim', claim);
+    const first = await claimed([of]);
+    assert.equal((await invoiceOf(of)).claim, first);
     assert.equal(await endOf(parties.call('ann', 'claim', claim)), 'rejected not-claimable');
-    await parties.done('fin', 'approve', { number: of });
-    await parties.done('fin', 'credited', { number: of, payment: 'bank-1' });
+    await parties.done('fin', 'approve', { claim: first });
+    await parties.done('fin', 'credited', { claim: first, payment: 'bank-1' });
     assert.equal((await invoiceOf(of)).status, 'credited');
     // Another claim can't be paid by the same bank payment.
     const other = await parties.issued(document);
-    const { holding: held } = await invoiceOf(other.number);
-    await parties.done('ann', 'claim', { number: other.number, holding: held, purpose: 'office' });
-    await parties.done('fin', 'approve', { number: other.number });
-    const again = { number: other.number, payment: 'bank-1' };
+    const second = await claimed([other.number]);
+    await parties.done('fin', 'approve', { claim: second });
     assert.equal(
-      await endOf(parties.call('fin', 'credited', again)),
+      await endOf(parties.call('fin', 'credited', { claim: second, payment: 'bank-1' })),
       'endorsement-refused payment-used',
     );
-    await parties.done('fin', 'refuse', { number: other.number, reason: 'duplicate' });
+    await parties.done('fin', 'refuse', { claim: second, reason: 'duplicate' });
     assert.equal((await invoiceOf(other.number)).status, 'issued');
+  });
+
+  it('is claimed with others, all of them or none', async () => {
+    const made = [];
+    for (let i = 0; i < 3; i++) made.push((await parties.issued(document)).number);
+    const [a, b, c] = made as [string, string, string];
+    const claim = await claimed([a, b]);
+    // Of two claims that have an invoice in common one is refused as a whole, with a receipt that says so.
+    const again = await parties.call('ann', 'claim', await claiming([b, c]));
+    assert.equal(again.end, 'rejected not-claimable');
+    const service = parties.network.service('buyer-co');
+    const proof = verifyReceipt(await service.receipt(again.id!), parties.network.ledger);
+    assert.ok(proof.verdict === 'VALID' && proof.result.status === 'rejected');
+    assert.equal((await invoiceOf(c)).status, 'issued');
+    const theirs = await parties.issued(document, { to: 'other-shop' });
+    assert.equal(
+      await endOf(parties.call('ann', 'claim', await claiming([c, theirs.number]))),
+      'endorsement-refused not-held',
+    );
+    await parties.done('fin', 'approve', { claim });
+    await parties.done('fin', 'credited', { claim, payment: 'bank-2' });
+    for (const number of [a, b]) assert.equal((await invoiceOf(number)).status, 'credited');
+    assert.equal(
+      await endOf(parties.call('fin', 'credited', { claim, payment: 'bank-3' })),
+      'rejected not-open',
+    );
+    const stranger = await parties.call('fin', 'approve', { claim: 'f'.repeat(64) });
+    assert.equal(stranger.end, 'rejected unknown-claim');
+    const open = await claimed([c]);
+    assert.deepEqual(await parties.query('claimRecord', { claim: open }), {
+      ...{ id: open, member: 'buyer-co', employee: 'ann', numbers: [c], state: 'open' },
+    });
+    await parties.done('ann', 'withdraw', { claim: open });
   });
 
   it('is about what was paid to its seller, exactly once', async () => {
@@ -132,20 +174,19 @@ describe('a confidential invoice', () => {
     assert.equal(await deliver('seller', 'buyer-co', id), 'endorsement-refused moved');
     const holding = (await invoiceOf(of)).holding!;
     assert.equal(await deliver('rival-employee', 'buyer-co', holding), 'committed');
-    const claim = { number: of, holding, purpose: 'goods' };
+    const claim = { invoices: [{ number: of, holding }], purpose: 'goods' };
     assert.equal(await endOf(parties.call('ann', 'claim', claim)), 'endorsement-refused moved');
   });
 
   it('is taken back by a note with a number of its own, unless a claim holds it', async () => {
     const { number: of } = await parties.issued(document);
-    const { holding } = await invoiceOf(of);
-    await parties.done('ann', 'claim', { number: of, holding, purpose: 'travel' });
+    const claim = await claimed([of]);
     const reverse = { number: of, reason: 'invoicing-error' };
     assert.equal(
       await endOf(parties.call('seller', 'reverse', reverse)),
       'rejected not-reversible',
     );
-    await parties.done('ann', 'withdraw', { number: of });
+    await parties.done('ann', 'withdraw', { claim });
     const { output } = await parties.done('seller', 'reverse', reverse);
     const note = output.note!;
     assert.equal((await invoiceOf(of)).counterpart, note);
@@ -183,14 +224,13 @@ describe('a confidential invoice', () => {
     ];
     await refused(take(all, 1), 'nothing-left');
     // Who claims has to have seen what is left.
-    const claim = { number: of, holding, purpose: 'goods' };
-    assert.equal(await endOf(parties.call('ann', 'claim', claim)), 'rejected moved');
+    assert.equal(await endOf(parties.call('ann', 'claim', await claiming([of]))), 'rejected moved');
     // Both were checked before the other one was there.
     const both = await Promise.all([take([[6_000, 1300]], 1), take([[6_000, 1300]], 1)]);
     const ends = both.map((one) => one.end).sort();
     assert.equal(ends[0], 'committed', String(ends));
     assert.notEqual(ends[1], 'committed');
-    await parties.done('ann', 'claim', { ...claim, parts: 2 });
+    await claimed([of], 2);
     assert.equal((await take([[100, 600]], 2)).end, 'rejected not-reversible');
     const seenBy = async (member: string, transaction: string) =>
       (await parties.network.vaultOf(member).read(transaction as never)) !== undefined;

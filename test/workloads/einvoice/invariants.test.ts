@@ -8,7 +8,7 @@ import fc from 'fast-check';
 import { governance } from '../../../shared/contract/governance.ts';
 import { identity } from '../../../shared/contract/identity.ts';
 import { einvoiceContract } from '../../../workloads/einvoice/contract.ts';
-import type { Invoice } from '../../../workloads/einvoice/records.ts';
+import type { Claim, Invoice } from '../../../workloads/einvoice/records.ts';
 import { genesisOf, startedLedger, TestLedger } from '../../contract/run.ts';
 import { documentOf, lines } from '../invoice/market.ts';
 import { checkOf, newCheckCode, number } from './parties.ts';
@@ -43,6 +43,8 @@ const MOVES: Readonly<Record<string, readonly [from: readonly string[], to: stri
   withdraw: [['claimed'], 'issued'],
   credited: [['approved'], 'credited'],
 };
+
+const CLAIM_STEPS = ['claim', 'approve', 'refuse', 'withdraw', 'credited'];
 
 const document = documentOf(lines([100, 1300]));
 const { rounding, issuedOn, net, tax, gross } = document;
@@ -88,6 +90,8 @@ const step = fc.record({
   of: fc
     .oneof({ weight: 6, arbitrary: fc.constantFrom(1, 2, 7) }, fc.integer({ min: 1, max: 13 }))
     .map(number),
+  /** What is claimed besides. */
+  also: fc.option(fc.constantFrom(1, 2, 7).map(number), { nil: undefined }),
   chosen: fc.option(fc.integer({ min: 1, max: 13 }).map(number), { nil: undefined }),
   payments: fc.uniqueArray(fc.integer({ min: 0, max: 5 }).map(paymentId), { maxLength: 2 }),
   isCurrent: fc.oneof({ weight: 4, arbitrary: fc.constant(true) }, fc.constant(false)),
@@ -102,6 +106,15 @@ const invoicesOf = ({ state }: TestLedger): Map<string, Invoice> =>
         : [],
     ),
   );
+
+const claimOf = ({ state }: TestLedger, id: string): Claim | undefined =>
+  state.get(`einvoice/claim/${id}`) as unknown as Claim | undefined;
+
+/** Where the invoices of a claim stand. */
+const STATUS_IN: Readonly<Record<Claim['state'], string>> = {
+  ...{ open: 'claimed', approved: 'approved', credited: 'credited' },
+  ...{ refused: 'issued', withdrawn: 'issued' },
+};
 
 function check(ledger: TestLedger): void {
   const invoices = invoicesOf(ledger);
@@ -123,8 +136,20 @@ function check(ledger: TestLedger): void {
       for (const note of invoice.parts) assert.equal(invoices.get(note)!.counterpart, of);
     }
     const isClaimed = ['claimed', 'approved', 'credited'].includes(invoice.status);
-    const isOpen = ['open', 'approved', 'credited'].includes(invoice.claim?.state ?? '');
-    assert.equal(isClaimed, isOpen);
+    assert.equal(isClaimed, invoice.claim !== null);
+    if (invoice.claim !== null) {
+      const claim = claimOf(ledger, invoice.claim)!;
+      assert.ok(claim.numbers.includes(of), 'it is in the claim that it names');
+      assert.equal(STATUS_IN[claim.state], invoice.status);
+    }
+  }
+  for (const [key, value] of ledger.state) {
+    if (!key.startsWith('einvoice/claim/')) continue;
+    const { id, numbers, state } = value as unknown as Claim;
+    for (const of of numbers) {
+      // All of them go one way, and one that is free again may be in another claim.
+      assert.equal(invoices.get(of)!.claim === id, STATUS_IN[state] !== 'issued');
+    }
   }
   for (const [key, value] of ledger.state) {
     if (!key.startsWith('einvoice/payment/')) continue;
@@ -161,6 +186,7 @@ it('each number and payment is used once, each status follows from one before, f
       for (const {
         call: [method, name],
         of,
+        also,
         chosen,
         payments,
         isCurrent,
@@ -170,6 +196,14 @@ it('each number and payment is used once, each status follows from one before, f
         const found = before.get(of);
         const holding = isCurrent && found ? found.holding : 'f'.repeat(64);
         const parts = (found?.parts.length ?? 0) + Number(isStale);
+        const claim = found?.claim ?? 'f'.repeat(64);
+        const other = also === undefined || also === of ? undefined : before.get(also);
+        const besides = other
+          ? [{ number: other.number, holding: other.holding, parts: other.parts.length }]
+          : [];
+        const claimed = claimOf(ledger, claim);
+        const together =
+          method === 'claim' ? [of, ...besides.map((one) => one.number)] : (claimed?.numbers ?? []);
         const args: Readonly<Record<string, object>> = {
           recordPayment: payment(payments[0] ?? paymentId(0)),
           issue: issuing(payments, chosen),
@@ -177,11 +211,13 @@ it('each number and payment is used once, each status follows from one before, f
           reverse: { number: of, reason: 'goods-returned' },
           reverseInPart: { number: of, ...part, holding, parts },
           deliver: { number: of, holding, to: 'works' },
-          claim: { number: of, holding, parts, purpose: 'meals' },
-          refuse: { number: of, reason: 'other' },
-          credited: { number: of, payment: 'bank-1' },
+          claim: { invoices: [{ number: of, holding, parts }, ...besides], purpose: 'meals' },
+          approve: { claim },
+          withdraw: { claim },
+          refuse: { claim, reason: 'other' },
+          credited: { claim, payment: 'bank-1' },
         };
-        const answer = call(name, method, args[method] ?? { number: of });
+        const answer = call(name, method, args[method]!);
         // A refusal is one that the contract declares, or of the caller's role: never a fault of its code.
         const isFault = !answer.ok && !['contract-rejected', 'forbidden'].includes(answer.code);
         assert.ok(!isFault, JSON.stringify(answer));
@@ -193,9 +229,14 @@ it('each number and payment is used once, each status follows from one before, f
           if (was.status === is.status && was.holding === is.holding && !isPart) continue;
           assert.equal(isPart, method === 'reverseInPart');
           const [from, to] = MOVES[method]!;
-          assert.ok(each === of && from.includes(was.status) && is.status === to, method);
+          const isNamed = CLAIM_STEPS.includes(method) ? together.includes(each) : each === of;
+          assert.ok(isNamed && from.includes(was.status) && is.status === to, method);
         }
-        if (answer.ok && method === 'approve') assert.notEqual(found!.claim!.employee, name);
+        if (answer.ok && method === 'approve') assert.notEqual(claimed!.employee, name);
+        // All of a claim, or nothing of it.
+        if (answer.ok && CLAIM_STEPS.includes(method)) {
+          for (const one of together) assert.equal(after.get(one)!.status, MOVES[method]![1]);
+        }
         if (answer.ok && ['claim', 'deliver', 'reverseInPart'].includes(method))
           assert.ok(isCurrent);
         if (answer.ok && ['claim', 'reverseInPart'].includes(method)) assert.ok(!isStale);
