@@ -11,6 +11,7 @@ import { registerJoin } from './cli/join.ts';
 import { registerNodeStart } from './cli/node-start.ts';
 import { registerKeys, registerReading, registerTransactions } from './cli/read.ts';
 import { registerRecover } from './cli/recover.ts';
+import { registerReimburse } from './cli/reimburse.ts';
 import { registerStart } from './cli/start.ts';
 import { registerUp } from './cli/up.ts';
 import { registerVerify } from './cli/verify.ts';
@@ -44,6 +45,7 @@ registerJoin(program);
 registerExport(program);
 registerBackup(program);
 registerWechatPay(program);
+registerReimburse(program);
 registerWatch(program);
 // Global options may stand anywhere on the line.
 for (const command of program.commands) addGlobals(command);

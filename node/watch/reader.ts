@@ -6,7 +6,8 @@ import {
   needsValues,
   type PublicInvoice,
 } from '../../workloads/einvoice-watch/happenings.ts';
-import { CallRefused, call, type Target } from '../gateway-call.ts';
+import { call, type Target } from '../gateway-call.ts';
+import { valuesOf } from '../transaction-values.ts';
 
 const CONTRACT = 'fuqi.einvoice.';
 const PAGE = 200;
@@ -59,22 +60,6 @@ async function read(target: Target, event: CloudEvent): Promise<Happening | unde
   ]);
   const at = Date.parse(event.time);
   return happeningOf({ type, at, transaction, data }, values, invoice);
-}
-
-async function valuesOf(
-  target: Target,
-  transaction: string,
-): Promise<Readonly<Record<string, unknown>> | undefined> {
-  try {
-    const { fields } = (await call(target, `/transactions/${transaction}/values`)) as {
-      fields: Readonly<Record<string, unknown>>;
-    };
-    return fields;
-  } catch (error) {
-    // Never held here, or erased.
-    if (error instanceof CallRefused && [404, 410].includes(error.status)) return undefined;
-    throw error;
-  }
 }
 
 async function invoiceOf(target: Target, number: string): Promise<PublicInvoice> {

@@ -1,0 +1,54 @@
+/** Claims of one employer as its own node has them: the ledger's records, and the hidden values that it holds. */
+import { groupsOf } from '../../workloads/einvoice/left.ts';
+import { totalOf } from '../../workloads/invoice/tax.ts';
+import type { ClaimedInvoice } from '../../workloads/reimbursement/policy.ts';
+import { call, type Target } from '../gateway-call.ts';
+import { type Values, valuesOf } from '../transaction-values.ts';
+
+/** A claim's public record. */
+export interface Claim {
+  readonly id: string;
+  readonly member: string;
+  readonly employee: string;
+  readonly numbers: readonly string[];
+  readonly state: 'open' | 'approved' | 'refused' | 'withdrawn' | 'credited';
+}
+
+interface InvoiceRecord {
+  readonly seller: string;
+  readonly currency: string;
+  readonly transaction: string;
+  readonly parts: readonly string[];
+}
+
+const query = async <T>(target: Target, route: string): Promise<T> =>
+  ((await call(target, route)) as { output: T }).output;
+
+export const claimOf = (target: Target, id: string): Promise<Claim> =>
+  query<Claim>(target, `/einvoices/claims/${id}`);
+
+/** The invoices of a claim, each with what is left of it. */
+export const invoicesOf = (target: Target, { numbers }: Claim): Promise<ClaimedInvoice[]> =>
+  Promise.all(numbers.map((number) => invoiceOf(target, number)));
+
+async function invoiceOf(target: Target, number: string): Promise<ClaimedInvoice> {
+  const record = await query<InvoiceRecord>(target, `/einvoices/${number}`);
+  const { seller, currency, transaction, parts } = record;
+  const notes = await Promise.all(
+    parts.map(async (note) => {
+      const { transaction: id } = await query<InvoiceRecord>(target, `/einvoices/${note}`);
+      return valuesOf(target, id);
+    }),
+  );
+  return { number, seller, currency, known: knownOf(await valuesOf(target, transaction), notes) };
+}
+
+function knownOf(values: Values | undefined, notes: readonly (Values | undefined)[]) {
+  const groups = groupsOf(values as never);
+  const taken = notes.map((note) => groupsOf(note as never));
+  if (!groups || taken.some((note) => note === undefined)) return undefined;
+  const gross = taken.reduce((left, note) => left - totalOf(note!).gross, totalOf(groups).gross);
+  const lines = values!.lines as readonly { readonly code?: string }[];
+  const codes = lines.flatMap(({ code }) => code ?? []);
+  return { issuedOn: values!.issuedOn as string, gross, codes };
+}

@@ -1,0 +1,56 @@
+/** The file that `fuqi reimburse` reads: whose claims, which keys, which rules, and where its own files are. */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { z } from 'zod';
+import { MemberSchema } from '../../workloads/invoice/records.ts';
+import { type Policy, PolicySchema } from '../../workloads/reimbursement/policy.ts';
+import { loadJson } from '../config.ts';
+import type { Target } from '../gateway-call.ts';
+import { UserError } from '../user-error.ts';
+
+const file = z.string().min(1).max(400);
+
+const ConfigSchema = z.strictObject({
+  format: z.literal('fuqi-reimburse-1'),
+  gateway: z.url(),
+  consortium: z.string().min(1).max(63),
+  /** The employer. */
+  member: MemberSchema,
+  /** Files, beside this one unless absolute. Each of the first two holds an API key and nothing else. */
+  financeKeyFile: file,
+  /** Of an administrator: values that the employer's node holds are for those who signed them and for administrators. */
+  adminKeyFile: file,
+  /** Payment orders are appended here, a JSON line each. */
+  orders: file,
+  /** How far the ledger was read. */
+  state: file,
+  policy: PolicySchema,
+});
+
+export interface Reimbursing {
+  readonly member: string;
+  readonly finance: Target;
+  readonly admin: Target;
+  readonly ordersFile: string;
+  readonly stateFile: string;
+  readonly policy: Policy;
+}
+
+/** Reads the file and the keys. Throws a `UserError` that names the one that is wrong. */
+export function loadReimburseConfig(name: string): Reimbursing {
+  const config = loadJson(name, ConfigSchema, 'configuration');
+  const at = (other: string): string => path.resolve(path.dirname(name), other);
+  const keyOf = (keyFile: string): string => {
+    try {
+      return readFileSync(at(keyFile), 'utf8').trim();
+    } catch {
+      throw new UserError(`${at(keyFile)} can't be read.`);
+    }
+  };
+  const { gateway: url, consortium, member, policy } = config;
+  return {
+    ...{ member, policy, ordersFile: at(config.orders), stateFile: at(config.state) },
+    finance: { url, consortium, key: keyOf(config.financeKeyFile) },
+    admin: { url, consortium, key: keyOf(config.adminKeyFile) },
+  };
+}

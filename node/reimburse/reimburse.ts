@@ -1,0 +1,149 @@
+/**
+ * Reimburses claims of one employer without a hand, where its policy says so: approves what was claimed, and writes a
+ * payment order for what is approved, by whomever. Everything may be seen again after a crash: an approval has its claim's
+ * idempotency key, an order is written once, a payment is recorded once.
+ */
+
+import { reasonsToAsk, totalsOf } from '../../workloads/reimbursement/policy.ts';
+import { CallRefused, call, type Target } from '../gateway-call.ts';
+import { valuesOf } from '../transaction-values.ts';
+import { type Claim, claimOf, invoicesOf } from './claims.ts';
+import type { Reimbursing } from './config.ts';
+import { openOrders, type PaymentOrder, readState, type State, writeState } from './files.ts';
+
+const PAGE = 200;
+
+interface CloudEvent {
+  readonly type: string;
+  readonly time: string;
+  readonly cursor: string;
+  readonly data: { readonly claim: string };
+}
+
+/** What was done about a claim. */
+export type Done =
+  | { readonly claim: string; readonly decision: 'approved' }
+  | { readonly claim: string; readonly decision: 'ask'; readonly why: readonly string[] }
+  | PaymentOrder;
+
+/** Reads on from where the state says, up to the head; answers what was done. */
+export async function* reimburse(options: Reimbursing): AsyncGenerator<Done> {
+  const { admin, stateFile, ordersFile } = options;
+  const orders = openOrders(ordersFile);
+  let state = readState(stateFile);
+  for (;;) {
+    const from = state.cursor === null ? '' : `&cursor=${state.cursor}`;
+    const page = (await call(admin, `/events?limit=${PAGE}${from}`)) as CloudEvent[];
+    for (const event of page) {
+      if (event.type === 'fuqi.einvoice.claimed') yield* decide(options, state, event);
+      if (event.type === 'fuqi.einvoice.approved') {
+        const claim = await ownClaim(options, event);
+        if (claim) {
+          const { written, spent } = await order(options, state, claim, event, orders.write);
+          yield* written;
+          state = { ...state, spent };
+        }
+      }
+      state = { ...state, cursor: event.cursor };
+      if (event.type.startsWith('fuqi.einvoice.')) writeState(stateFile, state);
+    }
+    // What was just approved is an event that comes next.
+    if (page.length === 0) return;
+    writeState(stateFile, state);
+  }
+}
+
+async function ownClaim(
+  { admin, member }: Reimbursing,
+  { data }: CloudEvent,
+): Promise<Claim | undefined> {
+  const claim = await claimOf(admin, data.claim);
+  return claim.member === member ? claim : undefined;
+}
+
+async function* decide(
+  options: Reimbursing,
+  { spent }: State,
+  event: CloudEvent,
+): AsyncGenerator<Done> {
+  const { admin, finance, policy } = options;
+  const claim = await ownClaim(options, event);
+  // Somebody was faster, or it is seen again.
+  if (claim?.state !== 'open') return;
+  const [invoices, values] = await Promise.all([
+    invoicesOf(admin, claim),
+    valuesOf(admin, claim.id),
+  ]);
+  const own = Object.fromEntries(
+    Object.keys(totalsOf(invoices)).map((currency) => [
+      currency,
+      spent[spentKey(event, claim, currency)] ?? 0,
+    ]),
+  );
+  const purpose = values?.purpose as string | undefined;
+  const at = Date.parse(event.time);
+  const why = reasonsToAsk(policy, { at, purpose, invoices, spent: own });
+  if (why.length > 0) return yield { claim: claim.id, decision: 'ask', why };
+  const refused = await post(finance, claim, 'approve', {});
+  if (refused === undefined) yield { claim: claim.id, decision: 'approved' };
+  else yield { claim: claim.id, decision: 'ask', why: [refused] };
+}
+
+/** Writes a claim's orders, and adds them to what its employee claimed in the month. */
+async function order(
+  { admin }: Reimbursing,
+  { spent }: State,
+  claim: Claim,
+  event: CloudEvent,
+  write: (order: PaymentOrder) => boolean,
+) {
+  const invoices = await invoicesOf(admin, claim);
+  const totals = Object.entries(totalsOf(invoices));
+  const after = { ...spent };
+  const written: PaymentOrder[] = [];
+  for (const [currency, amount] of totals) {
+    const key = spentKey(event, claim, currency);
+    after[key] = (after[key] ?? 0) + amount;
+    const numbers = invoices.filter((one) => one.currency === currency).map((one) => one.number);
+    const one = { order: claim.id, employee: claim.employee, currency, amount, invoices: numbers };
+    if (write(one)) written.push(one);
+  }
+  return { written, spent: after };
+}
+
+const spentKey = ({ time }: CloudEvent, { employee }: Claim, currency: string): string =>
+  `${time.slice(0, 7)} ${employee} ${currency}`;
+
+/** The bank payment that paid a claim's order. */
+export interface BankPayment {
+  readonly order: string;
+  readonly payment: string;
+}
+
+/** Records a bank payment; answers null, or why it is not recorded. One that was recorded before is. */
+export async function recordPayment(
+  { admin, finance }: Reimbursing,
+  { order: id, payment }: BankPayment,
+): Promise<string | null> {
+  const claim = await claimOf(admin, id);
+  if (claim.state === 'credited') return null;
+  return (await post(finance, claim, 'credited', { payment })) ?? null;
+}
+
+/** Answers undefined, or the refusal in a sentence. */
+async function post(
+  target: Target,
+  { id }: Claim,
+  step: 'approve' | 'credited',
+  body: object,
+): Promise<string | undefined> {
+  const headers = { 'idempotency-key': `${step}-${id.slice(0, 40)}`, prefer: 'wait=20' };
+  try {
+    await call(target, `/einvoices/claims/${id}/${step}`, { body: JSON.stringify(body), headers });
+    return undefined;
+  } catch (error) {
+    // What the ledger refuses it refuses for good; what only did not work just now is tried at the next start.
+    if (error instanceof CallRefused && error.status < 500) return error.message.split('\n')[0]!;
+    throw error;
+  }
+}
