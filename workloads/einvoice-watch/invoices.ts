@@ -5,7 +5,7 @@ import type { Happening, Issued } from './happenings.ts';
 /** Where amounts stand. */
 export type Standing = 'issued' | 'claimed' | 'approved' | 'credited' | 'reversed';
 
-/** What is added to a sum: amounts in minor units, of one rate of one merchant in one currency. */
+/** What is added to a sum, and the sum itself: amounts in minor units, of one rate of one merchant in one currency. */
 export interface Change {
   readonly merchant: string;
   readonly region: string | null;

@@ -1,30 +1,18 @@
 /** Sums over the watched invoices: of all time, and of the minute that goes on. */
-import type { Change, Standing } from './invoices.ts';
+import type { Change } from './invoices.ts';
 
 const MINUTE_MS = 60_000;
-
-/** A row of the sums, in minor units. */
-export interface TotalsRow {
-  readonly merchant: string;
-  readonly region: string | null;
-  readonly currency: string;
-  readonly rate: string;
-  readonly standing: Standing;
-  readonly invoices: number;
-  readonly net: number;
-  readonly tax: number;
-}
 
 /** What changed within a minute: rows may be negative, where more left a standing than came to it. */
 export interface MinuteTotals {
   /** RFC 3339, the minute's start. */
   readonly minute: string;
-  readonly changes: readonly TotalsRow[];
+  readonly changes: readonly Change[];
 }
 
 export class Totals {
-  #all = new Map<string, TotalsRow>();
-  #minute = new Map<string, TotalsRow>();
+  #all = new Map<string, Change>();
+  #minute = new Map<string, Change>();
   #minuteStart: number | undefined;
 
   /** Takes changes of a time in; answers the minute that is over by them, if something changed in it. */
@@ -49,15 +37,15 @@ export class Totals {
   }
 
   /** All time, in the order of merchant, currency, rate and standing. */
-  rows(): TotalsRow[] {
+  rows(): Change[] {
     return rowsOf(this.#all);
   }
 }
 
-const keyOf = ({ merchant, region, currency, rate, standing }: TotalsRow): string =>
+const keyOf = ({ merchant, region, currency, rate, standing }: Change): string =>
   JSON.stringify([merchant, region, currency, rate, standing]);
 
-function addTo(sums: Map<string, TotalsRow>, change: Change): void {
+function addTo(sums: Map<string, Change>, change: Change): void {
   const key = keyOf(change);
   const before = sums.get(key);
   if (!before) return void sums.set(key, change);
@@ -69,7 +57,7 @@ function addTo(sums: Map<string, TotalsRow>, change: Change): void {
   });
 }
 
-const rowsOf = (sums: ReadonlyMap<string, TotalsRow>): TotalsRow[] =>
+const rowsOf = (sums: ReadonlyMap<string, Change>): Change[] =>
   [...sums.entries()]
     .filter(([, { invoices, net, tax }]) => invoices !== 0 || net !== 0 || tax !== 0)
     .sort(([a], [b]) => (a < b ? -1 : 1))

@@ -3,7 +3,6 @@
  * handed to. The tax bureau's node checks what nobody else sees: the arithmetic, the payments' sum, the credit limit.
  */
 import { z } from 'zod';
-import { confidential } from '../../shared/contract/confidential.ts';
 import { textDigest } from '../../shared/contract/text-digest.ts';
 import { CurrencySchema, DocumentShapeSchema, type InvoiceDocument } from '../invoice/document.ts';
 import { activeMember } from '../invoice/members.ts';
@@ -14,6 +13,7 @@ import { giveCreditBack, heldAs, holderOf, knownInvoice, takeCredit } from './hi
 import {
   type CheckContext,
   forBureau,
+  forHolder,
   type Invoice,
   type InvoiceContext,
   PaymentIdSchema,
@@ -21,10 +21,6 @@ import {
   TransactionSchema,
   transaction,
 } from './records.ts';
-
-/** The buyer, where it is a member, and the tax bureau. */
-const hidden = <S extends z.ZodType>(schema: S) =>
-  confidential(schema, { parties: ['to'], roles: ['tax-bureau'] });
 
 const { seller, buyer, issuedOn, lines, taxes, net, tax, gross, rounding, note } =
   DocumentShapeSchema.shape;
@@ -47,18 +43,18 @@ export const issue = transaction({
     /** SHA-256, in hex, of the text `<issuedOn> <check code>`. */
     check: z.string().regex(/^[0-9a-f]{64}$/, '64 hex digits'),
     /** 20 random digits, printed on the invoice. */
-    checkCode: hidden(z.string().regex(/^\d{20}$/, '20 digits')),
+    checkCode: forHolder(z.string().regex(/^\d{20}$/, '20 digits')),
     /** The member that bought, if it is one: it holds the invoice from the start. */
-    to: hidden(MemberSchema.optional()),
-    seller: hidden(seller),
-    buyer: hidden(buyer),
-    issuedOn: hidden(issuedOn),
-    lines: hidden(lines),
-    taxes: hidden(taxes),
-    net: hidden(net),
-    tax: hidden(tax),
-    gross: hidden(gross),
-    note: hidden(note),
+    to: forHolder(MemberSchema.optional()),
+    seller: forHolder(seller),
+    buyer: forHolder(buyer),
+    issuedOn: forHolder(issuedOn),
+    lines: forHolder(lines),
+    taxes: forHolder(taxes),
+    net: forHolder(net),
+    tax: forHolder(tax),
+    gross: forHolder(gross),
+    note: forHolder(note),
   }),
   endorsement: {
     roles: ['tax-bureau'],
@@ -154,7 +150,7 @@ export const deliver = transaction({
   input: NumberOnlySchema.extend({
     /** As the invoice's record has it: somebody else may have it by now otherwise. */
     holding: TransactionSchema,
-    to: confidential(MemberSchema, { parties: ['to'], roles: ['tax-bureau'] }),
+    to: forHolder(MemberSchema),
   }),
   endorsement: {
     roles: ['tax-bureau'],

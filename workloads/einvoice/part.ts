@@ -3,7 +3,6 @@
  * that it is no more than what is left. Whoever takes all of that back writes a reversal, which needs no amounts.
  */
 import { z } from 'zod';
-import { confidential } from '../../shared/contract/confidential.ts';
 import { DocumentShapeSchema, type InvoiceDocument } from '../invoice/document.ts';
 import { NUMBER_REJECTS } from '../invoice/numbers.ts';
 import { MemberSchema, NoteReasonSchema, NumberSchema } from '../invoice/records.ts';
@@ -13,15 +12,12 @@ import { numbered, ownInvoice, put } from './issue.ts';
 import { groupsOf, type Left, leftOfInvoice, totalLeft } from './left.ts';
 import {
   type CheckContext,
+  forHolder,
   PARTS_MAX,
   RETAIN_MS,
   TransactionSchema,
   transaction,
 } from './records.ts';
-
-/** The member that holds the invoice, and the tax bureau. */
-const hidden = <S extends z.ZodType>(schema: S) =>
-  confidential(schema, { parties: ['to'], roles: ['tax-bureau'] });
 
 const { issuedOn, lines, taxes, net, tax, gross, rounding } = DocumentShapeSchema.shape;
 
@@ -44,15 +40,15 @@ export const reverseInPart = transaction({
     parts: z.int().min(0).max(PARTS_MAX),
     rounding,
     /** Who holds the invoice, if a member does. */
-    to: hidden(MemberSchema.optional()),
-    reason: hidden(NoteReasonSchema),
-    issuedOn: hidden(issuedOn),
+    to: forHolder(MemberSchema.optional()),
+    reason: forHolder(NoteReasonSchema),
+    issuedOn: forHolder(issuedOn),
     /** What is taken back, with the invoice's sign. */
-    lines: hidden(lines),
-    taxes: hidden(taxes),
-    net: hidden(net),
-    tax: hidden(tax),
-    gross: hidden(gross),
+    lines: forHolder(lines),
+    taxes: forHolder(taxes),
+    net: forHolder(net),
+    tax: forHolder(tax),
+    gross: forHolder(gross),
   }),
   endorsement: {
     roles: ['tax-bureau'],

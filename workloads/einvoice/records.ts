@@ -125,6 +125,10 @@ export type CheckContext = EndorsementContext<InvoiceRecords>;
 export const forBureau = <S extends z.ZodType>(schema: S) =>
   confidential(schema, { roles: ['tax-bureau'] });
 
+/** What the member sees besides that the call names as the one that holds the invoice. */
+export const forHolder = <S extends z.ZodType>(schema: S) =>
+  confidential(schema, { parties: ['to'], roles: ['tax-bureau'] });
+
 /** Gives a transaction of this contract its types. */
 export const transaction = <I extends z.ZodType>(
   definition: TransactionDefinition<InvoiceRecords, InvoiceEvents, I>,

@@ -8,9 +8,9 @@ import {
   type Issued,
   regionOf,
 } from '../../../workloads/einvoice-watch/happenings.ts';
-import { WatchedInvoices } from '../../../workloads/einvoice-watch/invoices.ts';
+import { type Change, WatchedInvoices } from '../../../workloads/einvoice-watch/invoices.ts';
 import { DEFAULT_RULES, type Rules, Watch } from '../../../workloads/einvoice-watch/rules.ts';
-import { Totals, type TotalsRow } from '../../../workloads/einvoice-watch/totals.ts';
+import { Totals } from '../../../workloads/einvoice-watch/totals.ts';
 import { Windows } from '../../../workloads/einvoice-watch/windows.ts';
 import type { TaxGroup } from '../../../workloads/invoice/tax.ts';
 
@@ -124,7 +124,7 @@ describe('sums', () => {
         }
       }
       const { totals, minutes } = summed(list);
-      const sum = (rows: readonly TotalsRow[], of: 'invoices' | 'net' | 'tax') =>
+      const sum = (rows: readonly Change[], of: 'invoices' | 'net' | 'tax') =>
         rows.reduce((all, each) => all + each[of], 0);
       const rows = totals.rows();
       assert.equal(sum(rows, 'invoices'), numbers.length);
