@@ -27,10 +27,12 @@ export function curlExample({
     .filter(({ in: place, required }) => place === 'query' && required)
     .map(({ name, example }) => `${name}=${encodeURIComponent(String(example))}`)
     .join('&');
-  const method = verb === 'DELETE' || verb === 'PUT' ? `-X ${verb} ` : '';
+  const [[type, body] = []] = Object.entries(operation.requestBody?.content ?? {});
+  // A body makes it a POST.
+  const isPlain = verb === 'GET' || (verb === 'POST' && type !== undefined);
+  const method = isPlain ? '' : `-X ${verb} `;
   const parts = [`curl ${method}${quoted(`${origin}${url}${query === '' ? '' : `?${query}`}`)}`];
   if (needsKey) parts.push('-H "Authorization: Bearer $FUQI_KEY"');
-  const [[type, body] = []] = Object.entries(operation.requestBody?.content ?? {});
   if (verb !== 'GET' && type !== undefined) {
     parts.push(`-H ${quoted(`Content-Type: ${type}`)}`);
     parts.push(

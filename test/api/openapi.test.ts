@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { curlExample } from '../../shared/api/docs-curl.ts';
 import { docsPage } from '../../shared/api/docs-page.ts';
 import { chooseLanguage, ZH_SUMMARIES } from '../../shared/api/docs-text.ts';
 import { openapiDocument } from '../../shared/api/openapi.ts';
@@ -102,7 +103,8 @@ test('the page lists every call with a curl line, in both languages, without scr
     for (const { operation } of operations) {
       assert.ok(page.includes(`id="${operation.operationId}"`), operation.operationId);
     }
-    const lines = page.match(/curl (-X (DELETE|PUT) )?&#39;http:\/\/127\.0\.0\.1:8080\//g) ?? [];
+    const lines =
+      page.match(/curl (-X (DELETE|PUT|POST) )?&#39;http:\/\/127\.0\.0\.1:8080\//g) ?? [];
     assert.ok(lines.length >= operations.length);
     assert.ok(!/<script|<link|<img|src=|@import|url\(/i.test(page));
     assert.ok(page.includes(language === 'zh' ? '请求体' : 'Request body'));
@@ -110,6 +112,19 @@ test('the page lists every call with a curl line, in both languages, without scr
   for (const item of Object.values(FIXED_PATHS)) {
     for (const { operationId } of Object.values(item)) assert.ok(ZH_SUMMARIES[operationId]);
   }
+});
+
+test('a curl line makes the call that it stands at, with a body or without', () => {
+  const line = (verb: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string) => {
+    const operation = document.paths[`/v1/consortia/demo${path}`]?.[
+      verb.toLowerCase() as 'get'
+    ] as Operation;
+    return curlExample({ verb, path, operation, origin: 'http://node', needsKey: true });
+  };
+  assert.match(line('POST', '/webhooks/{name}/secret'), /^curl -X POST 'http/);
+  assert.match(line('POST', '/invoices/{number}/claim'), /^curl 'http[\s\S]* -d '/);
+  assert.match(line('PUT', '/webhooks/{name}'), /^curl -X PUT 'http[\s\S]* -d '/);
+  assert.match(line('GET', '/webhooks/{name}'), /^curl 'http[^\n]*\n {2}-H "Authorization[^\n]*$/);
 });
 
 test('what contracts and readers say can’t break out of the page', async () => {
