@@ -52,7 +52,7 @@ export function docsPage(document: OpenapiDocument, language: Language, origin: 
 <div>${groups.map(
     (group) => html`<h2>${group.name}</h2>
 <ul>${group.calls.map(
-      (call) => html`<li><a href="#${call.operation.operationId}">${titleOf(call)}</a></li>`,
+      (call) => html`<li><a href="#${call.operation.operationId}">${prose(titleOf(call))}</a></li>`,
     )}</ul>`,
   )}</div>
 </nav>
@@ -90,7 +90,7 @@ function section(
   }[];
   const answer = Object.values(success?.content ?? {})[0]?.schema;
   return html`<section id="${operation.operationId}">
-<h3>${title}</h3>
+<h3>${prose(title)}</h3>
 <p class="call"><span class="verb ${verb}">${verb}</span> ${path}</p>
 ${operation.description ? html`<p>${prose(operation.description)}</p>` : ''}
 ${needsKey ? html`<p class="soft">${words.keyNeeded}</p>` : ''}
