@@ -38,7 +38,8 @@ export async function* reimburse(options: Reimbursing): AsyncGenerator<Done> {
       if (event.type === 'fuqi.einvoice.claimed') yield* decide(options, state, event);
       if (event.type === 'fuqi.einvoice.approved') {
         const claim = await ownClaim(options, event);
-        if (claim) {
+        // One that was refused after all is not paid, where nobody has ordered that yet.
+        if (claim && claim.state !== 'refused') {
           const { written, spent } = await order(options, state, claim, event, orders.write);
           yield* written;
           state = { ...state, spent };

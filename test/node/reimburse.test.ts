@@ -107,6 +107,14 @@ describe('claims that an employer’s policy covers', () => {
     );
   });
 
+  it('are not ordered where they were refused after all', async () => {
+    const refused = await claim('goods', 11_300);
+    await market.post('buyer-co/finance', `/einvoices/claims/${refused}/approve`, {});
+    const reason = { reason: 'duplicate' };
+    await market.post('buyer-co/finance', `/einvoices/claims/${refused}/refuse`, reason);
+    assert.deepEqual((await run('--once')).lines, []);
+  });
+
   it('count towards the month of their employee', async () => {
     // 22,600 and 33,900 were approved: nothing more fits.
     const next = await claim('meals', 11_300);
