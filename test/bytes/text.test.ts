@@ -68,7 +68,7 @@ describe('hex', () => {
     );
   });
 
-  for (const text of ['a', 'abc', 'zz', '0x', '00 11', 'ab\n', '0é']) {
+  for (const text of ['a', 'abc', 'zz', '0x', '00 11', 'ab\n', '0é', '\u0761\u0761', '０0']) {
     it(`refuses ${JSON.stringify(text)}`, () => assert.throws(() => fromHex(text), /not a hex/));
   }
 });
