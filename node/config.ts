@@ -121,3 +121,13 @@ export function loadJson<S extends z.ZodType>(file: string, schema: S, what: str
 /** A path of a configuration file, relative to that file's folder. */
 export const besides = (configFile: string, relative: string): string =>
   path.resolve(path.dirname(configFile), relative);
+
+/** What a file that a configuration names holds, without the white space around it; throws a `UserError`. */
+export function readBesides(configFile: string, relative: string): string {
+  const file = besides(configFile, relative);
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch {
+    throw new UserError(`${file} can't be read.`);
+  }
+}

@@ -1,12 +1,9 @@
 /** The file that `fuqi reimburse` reads: whose claims, which keys, which rules, and where its own files are. */
-import { readFileSync } from 'node:fs';
-import path from 'node:path';
 import { z } from 'zod';
 import { MemberSchema } from '../../workloads/invoice/records.ts';
 import { type Policy, PolicySchema } from '../../workloads/reimbursement/policy.ts';
-import { loadJson } from '../config.ts';
+import { besides, loadJson, readBesides } from '../config.ts';
 import type { Target } from '../gateway-call.ts';
-import { UserError } from '../user-error.ts';
 
 const file = z.string().min(1).max(400);
 
@@ -39,14 +36,8 @@ export interface Reimbursing {
 /** Reads the file and the keys. Throws a `UserError` that names the one that is wrong. */
 export function loadReimburseConfig(name: string): Reimbursing {
   const config = loadJson(name, ConfigSchema, 'configuration');
-  const at = (other: string): string => path.resolve(path.dirname(name), other);
-  const keyOf = (keyFile: string): string => {
-    try {
-      return readFileSync(at(keyFile), 'utf8').trim();
-    } catch {
-      throw new UserError(`${at(keyFile)} can't be read.`);
-    }
-  };
+  const at = (other: string): string => besides(name, other);
+  const keyOf = (keyFile: string): string => readBesides(name, keyFile);
   const { gateway: url, consortium, member, policy } = config;
   return {
     ...{ member, policy, ordersFile: at(config.orders), stateFile: at(config.state) },

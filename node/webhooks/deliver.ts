@@ -4,7 +4,7 @@
  * one node from sending side by side, which would not be in order.
  */
 import { decodeEventCursor, encodeEventCursor, placeOf } from '../../shared/api/cursor.ts';
-import { cloudEvent } from '../../shared/api/events.ts';
+import { cloudEvent, isOfTypes } from '../../shared/api/events.ts';
 import type { LedgerEvent, LedgerService } from '../../shared/api/ledger-service.ts';
 import type { Stored, WebhookBook, WebhookRecord } from './book.ts';
 import { type Post, PostClosed } from './post.ts';
@@ -25,6 +25,8 @@ export interface Delivering {
 
 /** Events that are read at once, and after which progress is kept at the latest. */
 const PAGE = 32;
+/** More dead letters than this, and somebody should look before more is sent. */
+const DEAD_LETTERS_MAX = 200;
 /** Whoever finds another one sending looks again after this. */
 const LOOK_MS = 2000;
 
@@ -114,8 +116,12 @@ async function failed(
 ): Promise<Sent> {
   const reason = reasonOf(attempt);
   const record = { ...before, failures: before.failures + 1, failure: reason };
-  const next = afterFailure(record, attempt, await book.countLetters(name), now());
+  let next = afterFailure(record, attempt, now());
   log('webhook-failed', { webhook: name, failures: record.failures, reason });
+  if (next === 'dead') {
+    const letters = await book.countLetters(name);
+    if (letters >= DEAD_LETTERS_MAX) next = { paused: `it has ${letters} dead letters` };
+  }
   if (next === 'dead') {
     const cursor = encodeEventCursor(placeOf(event));
     const body = cloudEvent(event, service.ledger, service.genesis.consortium);
@@ -168,8 +174,8 @@ export async function sendBody(
 }
 
 /** Whether an event is one of those that the webhook is for. */
-function fits({ types, where }: WebhookRecord, { type, data }: LedgerEvent): boolean {
-  if (types && !types.includes(type) && !types.includes(`fuqi.${type}`)) return false;
-  const fields = data as Readonly<Record<string, unknown>>;
+function fits({ types, where }: WebhookRecord, event: LedgerEvent): boolean {
+  if (types && !isOfTypes(types, event)) return false;
+  const fields = event.data as Readonly<Record<string, unknown>>;
   return Object.entries(where ?? {}).every(([field, text]) => fields?.[field] === text);
 }

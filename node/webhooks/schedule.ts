@@ -20,8 +20,6 @@ const PAUSES = [
 ];
 /** An event that an endpoint which is there refuses so often holds the next ones up no longer. */
 const REFUSALS_MAX = 4;
-/** More of them than this, and somebody should look before more is sent. */
-const DEAD_LETTERS_MAX = 200;
 
 /** What an attempt led to: an HTTP status, or why there is none. */
 export type Attempt = { readonly status: number } | { readonly fault: string };
@@ -49,14 +47,10 @@ const isRefusal = (attempt: Attempt): boolean =>
 export function afterFailure(
   { failures }: Pick<WebhookRecord, 'failures'>,
   attempt: Attempt,
-  deadLetters: number,
   now: number,
 ): { readonly again: number } | 'dead' | { readonly paused: string } {
   if ('status' in attempt && attempt.status === 410) return { paused: 'it answered 410 (gone)' };
-  if (isRefusal(attempt) && failures >= REFUSALS_MAX) {
-    if (deadLetters < DEAD_LETTERS_MAX) return 'dead';
-    return { paused: `it has ${deadLetters} dead letters` };
-  }
+  if (isRefusal(attempt) && failures >= REFUSALS_MAX) return 'dead';
   const pause = PAUSES[failures - 1];
   if (pause === undefined) {
     return { paused: `${failures} attempts failed; the last time ${reasonOf(attempt)}` };

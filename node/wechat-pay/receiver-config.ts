@@ -1,10 +1,8 @@
 /** The file that `fuqi wechat-pay` reads: whose payments, which keys, and what stands on the invoices. */
 import { createHmac, createPublicKey, type KeyObject } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import path from 'node:path';
 import { z } from 'zod';
 import { MemberSchema } from '../../workloads/invoice/records.ts';
-import { loadJson } from '../config.ts';
+import { loadJson, readBesides } from '../config.ts';
 import { UserError } from '../user-error.ts';
 import { InvoiceFormSchema, type Payee } from './invoice-payment.ts';
 import type { NotificationKeys } from './notification.ts';
@@ -37,14 +35,7 @@ export function loadWechatPayConfig(name: string): {
   readonly keys: NotificationKeys;
 } {
   const config = loadJson(name, WechatPayConfigSchema, 'configuration');
-  const read = (other: string): string => {
-    const place = path.resolve(path.dirname(name), other);
-    try {
-      return readFileSync(place, 'utf8').trim();
-    } catch {
-      throw new UserError(`${place} can't be read.`);
-    }
-  };
+  const read = (other: string): string => readBesides(name, other);
   const apiV3Key = Buffer.from(read(config.apiV3KeyFile));
   if (apiV3Key.length !== 32) {
     throw new UserError(`${config.apiV3KeyFile} holds no APIv3 key: one has 32 characters.`);

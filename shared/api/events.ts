@@ -18,7 +18,8 @@ const PAGE_MAX = 1000;
 /** A page of a filtered query looks at no more events than this; its `next` goes on from there. */
 const SCANNED_MAX = 10_000;
 
-const cursorText = z
+/** The cursor of an event in a query or a body. */
+export const cursorText = z
   .string()
   .refine((text) => decodeEventCursor(text) !== undefined, 'expected the cursor of an event');
 
@@ -62,9 +63,8 @@ export async function getEvents(c: ApiContext, node: NodeApi): Promise<Response>
   const { consortium } = service.genesis;
   const resume = c.req.header('last-event-id');
   const start = await startOf(resume, query.cursor, query.from, service);
-  // `type=issued` of a contract reads `invoice.issued`; the platform's prefix may stand before it.
-  const matches = (event: LedgerEvent): boolean =>
-    !query.type || query.type.has(event.type) || query.type.has(`fuqi.${event.type}`);
+  const types = query.type && [...query.type];
+  const matches = (event: LedgerEvent): boolean => !types || isOfTypes(types, event);
   const { bodies } = (await service.consensus()).retained;
   if (start.height < bodies) {
     return problem('not-retained', `This node keeps events from height ${bodies} on.`, {
@@ -89,12 +89,16 @@ export async function getEvents(c: ApiContext, node: NodeApi): Promise<Response>
   });
 }
 
+/** `type=issued` of a contract reads `invoice.issued`; the platform's prefix may stand before it. */
+export const isOfTypes = (types: readonly string[], { type }: LedgerEvent): boolean =>
+  types.includes(type) || types.includes(`fuqi.${type}`);
+
 /** `Last-Event-ID` wins over `cursor`, that over `from`; without any, the beginning of what is kept. */
-async function startOf(
+export async function startOf(
   resume: string | undefined,
   cursor: string | undefined,
   from: 'head' | number | undefined,
-  service: LedgerService,
+  service: Pick<LedgerService, 'consensus' | 'head'>,
 ): Promise<EventCursor> {
   const place = decodeEventCursor(resume ?? '') ?? decodeEventCursor(cursor ?? '');
   if (place) return place;

@@ -5,7 +5,8 @@
 import { z } from 'zod';
 import { WEBHOOKS_MAX, type Webhook, type Webhooks } from '../ports/webhooks.ts';
 import { naturalText, readJsonObject, readQuery, refusedBody } from './body.ts';
-import { decodeEventCursor, encodeEventCursor, fromHeight } from './cursor.ts';
+import { decodeEventCursor, encodeEventCursor } from './cursor.ts';
+import { cursorText, startOf } from './events.ts';
 import { refuseOthers } from './member-admin.ts';
 import { type ApiContext, type NodeApi, timeText } from './node-api.ts';
 import { problem } from './problem.ts';
@@ -13,10 +14,6 @@ import { problem } from './problem.ts';
 const BODY_BYTES_MAX = 64 * 1024;
 const LETTERS = 50;
 const LETTERS_MAX = 100;
-
-const cursorText = z
-  .string()
-  .refine((text) => decodeEventCursor(text) !== undefined, 'expected the cursor of an event');
 
 const NameSchema = z.string().regex(/^[a-z][a-z0-9-]{0,39}$/);
 
@@ -108,9 +105,7 @@ export const putWebhook = forAdministrators(async (c, { service }, webhooks) => 
     return problem('bad-request', `/url: ${why}.`, { errors: [{ pointer: '/url', detail: why }] });
   }
   const isTold = cursor !== undefined || from !== undefined;
-  const height = from === undefined || from === 'head' ? undefined : from;
-  const head = async () => ((await service.head()).header.height ?? 0) + 1;
-  const start = cursor ?? encodeEventCursor(fromHeight(height ?? (await head())));
+  const start = encodeEventCursor(await startOf(undefined, cursor, from ?? 'head', service));
   const put = await webhooks.put(name, { ...rest, types, where }, { cursor: start, isTold });
   if (!put) {
     return problem('limit-exceeded', `A member has ${WEBHOOKS_MAX} webhooks at the most.`, {

@@ -49,12 +49,6 @@ export interface Alert {
 const DAY_MS = 86_400_000;
 const MINUTE_MS = 60_000;
 
-interface Sale {
-  readonly at: number;
-  readonly buyer: string;
-  readonly number: string;
-}
-
 export class Watch {
   readonly #rules: Rules;
   readonly #invoices: WatchedInvoices;
@@ -63,8 +57,8 @@ export class Watch {
   readonly #told = new Set<string>();
   readonly #bursts = new Windows();
   readonly #same = new Map<string, { readonly at: number; readonly number: string }>();
-  /** Of each merchant, the last sale to each buyer. */
-  readonly #sales = new Map<string, Map<string, Sale>>();
+  /** Of each merchant, when it last sold to each buyer. */
+  readonly #sales = new Map<string, Map<string, number>>();
   readonly #reversed = new Windows();
   readonly #issued = new Windows();
 
@@ -144,9 +138,9 @@ export class Watch {
   #circle({ at, seller, buyer, number, groups, currency }: Issued): Alert[] {
     const { circle: rule } = this.#rules;
     if (!rule || buyer === null || buyer === seller) return [];
-    const own = this.#sales.get(seller) ?? new Map<string, Sale>();
+    const own = this.#sales.get(seller) ?? new Map<string, number>();
     this.#sales.set(seller, own);
-    own.set(buyer, { at, buyer, number });
+    own.set(buyer, at);
     const since = at - rule.days * DAY_MS;
     const way = this.#wayBack(buyer, seller, since, rule.members - 1);
     if (!way) return [];
@@ -161,7 +155,7 @@ export class Watch {
     for (let sales = 0; sales < salesMax; sales++) {
       const longer: string[][] = [];
       for (const way of ends) {
-        for (const { buyer, at } of this.#sales.get(way.at(-1)!)?.values() ?? []) {
+        for (const [buyer, at] of this.#sales.get(way.at(-1)!) ?? []) {
           if (at < since) continue;
           if (buyer === to) return way;
           if (seen.has(buyer)) continue;
