@@ -44,6 +44,7 @@ export const SOURCES: Readonly<Record<string, readonly string[]>> = {
     einvoice('claim'),
     einvoice('contract'),
     einvoice('declare'),
+    einvoice('entry'),
     einvoice('hidden'),
     einvoice('issue'),
     einvoice('left'),

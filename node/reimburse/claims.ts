@@ -1,6 +1,5 @@
 /** Claims of one employer as its own node has them: the ledger's records, and the hidden values that it holds. */
-import { groupsOf } from '../../workloads/einvoice/left.ts';
-import { totalOf } from '../../workloads/invoice/tax.ts';
+import { leftAfter, totalLeft } from '../../workloads/einvoice/left.ts';
 import type { ClaimedInvoice } from '../../workloads/reimbursement/policy.ts';
 import { call, type Target } from '../gateway-call.ts';
 import { type Values, valuesOf } from '../transaction-values.ts';
@@ -44,11 +43,9 @@ async function invoiceOf(target: Target, number: string): Promise<ClaimedInvoice
 }
 
 function knownOf(values: Values | undefined, notes: readonly (Values | undefined)[]) {
-  const groups = groupsOf(values as never);
-  const taken = notes.map((note) => groupsOf(note as never));
-  if (!groups || taken.some((note) => note === undefined)) return undefined;
-  const gross = taken.reduce((left, note) => left - totalOf(note!).gross, totalOf(groups).gross);
+  const left = leftAfter(values as never, notes as never[]);
+  if (!left) return undefined;
   const lines = values!.lines as readonly { readonly code?: string }[];
   const codes = lines.flatMap(({ code }) => code ?? []);
-  return { issuedOn: values!.issuedOn as string, gross, codes };
+  return { issuedOn: left.issuedOn, gross: totalLeft(left).gross, codes };
 }

@@ -1,4 +1,5 @@
 /** The invoices that are watched, as they stand after each happening, and what that changes of the sums. */
+import { minus } from '../einvoice/left.ts';
 import { groupKey, type TaxGroup, totalOf } from '../invoice/tax.ts';
 import type { Happening, Issued } from './happenings.ts';
 
@@ -125,9 +126,3 @@ function changes(
     tax: sign * group.tax,
   }));
 }
-
-const minus = (groups: readonly TaxGroup[], taken: readonly TaxGroup[]): TaxGroup[] =>
-  groups.map((group) => {
-    const part = taken.find((one) => groupKey(one) === groupKey(group));
-    return part ? { ...group, net: group.net - part.net, tax: group.tax - part.tax } : group;
-  });

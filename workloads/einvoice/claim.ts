@@ -11,6 +11,7 @@ import {
   ReferenceSchema,
   RefusalReasonSchema,
 } from '../invoice/records.ts';
+import { requireAsSeen, requireIssued } from './entry.ts';
 import { heldAs, holderOf } from './hidden.ts';
 import {
   CLAIMED_MAX,
@@ -68,15 +69,8 @@ export const claim = transaction({
       const invoice = context.get('invoice', number);
       if (!invoice) return context.reject('unknown-invoice', `There is no invoice ${number}.`);
       // Checked was who held it then, and whoever claims looked at what was left.
-      if (invoice.holding !== holding || invoice.parts.length !== parts) {
-        context.reject('moved', `The invoice ${number} was delivered or reversed in part by now.`);
-      }
-      if (invoice.status !== 'issued') {
-        context.reject('not-claimable', `The invoice ${number} is ${invoice.status}.`, {
-          got: invoice.status,
-          expected: 'issued',
-        });
-      }
+      requireAsSeen(context, invoice, { holding, parts });
+      requireIssued(context, invoice, 'not-claimable');
     }
     const { member, name: employee } = context.caller;
     const id = context.transactionId;

@@ -6,24 +6,22 @@ import { z } from 'zod';
 import { textDigest } from '../../shared/contract/text-digest.ts';
 import { CurrencySchema, DocumentShapeSchema, type InvoiceDocument } from '../invoice/document.ts';
 import { activeMember } from '../invoice/members.ts';
-import { NUMBER_REJECTS, takeNumber } from '../invoice/numbers.ts';
+import { NUMBER_REJECTS } from '../invoice/numbers.ts';
 import { MemberSchema, NoteReasonSchema, NumberSchema } from '../invoice/records.ts';
 import { documentProblem } from '../invoice/tax.ts';
+import { HIDDEN_AMOUNTS, numbered, ownInvoice, put, putNote, requireIssued } from './entry.ts';
 import { giveCreditBack, heldAs, holderOf, knownInvoice, takeCredit } from './hidden.ts';
 import {
   type CheckContext,
   forBureau,
   forHolder,
-  type Invoice,
-  type InvoiceContext,
   PaymentIdSchema,
   RETAIN_MS,
   TransactionSchema,
   transaction,
 } from './records.ts';
 
-const { seller, buyer, issuedOn, lines, taxes, net, tax, gross, rounding, note } =
-  DocumentShapeSchema.shape;
+const { seller, buyer, rounding, note } = DocumentShapeSchema.shape;
 const NumberOnlySchema = z.strictObject({ number: NumberSchema });
 
 export const issue = transaction({
@@ -48,12 +46,7 @@ export const issue = transaction({
     to: forHolder(MemberSchema.optional()),
     seller: forHolder(seller),
     buyer: forHolder(buyer),
-    issuedOn: forHolder(issuedOn),
-    lines: forHolder(lines),
-    taxes: forHolder(taxes),
-    net: forHolder(net),
-    tax: forHolder(tax),
-    gross: forHolder(gross),
+    ...HIDDEN_AMOUNTS,
     note: forHolder(note),
   }),
   endorsement: {
@@ -125,17 +118,8 @@ export const reverse = transaction({
   output: z.strictObject({ note: NumberSchema }),
   apply(context, { number }) {
     const invoice = ownInvoice(context, number);
-    if (invoice.status !== 'issued') {
-      context.reject('not-reversible', `The invoice ${number} is ${invoice.status}.`, {
-        got: invoice.status,
-        expected: 'issued',
-      });
-    }
-    const note = numbered(context, undefined);
-    const { currency } = invoice;
-    put(context, {
-      ...{ number: note, status: 'note', currency, check: '', payments: [], counterpart: number },
-    });
+    requireIssued(context, invoice, 'not-reversible');
+    const note = putNote(context, invoice);
     context.put('invoice', number, { ...invoice, status: 'reversed', counterpart: note });
     context.emit('reversed', { number });
     return { note };
@@ -170,12 +154,7 @@ export const deliver = transaction({
     if (invoice.holding !== holding) {
       context.reject('moved', `The invoice ${number} was delivered by now.`);
     }
-    if (invoice.status !== 'issued') {
-      context.reject('not-deliverable', `The invoice ${number} is ${invoice.status}.`, {
-        got: invoice.status,
-        expected: 'issued',
-      });
-    }
+    requireIssued(context, invoice, 'not-deliverable');
     context.put('invoice', number, { ...invoice, holding: context.transactionId });
     context.emit('delivered', { number });
     return { number };
@@ -200,39 +179,4 @@ function requirePayments(
     paid += values.amount as number;
   }
   if (paid !== gross) context.refuse('payments-differ');
-}
-
-/** The caller's invoice; rejects with `unknown-invoice` or `not-yours`. */
-export function ownInvoice(context: InvoiceContext, number: string): Invoice {
-  const invoice = context.get('invoice', number);
-  if (!invoice) return context.reject('unknown-invoice', `There is no invoice ${number}.`);
-  if (invoice.seller !== context.caller.member) {
-    context.reject('not-yours', `The invoice ${number} is another seller’s.`);
-  }
-  return invoice;
-}
-
-/** Takes a number of the caller's. */
-export function numbered(context: InvoiceContext, chosen: string | undefined): string {
-  const seller = context.get('seller', context.caller.member) ?? { ranges: [] };
-  const { number, ranges } = takeNumber(context, seller, chosen);
-  context.put('seller', context.caller.member, { ranges });
-  return number;
-}
-
-/** Stores a new invoice or note of the caller's. */
-export function put(
-  context: InvoiceContext,
-  own: Pick<Invoice, 'number' | 'status' | 'currency' | 'check' | 'payments' | 'counterpart'>,
-): void {
-  context.put('invoice', own.number, {
-    ...own,
-    seller: context.caller.member,
-    issuedAt: context.time,
-    transaction: context.transactionId,
-    holding: context.transactionId,
-    claim: null,
-    declaredIn: null,
-    parts: [],
-  });
 }

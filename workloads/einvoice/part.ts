@@ -7,8 +7,8 @@ import { DocumentShapeSchema, type InvoiceDocument } from '../invoice/document.t
 import { NUMBER_REJECTS } from '../invoice/numbers.ts';
 import { MemberSchema, NoteReasonSchema, NumberSchema } from '../invoice/records.ts';
 import { documentProblem, groupKey, isWithin } from '../invoice/tax.ts';
+import { HIDDEN_AMOUNTS, ownInvoice, putNote, requireAsSeen, requireIssued } from './entry.ts';
 import { heldAs, holderOf, releaseCredit } from './hidden.ts';
-import { numbered, ownInvoice, put } from './issue.ts';
 import { groupsOf, type Left, leftOfInvoice, totalLeft } from './left.ts';
 import {
   type CheckContext,
@@ -18,8 +18,6 @@ import {
   TransactionSchema,
   transaction,
 } from './records.ts';
-
-const { issuedOn, lines, taxes, net, tax, gross, rounding } = DocumentShapeSchema.shape;
 
 export const reverseInPart = transaction({
   summary: 'Writes a red-letter note that takes a part of an invoice back.',
@@ -38,17 +36,12 @@ export const reverseInPart = transaction({
     /** As the invoice's record has them: who holds it, and how many parts were taken back before. */
     holding: TransactionSchema,
     parts: z.int().min(0).max(PARTS_MAX),
-    rounding,
+    rounding: DocumentShapeSchema.shape.rounding,
     /** Who holds the invoice, if a member does. */
     to: forHolder(MemberSchema.optional()),
     reason: forHolder(NoteReasonSchema),
-    issuedOn: forHolder(issuedOn),
     /** What is taken back, with the invoice's sign. */
-    lines: forHolder(lines),
-    taxes: forHolder(taxes),
-    net: forHolder(net),
-    tax: forHolder(tax),
-    gross: forHolder(gross),
+    ...HIDDEN_AMOUNTS,
   }),
   endorsement: {
     roles: ['tax-bureau'],
@@ -82,24 +75,12 @@ export const reverseInPart = transaction({
   output: z.strictObject({ note: NumberSchema }),
   apply(context, { number, holding, parts }) {
     const invoice = ownInvoice(context, number);
-    if (invoice.status !== 'issued') {
-      context.reject('not-reversible', `The invoice ${number} is ${invoice.status}.`, {
-        got: invoice.status,
-        expected: 'issued',
-      });
-    }
-    // Checked was what was left then, and who held it.
-    if (invoice.holding !== holding || invoice.parts.length !== parts) {
-      context.reject('moved', `The invoice ${number} was delivered or reversed in part by now.`);
-    }
+    requireIssued(context, invoice, 'not-reversible');
+    requireAsSeen(context, invoice, { holding, parts });
     if (invoice.parts.length >= PARTS_MAX) {
       context.reject('too-many-parts', `${PARTS_MAX} notes at the most take parts back.`);
     }
-    const note = numbered(context, undefined);
-    const { currency } = invoice;
-    put(context, {
-      ...{ number: note, status: 'note', currency, check: '', payments: [], counterpart: number },
-    });
+    const note = putNote(context, invoice);
     context.put('invoice', number, { ...invoice, parts: [...invoice.parts, note] });
     context.emit('reversed-in-part', { number, note });
     return { note };
@@ -109,7 +90,8 @@ export const reverseInPart = transaction({
 /** Each rate's part is no more than what is left of it, and something is left of the whole. */
 function requireLeft(context: CheckContext, before: Left, note: InvoiceDocument): void {
   for (const part of groupsOf(note as never) ?? []) {
-    const left = before.left.get(groupKey(part)) ?? context.refuse('unknown-rate');
+    const same = before.left.find((group) => groupKey(group) === groupKey(part));
+    const left = same ?? context.refuse('unknown-rate');
     if (!isWithin(left.net, part.net) || !isWithin(left.tax, part.tax)) {
       context.refuse('more-than-left');
     }
