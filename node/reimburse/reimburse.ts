@@ -3,22 +3,13 @@
  * payment order for what is approved, by whomever. Everything may be seen again after a crash: an approval has its claim's
  * idempotency key, an order is written once, a payment is recorded once.
  */
-
 import { reasonsToAsk, totalsOf } from '../../workloads/reimbursement/policy.ts';
 import { CallRefused, call, type Target } from '../gateway-call.ts';
+import { eventsFrom, type ToldEvent } from '../ledger-events.ts';
 import { valuesOf } from '../transaction-values.ts';
 import { type Claim, claimOf, invoicesOf } from './claims.ts';
 import type { Reimbursing } from './config.ts';
 import { openOrders, type PaymentOrder, readState, type State, writeState } from './files.ts';
-
-const PAGE = 200;
-
-interface CloudEvent {
-  readonly type: string;
-  readonly time: string;
-  readonly cursor: string;
-  readonly data: { readonly claim: string };
-}
 
 /** What was done about a claim. */
 export type Done =
@@ -30,42 +21,39 @@ export type Done =
 export async function* reimburse(options: Reimbursing): AsyncGenerator<Done> {
   const { admin, stateFile, ordersFile } = options;
   const orders = openOrders(ordersFile);
-  let state = readState(stateFile);
-  for (;;) {
-    const from = state.cursor === null ? '' : `&cursor=${state.cursor}`;
-    const page = (await call(admin, `/events?limit=${PAGE}${from}`)) as CloudEvent[];
-    for (const event of page) {
-      if (event.type === 'fuqi.einvoice.claimed') yield* decide(options, state, event);
-      if (event.type === 'fuqi.einvoice.approved') {
-        const claim = await ownClaim(options, event);
-        // One that was refused after all is not paid, where nobody has ordered that yet.
-        if (claim && claim.state !== 'refused') {
-          const { written, spent } = await order(options, state, claim, event, orders.write);
-          yield* written;
-          state = { ...state, spent };
-        }
+  const before = readState(stateFile);
+  let state = before;
+  const from: Record<string, string> = state.cursor === null ? {} : { cursor: state.cursor };
+  // What is approved here is an event that comes next.
+  for await (const event of eventsFrom(admin, from)) {
+    if (event.type === 'fuqi.einvoice.claimed') yield* decide(options, state, event);
+    if (event.type === 'fuqi.einvoice.approved') {
+      const claim = await ownClaim(options, event);
+      // One that was refused after all is not paid, where nobody has ordered that yet.
+      if (claim && claim.state !== 'refused') {
+        const { written, spent } = await order(options, state, claim, event, orders.write);
+        yield* written;
+        state = { ...state, spent };
       }
-      state = { ...state, cursor: event.cursor };
-      if (event.type.startsWith('fuqi.einvoice.')) writeState(stateFile, state);
     }
-    // What was just approved is an event that comes next.
-    if (page.length === 0) return;
-    writeState(stateFile, state);
+    state = { ...state, cursor: event.cursor };
+    if (event.type.startsWith('fuqi.einvoice.')) writeState(stateFile, state);
   }
+  if (state !== before) writeState(stateFile, state);
 }
 
 async function ownClaim(
   { admin, member }: Reimbursing,
-  { data }: CloudEvent,
+  { data }: ToldEvent,
 ): Promise<Claim | undefined> {
-  const claim = await claimOf(admin, data.claim);
+  const claim = await claimOf(admin, data.claim as string);
   return claim.member === member ? claim : undefined;
 }
 
 async function* decide(
   options: Reimbursing,
   { spent }: State,
-  event: CloudEvent,
+  event: ToldEvent,
 ): AsyncGenerator<Done> {
   const { admin, finance, policy } = options;
   const claim = await ownClaim(options, event);
@@ -95,7 +83,7 @@ async function order(
   { admin }: Reimbursing,
   { spent }: State,
   claim: Claim,
-  event: CloudEvent,
+  event: ToldEvent,
   write: (order: PaymentOrder) => boolean,
 ) {
   const invoices = await invoicesOf(admin, claim);
@@ -112,7 +100,7 @@ async function order(
   return { written, spent: after };
 }
 
-const spentKey = ({ time }: CloudEvent, { employee }: Claim, currency: string): string =>
+const spentKey = ({ time }: ToldEvent, { employee }: Claim, currency: string): string =>
   `${time.slice(0, 7)} ${employee} ${currency}`;
 
 /** The bank payment that paid a claim's order. */

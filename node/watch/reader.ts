@@ -7,18 +7,10 @@ import {
   type PublicInvoice,
 } from '../../workloads/einvoice-watch/happenings.ts';
 import { call, type Target } from '../gateway-call.ts';
+import { eventsFrom, type ToldEvent } from '../ledger-events.ts';
 import { valuesOf } from '../transaction-values.ts';
 
 const CONTRACT = 'fuqi.einvoice.';
-const PAGE = 200;
-
-interface CloudEvent {
-  readonly type: string;
-  readonly subject: string;
-  readonly time: string;
-  readonly cursor: string;
-  readonly data: Readonly<Record<string, unknown>>;
-}
 
 export interface Reading {
   readonly target: Target;
@@ -35,22 +27,21 @@ export type Read = { readonly happening: Happening; readonly cursor: string } | 
 /** Reads in the order of the ledger until the head, or for good. Throws `CallRefused` where the key may not. */
 export async function* happenings(reading: Reading): AsyncGenerator<Read> {
   const { target, lookAgainMs, signal } = reading;
-  let from: string = new URLSearchParams({ ...reading.from }).toString();
+  let { from } = reading;
   while (!signal.aborted) {
-    const page = (await call(target, `/events?limit=${PAGE}&${from}`)) as CloudEvent[];
-    for (const event of page) {
-      from = `cursor=${event.cursor}`;
+    for await (const event of eventsFrom(target, from)) {
+      if (signal.aborted) return;
+      from = { cursor: event.cursor };
       const happening = await read(target, event);
       if (happening) yield { happening, cursor: event.cursor };
     }
-    if (page.length === PAGE) continue;
     yield null;
     if (lookAgainMs === undefined) return;
     await delay(lookAgainMs, undefined, { signal }).catch(() => {});
   }
 }
 
-async function read(target: Target, event: CloudEvent): Promise<Happening | undefined> {
+async function read(target: Target, event: ToldEvent): Promise<Happening | undefined> {
   if (!event.type.startsWith(CONTRACT)) return undefined;
   const type = event.type.slice(CONTRACT.length);
   const { subject: transaction, data } = event;
