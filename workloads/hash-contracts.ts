@@ -49,6 +49,7 @@ export const SOURCES: Readonly<Record<string, readonly string[]>> = {
     einvoice('issue'),
     einvoice('left'),
     einvoice('part'),
+    einvoice('people'),
     einvoice('queries'),
     einvoice('records'),
     invoice('document'),

@@ -13,10 +13,8 @@ const ConfigSchema = z.strictObject({
   consortium: z.string().min(1).max(63),
   /** The employer. */
   member: MemberSchema,
-  /** Files, beside this one unless absolute. Each of the first two holds an API key and nothing else. */
+  /** Files, beside this one unless absolute. This one holds the API key of an identity with `einvoice.finance`, and nothing else. */
   financeKeyFile: file,
-  /** Of an administrator: values that the employer's node holds are for those who signed them and for administrators. */
-  adminKeyFile: file,
   /** Payment orders are appended here, a JSON line each. */
   orders: file,
   /** How far the ledger was read. */
@@ -27,21 +25,18 @@ const ConfigSchema = z.strictObject({
 export interface Reimbursing {
   readonly member: string;
   readonly finance: Target;
-  readonly admin: Target;
   readonly ordersFile: string;
   readonly stateFile: string;
   readonly policy: Policy;
 }
 
-/** Reads the file and the keys. Throws a `UserError` that names the one that is wrong. */
+/** Reads the file and the key. Throws a `UserError` that names the one that is wrong. */
 export function loadReimburseConfig(name: string): Reimbursing {
   const config = loadJson(name, ConfigSchema, 'configuration');
   const at = (other: string): string => besides(name, other);
-  const keyOf = (keyFile: string): string => readBesides(name, keyFile);
   const { gateway: url, consortium, member, policy } = config;
   return {
     ...{ member, policy, ordersFile: at(config.orders), stateFile: at(config.state) },
-    finance: { url, consortium, key: keyOf(config.financeKeyFile) },
-    admin: { url, consortium, key: keyOf(config.adminKeyFile) },
+    finance: { url, consortium, key: readBesides(name, config.financeKeyFile) },
   };
 }

@@ -19,13 +19,13 @@ export type Done =
 
 /** Reads on from where the state says, up to the head; answers what was done. */
 export async function* reimburse(options: Reimbursing): AsyncGenerator<Done> {
-  const { admin, stateFile, ordersFile } = options;
+  const { finance, stateFile, ordersFile } = options;
   const orders = openOrders(ordersFile);
   const before = readState(stateFile);
   let state = before;
   const from: Record<string, string> = state.cursor === null ? {} : { cursor: state.cursor };
   // What is approved here is an event that comes next.
-  for await (const event of eventsFrom(admin, from)) {
+  for await (const event of eventsFrom(finance, from)) {
     if (event.type === 'fuqi.einvoice.claimed') yield* decide(options, state, event);
     if (event.type === 'fuqi.einvoice.approved') {
       const claim = await ownClaim(options, event);
@@ -43,10 +43,10 @@ export async function* reimburse(options: Reimbursing): AsyncGenerator<Done> {
 }
 
 async function ownClaim(
-  { admin, member }: Reimbursing,
+  { finance, member }: Reimbursing,
   { data }: ToldEvent,
 ): Promise<Claim | undefined> {
-  const claim = await claimOf(admin, data.claim as string);
+  const claim = await claimOf(finance, data.claim as string);
   return claim.member === member ? claim : undefined;
 }
 
@@ -55,13 +55,13 @@ async function* decide(
   { spent }: State,
   event: ToldEvent,
 ): AsyncGenerator<Done> {
-  const { admin, finance, policy } = options;
+  const { finance, policy } = options;
   const claim = await ownClaim(options, event);
   // Somebody was faster, or it is seen again.
   if (claim?.state !== 'open') return;
   const [invoices, values] = await Promise.all([
-    invoicesOf(admin, claim),
-    valuesOf(admin, claim.id),
+    invoicesOf(finance, claim),
+    valuesOf(finance, claim.id),
   ]);
   const own = Object.fromEntries(
     Object.keys(totalsOf(invoices)).map((currency) => [
@@ -80,13 +80,13 @@ async function* decide(
 
 /** Writes a claim's orders, and adds them to what its employee claimed in the month. */
 async function order(
-  { admin }: Reimbursing,
+  { finance }: Reimbursing,
   { spent }: State,
   claim: Claim,
   event: ToldEvent,
   write: (order: PaymentOrder) => boolean,
 ) {
-  const invoices = await invoicesOf(admin, claim);
+  const invoices = await invoicesOf(finance, claim);
   const totals = Object.entries(totalsOf(invoices));
   const after = { ...spent };
   const written: PaymentOrder[] = [];
@@ -111,10 +111,10 @@ export interface BankPayment {
 
 /** Records a bank payment; answers null, or why it is not recorded. One that was recorded before is. */
 export async function recordPayment(
-  { admin, finance }: Reimbursing,
+  { finance }: Reimbursing,
   { order: id, payment }: BankPayment,
 ): Promise<string | null> {
-  const claim = await claimOf(admin, id);
+  const claim = await claimOf(finance, id);
   if (claim.state === 'credited') return null;
   return (await post(finance, claim, 'credited', { payment })) ?? null;
 }

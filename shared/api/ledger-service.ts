@@ -148,9 +148,9 @@ export interface LedgerService {
   transaction(id: Digest): Promise<TransactionStatus | undefined>;
   /**
    * The confidential values of a transaction from this node's vault; where it lacks what its member reads, from another
-   * holder's.
+   * holder's. Rejected with `forbidden` where they are not for this caller of the node's member.
    */
-  values(id: Digest): Promise<KeptValues | Rejected | undefined>;
+  values(id: Digest, caller: Caller | undefined): Promise<KeptValues | Rejected | undefined>;
   /** What this node's vault holds, in the order of ids, after one, `limit` at the most: whose, and which fields. */
   held(after: Digest | undefined, limit: number): Promise<readonly HeldValues[]>;
   /** Values of another member under its grant, asked for by an identity whose key this node keeps; in the order of ids. */

@@ -14,6 +14,7 @@ import {
   type Context,
   type EndorsementContext,
   type QueryContext,
+  type ReadingContext,
   type RecordReader,
   type StateAccess,
   stateKey,
@@ -106,6 +107,20 @@ export function bindEndorsement(
     refuse(reason) {
       throw new ContractRejection(known(reason), 'The endorsement is refused.');
     },
+  };
+}
+
+/** The context of one run of `mayRead`. */
+export function bindReading(
+  contract: Contract,
+  state: StateAccess,
+  { caller, time, values }: Pick<ReadingContext, 'caller' | 'time' | 'values'>,
+): ReadingContext {
+  return {
+    ...bindReader(contract, state),
+    caller: freezeDeep(caller),
+    time,
+    values: (transaction) => freezeDeep(values(transaction)),
   };
 }
 

@@ -130,11 +130,13 @@ export function checkConfidential(
     deliverWithinMs,
     retainForMs,
     endorsement,
+    mayRead,
   }: {
     readonly input: z.ZodType;
     readonly endorsement?: { readonly roles: readonly string[] };
     readonly deliverWithinMs?: number;
     readonly retainForMs?: number;
+    readonly mayRead?: unknown;
   },
   roles: Readonly<Record<string, string>>,
 ): void {
@@ -147,6 +149,7 @@ export function checkConfidential(
     if (!Number.isSafeInteger(ms) || ms < 1) throw new Error(`a time of ${ms} ms`);
   }
   if (endorsement) checkEndorsement(endorsement.roles, input, deliverWithinMs);
+  if (mayRead && fields.size === 0) throw new Error('who may read, of values that it has none of');
   if (fields.size === 0) return;
   const { shape, def } = input as z.ZodObject;
   if (def.checks?.length) throw new Error('a rule over all fields, some of which are confidential');

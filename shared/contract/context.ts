@@ -69,6 +69,16 @@ export interface EndorsementContext<R extends Records = Records> extends RecordR
   refuse(reason: string): never;
 }
 
+/** What a member's node asks by, before it shows hidden values to one of the member's people. */
+export interface ReadingContext<R extends Records = Records> extends RecordReader<R> {
+  /** Who would read: an identity of the node's member. */
+  readonly caller: Caller;
+  /** The time of the block at the node's head. */
+  readonly time: number;
+  /** The confidential fields that this node holds of another transaction; undefined where it holds none. */
+  readonly values: EndorsementContext['values'];
+}
+
 /** What a query's `answer` gets. */
 export interface QueryContext<R extends Records = Records> extends RecordReader<R> {
   /** Undefined for an anonymous reader of a public ledger. */

@@ -4,8 +4,9 @@
  * A contract is a value made by one call: no base class, no decorators, no `await`.
  */
 import type { z } from 'zod';
+import type { Digest } from '../bytes/digest.ts';
 import { checkConfidential, hasMark } from './confidential.ts';
-import type { Context, EndorsementContext, QueryContext } from './context.ts';
+import type { Context, EndorsementContext, QueryContext, ReadingContext } from './context.ts';
 
 /** Record types by name; a record's schema is checked whenever one is stored. */
 export type Records = Readonly<Record<string, z.ZodType>>;
@@ -23,6 +24,15 @@ export interface Endorsement<R extends Records = Records, I extends z.ZodType = 
    * node reads; each fits its schema. It may run several times (see context.get).
    */
   check(context: EndorsementContext<R>, input: Partial<z.input<I>>): void;
+}
+
+/** A committed transaction, without its hidden values. */
+export interface Called<I extends z.ZodType = z.ZodType> {
+  readonly transaction: Digest;
+  /** The member that signed. */
+  readonly owner: string;
+  /** Its public fields. */
+  readonly input: Partial<z.input<I>>;
 }
 
 /** One kind of transaction. */
@@ -50,6 +60,12 @@ export interface TransactionDefinition<
   readonly retainForMs?: number;
   /** Who has to sign besides the caller, after a rule that needs hidden values. Not with `deliverWithinMs`. */
   readonly endorsement?: Endorsement<R, I>;
+  /**
+   * Whether somebody of a member whose node holds hidden values of such a transaction is shown them there. Whoever signed
+   * it and the member's administrators are in any case; unless told, nobody else. Synchronous, by the state and the values
+   * that the node has: nothing is agreed on. It may run several times (see context.get).
+   */
+  mayRead?(context: ReadingContext<R>, called: Called<I>): boolean;
   /** What `apply` answers. */
   readonly output: z.ZodType;
   /**

@@ -3,14 +3,13 @@
  * is the transaction's payload, its digests and its time with it, so an endorsement is of these values and ends with it.
  */
 import { encodeCbor } from '../bytes/cbor.ts';
-import { type Digest, isDigest } from '../bytes/digest.ts';
+import type { Digest } from '../bytes/digest.ts';
 import { fromUtf8, toBase64Url, utf8 } from '../bytes/text.ts';
 import { bindEndorsement, ContractRejection } from '../contract/bind.ts';
 import { confidentialFields } from '../contract/confidential.ts';
 import type { Contract, Endorsement, TransactionDefinition } from '../contract/define.ts';
 import { NODE_IDENTITY } from '../contract/system-records.ts';
 import { checkWindow } from '../execution/admissible.ts';
-import { guarded } from '../execution/guards.ts';
 import { callerOf } from '../execution/run-transaction.ts';
 import { BATCH_ALGORITHM } from '../ledger/batch-signature.ts';
 import { type Arguments, revealedValues } from '../ledger/disclosure.ts';
@@ -18,9 +17,9 @@ import { Rejected, rejected } from '../ledger/rejection.ts';
 import { decodeTransaction, TRANSACTION_TYPE, type Transaction } from '../ledger/transaction.ts';
 import type { Reservation, ValueKeeper } from '../ports/value-keeper.ts';
 import { keyRecord } from './key-record.ts';
-import { readOnly, Snapshot } from './query.ts';
 import { activeMembers, contractNow, memberRecord, rolesOf } from './readers.ts';
 import type { Replica } from './replica.ts';
+import { runWithValues } from './run-with-values.ts';
 import { ask } from './tell.ts';
 import { outcomeOf } from './values-record.ts';
 
@@ -114,46 +113,23 @@ async function check(
   const member = key && (await memberRecord(replica, key.member));
   if (!key || !member) return 'unknown-caller';
   const caller = callerOf(keyId, key, member);
-  const snapshot = new Snapshot(replica, replica.head.header.height!);
-  const vault = new Map<string, Arguments | undefined>();
-  const run = (wanted: Set<string>) =>
-    snapshot.read((view) => {
+  try {
+    return await runWithValues(replica, keeper, (state, values) => {
       const reserved = new Map<string, Reservation>();
-      const context = bindEndorsement(contract, readOnly(view), {
-        ...{ caller, time, transactionId: transaction.id },
-        refuses: endorsement.refuses,
-        values(id) {
-          if (!vault.has(id)) wanted.add(id);
-          return vault.get(id);
-        },
+      const context = bindEndorsement(contract, state, {
+        ...{ caller, time, transactionId: transaction.id, refuses: endorsement.refuses, values },
         reserve(name, amount, max, reason) {
           const sum = (reserved.get(name)?.amount ?? 0) + amount;
           reserved.set(name, { name, amount: sum, max, reason });
         },
       });
-      guarded(() => endorsement.check(context, input));
+      endorsement.check(context, input);
       return [...reserved.values()];
     });
-  for (let runs = 1; runs <= RUNS_MAX; runs++) {
-    // What it did without values that were not at hand counts for nothing: it runs again with them.
-    const wanted = new Set<string>();
-    const end = await run(wanted).catch((error: unknown) => error);
-    if (wanted.size === 0) {
-      if (end instanceof ContractRejection) return end.reason;
-      if (!Array.isArray(end)) throw end;
-      return end as Reservation[];
-    }
-    for (const id of wanted) vault.set(id, await heldFields(keeper, id));
+  } catch (error) {
+    if (error instanceof ContractRejection) return error.reason;
+    throw error;
   }
-  throw new Error(`an endorsement that asks for values more than ${RUNS_MAX} times`);
-}
-
-const RUNS_MAX = 32;
-
-/** The fields that are kept of a transaction. */
-async function heldFields(keeper: ValueKeeper, id: string): Promise<Arguments | undefined> {
-  const kept = isDigest(id) ? await keeper.read(id) : undefined;
-  return kept && revealedValues(kept.transaction.body.args, kept.disclosures);
 }
 
 /** Asks for all endorsements that a transaction needs, side by side; answers it with them. */

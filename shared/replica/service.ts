@@ -26,12 +26,13 @@ import type { Receipt } from '../ledger/receipt.ts';
 import { Rejected, rejected } from '../ledger/rejection.ts';
 import { decodeTransaction } from '../ledger/transaction.ts';
 import type { Custody } from '../ports/custody.ts';
-import { fetchValues, readGranted, unavailable } from './ask-values.ts';
+import { readGranted } from './ask-values.ts';
 import { submitCustodial } from './custodial.ts';
 import { submitConfidential, submitDisclosed } from './custodial-confidential.ts';
 import { eventsAfter } from './events.ts';
 import { finalBlock, finalHeader } from './history.ts';
 import { ownTransactions } from './own-transactions.ts';
+import { ownValues } from './own-values.ts';
 import { evidenceProofOf, receiptOf, stateProofOf } from './prove.ts';
 import { answerQuery, Snapshot } from './query.ts';
 import { contractNow } from './readers.ts';
@@ -40,7 +41,6 @@ import { leaderNow, otherMembers, otherValidators, ownIndex, type Replica } from
 import { notRetained } from './retained.ts';
 import { heldOf } from './serve-values.ts';
 import { finalStatus, pendingStatus, submit } from './submit.ts';
-import { valuesRecord } from './values-record.ts';
 
 const SCAN_MAX = 4096;
 
@@ -161,18 +161,7 @@ export function ledgerService(replica: Replica, custody: Custody): LedgerService
         waitMs,
       );
     },
-    async values(id) {
-      const { keeper } = replica;
-      if (!keeper) return undefined;
-      if ((await valuesRecord(replica, id))?.erasedAt) {
-        return rejected('erased', 'The values were erased.');
-      }
-      const kept = await keeper.read(id);
-      if (kept) return kept;
-      const fetched = await fetchValues(replica, id);
-      if (fetched === 'unavailable') return unavailable();
-      return fetched === 'kept' ? keeper.read(id) : undefined;
-    },
+    values: (id, caller) => ownValues(replica, id, caller),
     async held(after, limit) {
       const { keeper } = replica;
       if (!keeper) return [];

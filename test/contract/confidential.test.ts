@@ -103,7 +103,10 @@ describe('confidential fields', () => {
       record?: z.ZodType;
       output?: z.ZodType;
       query?: z.ZodType;
-      more?: Pick<TransactionDefinition, 'deliverWithinMs' | 'retainForMs' | 'endorsement'>;
+      more?: Pick<
+        TransactionDefinition,
+        'deliverWithinMs' | 'retainForMs' | 'endorsement' | 'mayRead'
+      >;
     } = {},
   ) =>
     contract('probe', {
@@ -160,6 +163,7 @@ describe('confidential fields', () => {
   const rule = (roles: string[]) => ({ endorsement: { roles, refuses: [], check: () => {} } });
   const contradictions: readonly (readonly [string, () => unknown])[] = [
     ['a time to keep values of which there are none', () => define({ more: { retainForMs: 1 } })],
+    ['a word on who may read nothing', () => define({ more: { mayRead: () => true } })],
     ['a time to bring none', () => define({ more: { deliverWithinMs: 1 } })],
     ['no time at all', () => define({ input: seen, more: { retainForMs: 0 } })],
     ['half a millisecond', () => define({ input: seen, more: { retainForMs: 0.5 } })],

@@ -43,7 +43,6 @@ before(async () => {
   market = await EInvoiceProcesses.up(PORT, 1_000_000);
   config = at('reimburse.json');
   writeFileSync(at('finance.key'), market.keys['buyer-co/finance']!);
-  writeFileSync(at('admin.key'), market.keys['buyer-co/admin']!);
   const policy = {
     most: { CNY: { claim: 30_000, month: 50_000 } },
     purposes: ['travel', 'meals'],
@@ -53,7 +52,7 @@ before(async () => {
     config,
     JSON.stringify({
       ...{ format: 'fuqi-reimburse-1', gateway: market.url, consortium: 'demo' },
-      ...{ member: 'buyer-co', financeKeyFile: 'finance.key', adminKeyFile: 'admin.key' },
+      ...{ member: 'buyer-co', financeKeyFile: 'finance.key' },
       ...{ orders: 'orders.jsonl', state: 'state.json', policy },
     }),
   );

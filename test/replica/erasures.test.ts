@@ -38,7 +38,7 @@ const erase = (records: readonly Digest[]) =>
   submit('alpha', 'admin', 'confidential', 'erase', { records });
 
 const erasedAt = async (member: string, id: Digest): Promise<boolean> => {
-  const values = await network.service(member).values(id);
+  const values = await network.values(member, id);
   return values instanceof Rejected && values.rejection.code === 'erased';
 };
 

@@ -217,26 +217,26 @@ describe('a reader by its contract', () => {
     for (const member of MEMBERS) await reaches(member, `confidential/record/${id}`);
     // alpha's come from the auditor, the auditor's from alpha then.
     network.vaultEntries('beta').clear();
-    const nobodys = await network.service('alpha').values(id);
+    const nobodys = await network.values('alpha', id);
     assert.ok(nobodys instanceof Rejected, 'nobody has them');
     assert.equal(nobodys.rejection.code, 'holder-unavailable');
     const again = await make('d-2');
     for (const member of MEMBERS) await reaches(member, `confidential/record/${again}`);
     network.vaultEntries('alpha').clear();
-    const owners = await network.service('alpha').values(again);
+    const owners = await network.values('alpha', again);
     assert.ok(owners && !(owners instanceof Rejected));
     assert.deepEqual(fieldsOf(owners), VALUES);
     network.vaultEntries('delta').clear();
-    const auditors = await network.service('delta').values(again);
+    const auditors = await network.values('delta', again);
     assert.ok(auditors && !(auditors instanceof Rejected));
     assert.deepEqual(fieldsOf(auditors), VALUES);
     // A holder that gives others' values for them, or garbage, has given nothing.
     network.vaultEntries('delta').clear();
     network.interceptReply = (from, _to, reply) => (from === 'delta' ? garbled(reply) : reply);
-    const cheated = await network.service('delta').values(again);
+    const cheated = await network.values('delta', again);
     assert.ok(cheated instanceof Rejected);
     assert.equal(cheated.rejection.code, 'holder-unavailable');
     network.interceptReply = (_from, _to, reply) => reply;
-    assert.equal(await network.service('gamma').values(again), undefined);
+    assert.equal(await network.values('gamma', again), undefined);
   });
 });

@@ -2,6 +2,7 @@
  * Four real replicas in one process: real execution, real contracts, memory stores, direct calls
  * instead of sockets. Links can be cut, nodes stopped and reopened from what is durable.
  */
+
 import {
   createECDH,
   createHash,
@@ -18,6 +19,7 @@ import { timers } from '../../node/timers.ts';
 import { openVault, type Vault } from '../../node/vault/vault.ts';
 import { vaultKeyOf } from '../../node/vault/vault-key.ts';
 import { jwkThumbprint, type PublicJwk } from '../../shared/bytes/crypto.ts';
+import type { Digest } from '../../shared/bytes/digest.ts';
 import { utf8 } from '../../shared/bytes/text.ts';
 import type { Catalog } from '../../shared/contract/catalog.ts';
 import { signBatch } from '../../shared/ledger/batch-signature.ts';
@@ -219,6 +221,12 @@ export class LocalNetwork {
 
   service(member: string) {
     return this.node(member).service;
+  }
+
+  /** What a member's administrator is shown of a transaction's values. */
+  async values(member: string, id: Digest) {
+    const service = this.service(member);
+    return service.values(id, await service.identity('admin'));
   }
 
   /** Gives a node that is not running other stores than its own. */

@@ -6,6 +6,7 @@ import { AmountSchema, CurrencySchema } from '../invoice/document.ts';
 import { requireMerchant } from '../invoice/members.ts';
 import { newRange, RANGE_REJECTS } from '../invoice/numbers.ts';
 import { MemberSchema, NumberSchema, RangeSchema, ReferenceSchema } from '../invoice/records.ts';
+import { forPeople } from './people.ts';
 import { PaymentIdSchema, RETAIN_MS, transaction } from './records.ts';
 
 export const allotNumbers = transaction({
@@ -37,6 +38,7 @@ export const setCreditLimit = transaction({
     currency: CurrencySchema,
     limit: confidential(AmountSchema.min(0), { parties: ['merchant'], roles: ['tax-bureau'] }),
   }),
+  mayRead: forPeople('tax-bureau', 'seller'),
   output: z.null(),
   apply(context, { merchant, currency }) {
     requireMerchant(context, merchant, 'einvoice.seller');
@@ -72,6 +74,7 @@ export const recordPayment = transaction({
     },
   },
   retainForMs: RETAIN_MS,
+  mayRead: forPeople('payment-platform', 'seller'),
   output: z.strictObject({ id: PaymentIdSchema }),
   apply(context, { id }) {
     if (context.get('payment', id)) {

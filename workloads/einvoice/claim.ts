@@ -13,6 +13,7 @@ import {
 } from '../invoice/records.ts';
 import { requireAsSeen, requireIssued } from './entry.ts';
 import { heldAs, holderOf } from './hidden.ts';
+import { assignedTo, forPeople } from './people.ts';
 import {
   CLAIMED_MAX,
   type Claim,
@@ -54,15 +55,21 @@ export const claim = transaction({
   }),
   endorsement: {
     roles: ['tax-bureau'],
-    refuses: ['unknown-invoice', 'not-held', 'moved'],
+    refuses: ['unknown-invoice', 'not-held', 'moved', 'assigned-to-another'],
     check(context, { invoices = [] }) {
       const held = invoices.map(({ number, holding }) => heldAs(context, number, holding));
       // All are asked for before the first is looked at: one round to the vault.
       const holders = held.map((invoice) => holderOf(context, invoice));
-      if (holders.some((holder) => holder !== context.caller.member)) context.refuse('not-held');
+      const { member, name } = context.caller;
+      const assigned = held.map(({ transaction: id }) => assignedTo(context, member, id));
+      if (holders.some((holder) => holder !== member)) context.refuse('not-held');
+      if (assigned.some((one) => one !== undefined && one !== name)) {
+        context.refuse('assigned-to-another');
+      }
     },
   },
   retainForMs: RETAIN_MS,
+  mayRead: forPeople('finance'),
   output: ClaimedSchema,
   apply(context, { invoices }) {
     for (const { number, holding, parts } of invoices) {
@@ -102,6 +109,12 @@ export const refuse = transaction({
   rejects: ['unknown-claim', 'not-yours', 'not-open'],
   input: ClaimOnlySchema.extend({ reason: forBureau(RefusalReasonSchema) }),
   retainForMs: RETAIN_MS,
+  mayRead(context, called) {
+    const { member, name } = context.caller;
+    const found = context.get('claim', called.input.claim ?? '');
+    const isClaimant = found?.member === member && found.employee === name;
+    return isClaimant || forPeople('finance')(context, called);
+  },
   output: ClaimedSchema,
   apply(context, { claim: id }) {
     const found = ownClaim(context, id, ['open', 'approved']);
@@ -140,6 +153,7 @@ export const credited = transaction({
     },
   },
   retainForMs: RETAIN_MS,
+  mayRead: forPeople('finance'),
   output: ClaimedSchema,
   apply(context, { claim: id }) {
     const found = ownClaim(context, id, ['approved']);

@@ -8,6 +8,7 @@ import { approve, claim, credited, refuse, withdraw } from './claim.ts';
 import { declare } from './declare.ts';
 import { deliver, issue, reverse } from './issue.ts';
 import { reverseInPart } from './part.ts';
+import { assign } from './people.ts';
 import { allotments, check, claimRecord, invoice, payment } from './queries.ts';
 import { events, records } from './records.ts';
 
@@ -18,8 +19,8 @@ export const einvoiceContract = contract('einvoice', {
     'tax-bureau': 'allots numbers, sets credit limits, sees all values, endorses rules over them',
     'payment-platform': 'records payments',
     seller: 'issues, reverses, delivers and declares its own invoices',
-    employee: 'claims invoices that the employer holds',
-    finance: 'approves or refuses claims and records their reimbursement',
+    employee: 'claims invoices that the employer holds, sees those that are assigned to him',
+    finance: 'assigns invoices, approves or refuses claims and records their reimbursement',
   },
   records,
   events,
@@ -31,6 +32,7 @@ export const einvoiceContract = contract('einvoice', {
     reverse,
     reverseInPart,
     deliver,
+    assign,
     claim,
     approve,
     refuse,

@@ -5,6 +5,7 @@ import { MemberSchema, NumberSchema, PeriodSchema } from '../invoice/records.ts'
 import { totalOf } from '../invoice/tax.ts';
 import { giveCreditBack, knownInvoice } from './hidden.ts';
 import { groupsOf, leftOfInvoice, totalLeft } from './left.ts';
+import { forPeople } from './people.ts';
 import {
   type CheckContext,
   forBureau,
@@ -61,6 +62,7 @@ export const declare = transaction({
     },
   },
   retainForMs: RETAIN_MS,
+  mayRead: forPeople('seller'),
   output: z.strictObject({ seller: MemberSchema, period: PeriodSchema, count: z.int() }),
   apply(context, { period, numbers }) {
     const seller = context.caller.member;

@@ -11,6 +11,7 @@ import { MemberSchema, NoteReasonSchema, NumberSchema } from '../invoice/records
 import { documentProblem } from '../invoice/tax.ts';
 import { HIDDEN_AMOUNTS, numbered, ownInvoice, put, putNote, requireIssued } from './entry.ts';
 import { giveCreditBack, heldAs, holderOf, knownInvoice, takeCredit } from './hidden.ts';
+import { forPeople, ofInvoice } from './people.ts';
 import {
   type CheckContext,
   forBureau,
@@ -73,6 +74,7 @@ export const issue = transaction({
     },
   },
   retainForMs: RETAIN_MS,
+  mayRead: (context, called) => ofInvoice(context, called, called.transaction),
   output: NumberOnlySchema,
   apply(context, { payments, number: chosen, currency, check }) {
     for (const id of payments) {
@@ -115,6 +117,7 @@ export const reverse = transaction({
     },
   },
   retainForMs: RETAIN_MS,
+  mayRead: forPeople('seller'),
   output: z.strictObject({ note: NumberSchema }),
   apply(context, { number }) {
     const invoice = ownInvoice(context, number);
@@ -147,6 +150,7 @@ export const deliver = transaction({
     },
   },
   retainForMs: RETAIN_MS,
+  mayRead: forPeople('seller', 'finance'),
   output: NumberOnlySchema,
   apply(context, { number, holding }) {
     const invoice = context.get('invoice', number);

@@ -10,6 +10,7 @@ import { documentProblem, groupKey, isWithin } from '../invoice/tax.ts';
 import { HIDDEN_AMOUNTS, ownInvoice, putNote, requireAsSeen, requireIssued } from './entry.ts';
 import { heldAs, holderOf, releaseCredit } from './hidden.ts';
 import { groupsOf, type Left, leftOfInvoice, totalLeft } from './left.ts';
+import { ofInvoice } from './people.ts';
 import {
   type CheckContext,
   forHolder,
@@ -72,6 +73,10 @@ export const reverseInPart = transaction({
     },
   },
   retainForMs: RETAIN_MS,
+  mayRead(context, called) {
+    const invoice = context.get('invoice', called.input.number ?? '');
+    return invoice !== undefined && ofInvoice(context, called, invoice.transaction);
+  },
   output: z.strictObject({ note: NumberSchema }),
   apply(context, { number, holding, parts }) {
     const invoice = ownInvoice(context, number);

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { confidential } from '../../shared/contract/confidential.ts';
-import type { Context, EndorsementContext } from '../../shared/contract/context.ts';
+import type { Context, EndorsementContext, ReadingContext } from '../../shared/contract/context.ts';
 import type { QueryDefinition, TransactionDefinition } from '../../shared/contract/define.ts';
 import { CurrencySchema } from '../invoice/document.ts';
 import {
@@ -93,6 +93,8 @@ export const records = {
   range: z.strictObject({ merchant: MemberSchema, from: NumberSchema, to: NumberSchema }),
   /** `limit/<member>/<currency>`: the transaction that has it. */
   limit: z.strictObject({ transaction: TransactionSchema }),
+  /** `assignment/<member>/<the invoice's transaction>`: the transaction that says whom of its people a member assigned it to. */
+  assignment: z.strictObject({ transaction: TransactionSchema }),
 };
 type InvoiceRecords = typeof records;
 
@@ -106,6 +108,7 @@ export const events = {
   reversed: told,
   'reversed-in-part': told.extend({ note: NumberSchema }),
   delivered: told,
+  assigned: told.extend({ member: MemberSchema }),
   claimed: toldOfClaim,
   approved: toldOfClaim,
   refused: toldOfClaim,
@@ -120,6 +123,7 @@ export const events = {
 type InvoiceEvents = typeof events;
 export type InvoiceContext = Context<InvoiceRecords, InvoiceEvents>;
 export type CheckContext = EndorsementContext<InvoiceRecords>;
+export type PeopleContext = ReadingContext<InvoiceRecords>;
 
 /** What the tax bureau sees besides whoever signs. */
 export const forBureau = <S extends z.ZodType>(schema: S) =>

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { createHash, randomInt, randomUUID } from 'node:crypto';
 import type { Digest } from '../../../shared/bytes/digest.ts';
+import { revealedValues } from '../../../shared/ledger/disclosure.ts';
 import { Rejected } from '../../../shared/ledger/rejection.ts';
 import { contracts } from '../../../workloads/catalog.ts';
 import type { InvoiceDocument } from '../../../workloads/invoice/document.ts';
@@ -14,8 +15,10 @@ const PARTIES = {
   seller: ['corner-shop', 'seller'],
   rival: ['other-shop', 'seller'],
   ann: ['buyer-co', 'employee'],
+  bob: ['buyer-co', 'employee'],
   fin: ['buyer-co', 'finance'],
   'rival-employee': ['other-shop', 'employee'],
+  'rival-fin': ['other-shop', 'finance'],
 } as const;
 export type Party = keyof typeof PARTIES;
 export const MEMBERS = [...new Set(Object.values(PARTIES).map(([member]) => member))];
@@ -101,6 +104,16 @@ export class EInvoices {
       this.issuing(document, payments, more),
     );
     return { id, number: output.number! };
+  }
+
+  /** The fields of a transaction that one of a member's people is shown, or why none. */
+  async shown(party: Party, id: string): Promise<string[] | string> {
+    const service = this.network.service(PARTIES[party][0]);
+    const values = await service.values(id as Digest, await service.identity(party));
+    if (!values) return 'none';
+    if (values instanceof Rejected) return values.rejection.code;
+    const { transaction, disclosures } = values;
+    return Object.keys(revealedValues(transaction.body.args, disclosures)).sort();
   }
 
   /** An answer of a member's node; of that which called last, which has what came of it. */
