@@ -39,6 +39,8 @@ const nameOf = (id: Digest): string => `${VALUES}${id}`;
 /** Stays where values were erased: what is kept later, or at the same moment, goes again. */
 const goneEntry = (id: Digest): string => `gone/${id}`;
 const ERASED_UP_TO = 'erased-up-to';
+const CHECKED = 'deliveries-checked';
+const LACKING = 'lacking/';
 const MARK = new Uint8Array([1]);
 const DUE = 'due/';
 const dueEntry = (transaction: Digest, number: number): string =>
@@ -47,6 +49,7 @@ const PAGE = VAULT_CHANGES_MAX;
 
 const bytes = z.instanceof(Uint8Array);
 const ContentSchema = z.tuple([bytes, z.array(bytes)]);
+const CheckedSchema = z.tuple([z.number(), z.number()]);
 const DueSchema = z.tuple([z.string(), z.array(z.string())]);
 
 /** A vault on a store; the first key seals, the others open what was sealed before a rotation. */
@@ -140,6 +143,20 @@ export function openVault(store: VaultStore, keys: readonly [VaultKey, ...VaultK
       return place && fromUtf8(place);
     },
     setErasedUpTo: (place) => store.write([{ name: ERASED_UP_TO, bytes: utf8(place) }]),
+    async deliveriesChecked() {
+      const stored = await store.get(CHECKED);
+      if (!stored) return undefined;
+      const [height, at] = CheckedSchema.parse(decodeCbor(stored));
+      return { height, at };
+    },
+    setDeliveriesChecked: ({ height, at }) =>
+      store.write([{ name: CHECKED, bytes: encodeCbor([height, at]) }]),
+    async lacking(limit) {
+      const entries = await store.list({ prefix: LACKING, limit });
+      return entries.map(({ name }) => name.slice(LACKING.length) as Digest);
+    },
+    setLacking: (id, isLacking) =>
+      store.write([{ name: `${LACKING}${id}`, bytes: isLacking ? MARK : null }]),
     async rewrap() {
       let count = 0;
       for (const prefix of [VALUES, DUE, TALLIES, WEBHOOKS, DEAD_LETTERS])

@@ -81,11 +81,13 @@ export const timedId = (time: number, transaction: string): string =>
 export const ErasureSchema = z.strictObject({ owner: MemberIdSchema, records: RecordsSchema });
 
 export const DISPUTE_REASONS = ['digest-mismatch', 'not-delivered', 'refused'] as const;
+export type DisputeReason = (typeof DISPUTE_REASONS)[number];
 export const DisputeSchema = z.strictObject({
   reason: z.enum(DISPUTE_REASONS),
   at: TimeSchema,
   settledAt: TimeSchema.nullable(),
 });
+export type Dispute = z.infer<typeof DisputeSchema>;
 
 /** `confidential/emergency/<transaction>`. */
 export const EmergencySchema = z.strictObject({
@@ -155,6 +157,10 @@ export function valuesWritten(
 
 /** The full state key of what the ledger says of a transaction's values. */
 export const valuesKey = (id: string): string => `${CONFIDENTIAL}/record/${id}`;
+
+/** The full state key of a member's dispute of a transaction's values. */
+export const disputeKey = (id: string, member: string): string =>
+  `${CONFIDENTIAL}/dispute/${id}/${member}`;
 
 /** The full state key of a grant. */
 export const grantKey = (owner: string, grant: string): string =>

@@ -180,17 +180,20 @@ function checkEndorsement(
   if (deliverWithinMs !== undefined) {
     throw new Error('an endorsement of values that may come later');
   }
-  const always = [...splitOf(input).fields].filter(([name]) => {
-    const field = (input as z.ZodObject).shape[name] as z.ZodType;
-    return !field.safeParse(undefined).success;
-  });
-  const blind = roles.find((role) => !always.some(([, { roles: own = [] }]) => own.includes(role)));
+  const blind = roles.find((role) => !readsAlways(input, role));
   if (blind !== undefined) {
     throw new Error(
       `an endorsement by the role "${blind}", which reads no field that is always there`,
     );
   }
 }
+
+/** Whether a member that holds a role of the contract reads something of each call: a field that can't be left out. */
+export const readsAlways = (input: z.ZodType, role: string): boolean =>
+  [...splitOf(input).fields].some(([name, { roles = [] }]) => {
+    const field = (input as z.ZodObject).shape[name] as z.ZodType;
+    return roles.includes(role) && !field.safeParse(undefined).success;
+  });
 
 /** Schemas that hold no mark: most are part of several others. */
 const unmarked = new WeakSet<z.ZodType>();

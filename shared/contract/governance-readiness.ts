@@ -64,7 +64,7 @@ export interface ReadyStatement {
 
 /** Why a statement of readiness is not good, as one of the reasons of `ready`; undefined: it is. */
 export function flawOf(
-  context: Reader & { readonly ledger: Digest },
+  context: Reader & { readonly ledger: Digest; readonly time: number },
   { member, height, block, keyId, signature }: ReadyStatement,
 ): { readonly reason: string; readonly message: string } | undefined {
   const record = context.get('member', member);
@@ -80,8 +80,9 @@ export function flawOf(
   if (!bytes || !verifyEs256(key, readinessDigest(statement), bytes)) {
     return { reason: 'bad-signature', message: 'The node key did not sign this statement.' };
   }
-  // Ids of recent blocks' transactions stand in the state for as long as they are recent.
-  if (!context.lookup('ledger', 'recent', String(height).padStart(16, '0'))) {
+  // Ids of recent blocks' transactions stand in the state for as long as they are recent, and some blocks longer.
+  const recent = context.lookup('ledger', 'recent', String(height).padStart(16, '0'));
+  if (!recent || (recent as [until: number])[0] < context.time) {
     const message = `Block ${height} is none of the recent ones with transactions.`;
     return { reason: 'not-recent', message };
   }

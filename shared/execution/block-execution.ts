@@ -54,10 +54,16 @@ export type ExecutionMode =
 export const RECENT_PREFIX = 'ledger/recent/';
 /** Who is passed over as a leader. A block needs it of its parent: it is read when a node starts. */
 export const LEADERS_KEY = 'ledger/leaders/current';
-/** Expired entries that one block forgets, at the most. */
-const FORGET_MAX = 8;
-/** What every block scans at its end. */
-export const RECENT_RANGE = prefixRange(RECENT_PREFIX, FORGET_MAX);
+/**
+ * The lowest height whose ids may be remembered still. Forgotten entries leave a version of their key behind in the store:
+ * whoever began at the first one would read them all again, more of them with every block.
+ */
+export const REMEMBERED_FROM = 'ledger/remembered/from';
+/** Every so many blocks one forgets, at the most so many as come in twice that time. */
+const FORGET_EVERY = 32;
+const FORGET_MAX = 2 * FORGET_EVERY;
+/** Whether the block at a height forgets what is over, whether it holds transactions or not. */
+export const forgetsAt = (height: number): boolean => height % FORGET_EVERY === 0;
 /** Members ever, removed ones included, that the next validator set is drawn from. */
 const MEMBERS_MAX = 4096;
 
@@ -161,7 +167,8 @@ export class BlockExecution {
     const writes = new Map(this.#writes);
     const view = new View([writes, ...this.#ancestry.layers], this.#ancestry.base, misses);
     try {
-      if (this.#included.length > 0) this.#rememberIds(view, writes);
+      if (this.#included.length > 0) this.#rememberIds(writes);
+      if (forgetsAt(this.#facts.height)) this.#forgetIds(view, writes);
       const next = this.#nextEpoch(view);
       if (next) {
         const key = SYSTEM_KEYS.validators(next.set.epoch);
@@ -184,14 +191,27 @@ export class BlockExecution {
    * Dedupe is part of the state: each block's ids are remembered until no transaction of it could
    * be valid again, so a node that starts from a snapshot refuses the same repeats.
    */
-  #rememberIds(view: View, writes: Map<string, Uint8Array | null>): void {
+  #rememberIds(writes: Map<string, Uint8Array | null>): void {
     const { height, time, windowMs } = this.#facts;
-    for (const { key, value } of view.scan(RECENT_RANGE)) {
-      const [until] = decodeCbor(value) as [number];
-      if (until < time) writes.set(key, null);
-    }
     const ids = this.#included.map((transaction) => transaction.id).join('');
     this.#put(writes, recentKey(height), [time + windowMs, ids]);
+  }
+
+  #forgetIds(view: View, writes: Map<string, Uint8Array | null>): void {
+    const { height, time } = this.#facts;
+    const stored = view.get(REMEMBERED_FROM);
+    let from = stored ? (decodeCbor(stored) as number) : 0;
+    const { to, limit } = prefixRange(RECENT_PREFIX, FORGET_MAX);
+    const found = view.scan({ from: recentKey(from), to, limit });
+    for (const { key, value } of found) {
+      const [until] = decodeCbor(value) as [number];
+      if (until >= time) break;
+      writes.set(key, null);
+      from = Number(key.slice(RECENT_PREFIX.length)) + 1;
+    }
+    // Those without transactions left no entry.
+    if (found.length === 0) from = height;
+    this.#put(writes, REMEMBERED_FROM, from);
   }
 
   #nextEpoch(view: View): Epoch | null {

@@ -11,6 +11,8 @@
  * - `held` answers all that is kept, in the order of ids, after one, at the most `limit`.
  * - `erasedUpTo` answers what `setErasedUpTo` was given last: how far the ledger's erasures were applied to this vault.
  *   It rests with the values, so a vault from a backup says how far that one was.
+ * - `deliveriesChecked` answers what `setDeliveriesChecked` was given last; `lacking`, the transactions that were set to be
+ *   lacking and not unset, at the most `limit`.
  * - `called` answers the transaction that was kept last with a call of that name.
  * - `deliveries` answers what is due and not `delivered`, at the most `limit`, of one transaction or of all, after one.
  * - `reserve` takes all amounts for a transaction, or none and answers the reason of one that is too much: where what
@@ -61,6 +63,12 @@ export interface Delivery extends Due {
 /** Readers that one call may have besides its own member: they are kept together with its values. */
 export const DUE_MAX = 90;
 
+/** Up to which height a member's node has looked whether it got what it reads by its roles, and when. */
+export interface Checked {
+  readonly height: number;
+  readonly at: number;
+}
+
 /** An amount that a transaction takes of something that is bounded at this member. */
 export interface Reservation {
   readonly name: string;
@@ -97,6 +105,10 @@ export interface ValueKeeper {
   erase(ids: readonly Digest[]): Promise<void>;
   erasedUpTo(): Promise<string | undefined>;
   setErasedUpTo(place: string): Promise<void>;
+  deliveriesChecked(): Promise<Checked | undefined>;
+  setDeliveriesChecked(checked: Checked): Promise<void>;
+  lacking(limit: number): Promise<readonly Digest[]>;
+  setLacking(id: Digest, isLacking: boolean): Promise<void>;
   read(id: Digest): Promise<KeptValues | undefined>;
   held(range: { readonly after?: Digest; readonly limit: number }): Promise<readonly KeptValues[]>;
   called(call: CallName): Promise<Digest | undefined>;

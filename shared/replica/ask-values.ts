@@ -1,8 +1,13 @@
 /** Asks other members' nodes for values: under a grant, or because this member reads them by their contract and lacks them. */
 
 import type { Digest } from '../bytes/digest.ts';
+import type { Reply } from '../consensus/message.ts';
 import { confidentialFields } from '../contract/confidential.ts';
-import { CONFIDENTIAL, type ValuesRecord } from '../contract/confidential-records.ts';
+import {
+  CONFIDENTIAL,
+  type DisputeReason,
+  type ValuesRecord,
+} from '../contract/confidential-records.ts';
 import { checkSignature } from '../execution/admissible.ts';
 import { revealedValues } from '../ledger/disclosure.ts';
 import { Rejected, rejected } from '../ledger/rejection.ts';
@@ -114,33 +119,38 @@ async function opened(
   }
 }
 
-/**
- * Fetches what this member reads of a transaction by its contract, and keeps it. Answers `none` where it reads nothing of
- * it, as a holder says, and `unavailable` where no holder gave what it should.
- */
-export async function fetchValues(
-  replica: Replica,
-  id: Digest,
-): Promise<'kept' | 'none' | 'unavailable'> {
+/** What came of fetching: `none` where this member reads nothing of it, as a holder says; otherwise why nothing came. */
+export type Fetched = 'kept' | 'none' | DisputeReason;
+
+/** Fetches what this member reads of a transaction by its contract, and keeps it. */
+export async function fetchValues(replica: Replica, id: Digest): Promise<Fetched> {
   const record = await valuesRecord(replica, id);
   if (!record) return 'none';
+  const seen = new Set<Fetched>();
   for (const holder of await holdersOf(replica, record)) {
     const reply = await ask(replica, holder, { kind: 'fetch-values', transaction: id });
-    const [envelope] = reply?.parts ?? [];
-    const refusal = envelope ? await kept(replica, envelope) : (reply?.refusal ?? 'no answer');
-    if (refusal === null) return 'kept';
-    if (refusal === 'not-a-reader') return 'none';
-    replica.log('values-not-read', { member: holder, why: refusal });
+    const why = await whyNot(replica, reply);
+    if (why === null) return 'kept';
+    seen.add(reply?.refusal === 'not-a-reader' ? 'none' : why.means);
+    replica.log('values-not-read', { member: holder, why: why.says });
   }
-  return 'unavailable';
+  const told = (['digest-mismatch', 'none', 'refused'] as const).find((one) => seen.has(one));
+  return told ?? 'not-delivered';
 }
 
-/** Keeps what an envelope holds; answers why not. Here it was asked for: what is forged is one more that gave nothing. */
-async function kept(replica: Replica, envelope: Uint8Array): Promise<string | null> {
+/** Keeps what a reply brings; null where that went well. Here it was asked for: what is forged is one more that gave nothing. */
+async function whyNot(
+  replica: Replica,
+  reply: Reply | undefined,
+): Promise<{ readonly means: DisputeReason; readonly says: string } | null> {
+  const [envelope] = reply?.parts ?? [];
+  if (!reply) return { means: 'not-delivered', says: 'no answer' };
+  if (!envelope) return { means: 'refused', says: reply.refusal ?? 'nothing in it' };
   try {
-    return await receiveValues(replica, envelope);
+    const says = await receiveValues(replica, envelope);
+    return says === null ? null : { means: 'refused', says };
   } catch (error) {
-    if (error instanceof BadMessage) return error.message;
-    throw error;
+    if (!(error instanceof BadMessage)) throw error;
+    return { means: 'digest-mismatch', says: error.message };
   }
 }

@@ -10,6 +10,7 @@ import { CONFIDENTIAL, timedId } from '../contract/confidential-records.ts';
 import { type Layer, prefixRange } from '../execution/view.ts';
 import { Rejected } from '../ledger/rejection.ts';
 import type { ValueKeeper } from '../ports/value-keeper.ts';
+import { checkDeliveries } from './check-deliveries.ts';
 import { submitAsNode } from './node-call.ts';
 import { Snapshot } from './query.ts';
 import { inBackground, pause, type Replica } from './replica.ts';
@@ -23,7 +24,7 @@ const TIME_DIGITS = 16;
 const RETRY_MS = 5000;
 /** A record's owner erases what is due; others do when it has not for so long. */
 const OTHERS_AFTER_MS = 24 * 3600 * 1000;
-const LOOK_MS = 3600 * 1000;
+const LOOK_MS = 15 * 60_000;
 
 /** Whether a block's writes hold an erasure. */
 export function holdsErasure(writes: Layer): boolean {
@@ -37,8 +38,8 @@ export function lookForErasures(replica: Replica): void {
 }
 
 /**
- * Has a replica apply the ledger's erasures as they come, ask for those that are due by a contract's rule, and forget
- * values of transactions that came to nothing.
+ * Has a replica apply the ledger's erasures as they come, ask for those that are due by a contract's rule, forget values of
+ * transactions that came to nothing, and look for those that should have come.
  * A function that opens no vault leaves it to the one that does.
  */
 export function followErasures(replica: Replica): void {
@@ -57,6 +58,7 @@ export function followErasures(replica: Replica): void {
         await applyErasures(replica, keeper);
         await eraseDue(replica);
         await keeper.settle(replica.head.header.time, outcomeOf(replica));
+        await checkDeliveries(replica, keeper, replica.ports.time.now());
       } catch (error) {
         if (replica.stopped) break;
         replica.log('erasure-failed', { error: String(error) });

@@ -1,13 +1,13 @@
 /** Runs a block's execution to its end, fetching what it lacks. Bounded: each pass must fetch something. */
 import type { Digest } from '../bytes/digest.ts';
-import { type ExecutionMode, RECENT_RANGE } from '../execution/block-execution.ts';
+import { type ExecutionMode, forgetsAt, REMEMBERED_FROM } from '../execution/block-execution.ts';
 import {
   BlockRun,
   type ChainPoint,
   type Execution,
   type Place,
 } from '../execution/execute-block.ts';
-import { Misses, rangeName } from '../execution/view.ts';
+import { Misses } from '../execution/view.ts';
 import { LIMITS } from '../ledger/limits.ts';
 import type { Rejected } from '../ledger/rejection.ts';
 import type { Transaction } from '../ledger/transaction.ts';
@@ -46,7 +46,7 @@ export async function execute(
     if (result) return result;
     if (misses.empty) throw new Error('an execution stopped without a miss');
     // Wanted at the end in any case: fetched beside what is wanted first.
-    if (pass === 0) misses.ranges.set(rangeName(RECENT_RANGE), RECENT_RANGE);
+    if (pass === 0 && forgetsAt(parent.header.height! + 1)) misses.keys.add(REMEMBERED_FROM);
     await base.fetch(misses);
   }
   throw new Error(`an execution needed more than ${PASSES_MAX} passes`);

@@ -46,8 +46,8 @@ async function keptOrFetched(
   const kept = await keeper.read(id);
   if (kept) return kept;
   const fetched = await fetchValues(replica, id);
-  if (fetched === 'unavailable') return unavailable();
-  return fetched === 'kept' ? keeper.read(id) : undefined;
+  if (fetched === 'none') return undefined;
+  return fetched === 'kept' ? keeper.read(id) : unavailable();
 }
 
 async function isFor(

@@ -38,8 +38,11 @@ function consortium(ids = ['a', 'b', 'c', 'd']) {
   const epoch = (): Value | undefined => ledger.state.get('governance/epoch/current');
   const status = (id: string) =>
     (ledger.query(undefined, 'governance', 'proposal', { id }) as { status: string }).status;
-  /** What the member's node with this key says of itself; block 7 is the last one. */
-  ledger.state.set(`ledger/recent/${'7'.padStart(16, '0')}`, [ledger.time, '']);
+  /** What the member's node with this key says of itself; block 7 is the last one, and 6 is not recent any more. */
+  const isRecentUntil = (height: string, until: number) =>
+    ledger.state.set(`ledger/recent/${height.padStart(16, '0')}`, [until, '']);
+  isRecentUntil('7', ledger.time + 365 * 86_400_000);
+  isRecentUntil('6', ledger.time - 1);
   const ready = (id: string, key: TestKey, { height = 7, by = ids[0]! } = {}) => {
     const block = 'b'.repeat(64) as Digest;
     const digest = readinessDigest({ ledger: LEDGER, member: id, height, block });
@@ -313,7 +316,9 @@ describe('a node that gets a vote', () => {
     ledger.state.set('governance/epoch/current', { current: 2, next: null });
     assert.equal(refusal(ready('e', testKey())), 'unknown-key');
     assert.equal(refusal(ready('d', key)), 'unknown-key');
-    assert.equal(refusal(ready('e', key, { height: 6 })), 'not-recent');
+    for (const height of [5, 6]) {
+      assert.equal(refusal(ready('e', key, { height })), 'not-recent');
+    }
     assert.equal(status(id), 'approved');
     output(ready('e', key));
     assert.equal(status(id), 'enacted');

@@ -197,6 +197,18 @@ describe('a vault', () => {
     assert.equal(await vault.erasedUpTo(), 'a-place');
   });
 
+  it('says how far its node has looked for what should have come, and what it lacks', async () => {
+    const { vault } = vaultWith();
+    assert.equal(await vault.deliveriesChecked(), undefined);
+    await vault.setDeliveriesChecked({ height: 7, at: 1234 });
+    assert.deepEqual(await vault.deliveriesChecked(), { height: 7, at: 1234 });
+    const ids = ['a', 'b', 'c'].map((digit) => digit.repeat(64) as Digest);
+    for (const id of ids) await vault.setLacking(id, true);
+    assert.deepEqual(await vault.lacking(2), ids.slice(0, 2));
+    await vault.setLacking(ids[0]!, false);
+    assert.deepEqual(await vault.lacking(9), ids.slice(1));
+  });
+
   it('is opened by the new key alone once all is wrapped by it; the contents stay as they were', async () => {
     const { entries, store, key, vault } = vaultWith();
     const values = Array.from({ length: 130 }, (_, number) => valuesOf(number));

@@ -1,0 +1,152 @@
+/**
+ * Whether this node has what its member reads by its roles, of each transaction that is final. What did not come in time is
+ * asked for; where nobody gives it, or gives something else than was signed, the node disputes it on the ledger, by itself,
+ * and settles that when it comes after all. What a member reads as a party that the values name, nobody can know it lacks.
+ */
+import type { Digest } from '../bytes/digest.ts';
+import { readsAlways } from '../contract/confidential.ts';
+import {
+  CONFIDENTIAL,
+  type Dispute,
+  type DisputeReason,
+  disputeKey,
+} from '../contract/confidential-records.ts';
+import { NODE_IDENTITY } from '../contract/system-records.ts';
+import { decodeValue } from '../execution/decoded-values.ts';
+import type { Block } from '../ledger/block.ts';
+import { Rejected } from '../ledger/rejection.ts';
+import { decodeTransaction } from '../ledger/transaction.ts';
+import type { ValueKeeper } from '../ports/value-keeper.ts';
+import { fetchValues } from './ask-values.ts';
+import { finalBlocks } from './history.ts';
+import { submitAsNode } from './node-call.ts';
+import { definitionNow, rolesOf } from './readers.ts';
+import { nodeKeys, type Replica } from './replica.ts';
+import { valuesRecord } from './values-record.ts';
+
+/** How often a node looks. */
+const LOOK_MS = 10 * 60_000;
+/** So long after they should be here values are disputed: their owner's node brings them again and again until then. */
+const GRACE_MS = 10 * 60_000;
+/** A function does so much at once. */
+const BLOCKS_MAX = 512;
+const LACKING_MAX = 100;
+
+/** Looks at the final blocks since the last time, where that is long enough ago. */
+export async function checkDeliveries(
+  replica: Replica,
+  keeper: ValueKeeper,
+  now: number,
+): Promise<void> {
+  // Who has no role reads as a party at the most.
+  if ((await rolesOf(replica, replica.member)).length === 0) return;
+  const head = replica.head.header.height!;
+  const before = await keeper.deliveriesChecked();
+  // A new vault: what came before is fetched when somebody asks for it.
+  if (!before) return keeper.setDeliveriesChecked({ height: head, at: now });
+  if (now - before.at < LOOK_MS) return;
+  for (const id of await keeper.lacking(LACKING_MAX)) await askAgain(replica, keeper, id);
+  const to = replica.lease ? Math.min(head, before.height + BLOCKS_MAX) : head;
+  const height = await checkBlocks(replica, keeper, before.height + 1, to, now);
+  // Where blocks are left, it goes on when it is woken next.
+  const at = height === to && to < head ? before.at : now;
+  await keeper.setDeliveriesChecked({ height, at });
+}
+
+/** Answers up to which height everything that is due by now is here, or disputed. */
+async function checkBlocks(
+  replica: Replica,
+  keeper: ValueKeeper,
+  from: number,
+  to: number,
+  now: number,
+): Promise<number> {
+  const first = Math.max(from, replica.retained.bodies, 1);
+  let checked = first - 1;
+  for await (const blocks of finalBlocks(replica, first, to)) {
+    for (const block of blocks) {
+      if (replica.stopped || !(await checkBlock(replica, keeper, block, now))) return checked;
+      checked = block.header.height!;
+    }
+  }
+  return checked;
+}
+
+/** False where something is not here that may still come in time. */
+async function checkBlock(
+  replica: Replica,
+  keeper: ValueKeeper,
+  { header, transactions }: Block,
+  now: number,
+): Promise<boolean> {
+  for (const bytes of transactions) {
+    const withinMs = await expected(replica, keeper, bytes);
+    if (!withinMs) continue;
+    if (now < header.time + withinMs.ms + GRACE_MS) return false;
+    await claim(replica, keeper, withinMs.id);
+  }
+  return true;
+}
+
+/** A transaction whose values should be here, or come within a time, and are not. */
+async function expected(
+  replica: Replica,
+  keeper: ValueKeeper,
+  bytes: Uint8Array,
+): Promise<{ readonly id: Digest; readonly ms: number } | undefined> {
+  const transaction = decodeTransaction(bytes);
+  if (transaction instanceof Rejected) return undefined;
+  const { id, keyIds, body } = transaction;
+  const definition = await definitionNow(replica, body.contract, body.method);
+  const roles = await rolesOf(replica, replica.member);
+  const own = roles.filter((role) => role.startsWith(`${body.contract}.`));
+  const reads = own.some(
+    (role) => definition && readsAlways(definition.input, role.slice(body.contract.length + 1)),
+  );
+  // What this node endorsed it had.
+  if (!reads || keyIds.includes(nodeKeys(replica).keyId(NODE_IDENTITY)!)) return undefined;
+  const record = await valuesRecord(replica, id);
+  if (!record || record.erasedAt !== null || record.owner === replica.member) return undefined;
+  if (await keeper.read(id)) return undefined;
+  return { id, ms: definition!.deliverWithinMs ?? 0 };
+}
+
+/** Asks other holders, and disputes what none gives. */
+async function claim(replica: Replica, keeper: ValueKeeper, id: Digest): Promise<void> {
+  const fetched = await fetchValues(replica, id);
+  if (fetched === 'kept') return;
+  await keeper.setLacking(id, true);
+  if (await isDisputed(replica, id)) return;
+  // Somebody has to have given it a field that can't be left out.
+  const reason: DisputeReason = fetched === 'none' ? 'refused' : fetched;
+  await say(replica, 'dispute', { record: id, reason });
+}
+
+async function askAgain(replica: Replica, keeper: ValueKeeper, id: Digest): Promise<void> {
+  const record = await valuesRecord(replica, id);
+  const isErased = !record || record.erasedAt !== null;
+  const isHere = (await keeper.read(id)) || (await fetchValues(replica, id)) === 'kept';
+  if (!isErased && !isHere) return;
+  if (isHere && (await isDisputed(replica, id))) await say(replica, 'settle', { record: id });
+  await keeper.setLacking(id, false);
+}
+
+async function isDisputed(replica: Replica, id: Digest): Promise<boolean> {
+  const stored = await replica.final.read(disputeKey(id, replica.member));
+  return stored ? (decodeValue(stored) as unknown as Dispute).settledAt === null : false;
+}
+
+async function say(
+  replica: Replica,
+  method: 'dispute' | 'settle',
+  args: { readonly record: Digest; readonly reason?: DisputeReason },
+): Promise<void> {
+  const nonce = `${method[0]}${args.record.slice(1)}`;
+  const outcome = await submitAsNode(replica, { contract: CONFIDENTIAL, method, args, nonce });
+  if (outcome instanceof Rejected) {
+    replica.log(`${method}-failed`, {
+      transaction: args.record,
+      error: outcome.rejection.message,
+    });
+  }
+}
