@@ -110,7 +110,7 @@ describe('a grant', () => {
     await until(async () => (await accesses()).length === 1);
     const [access] = await accesses();
     assert.deepEqual([access!.reader, access!.records, access!.grant], ['gamma', [id], given]);
-    const kept = [...network.vaultEntries('beta').keys()].filter((name) =>
+    const kept = [...network.vaultEntries('gamma').keys()].filter((name) =>
       name.startsWith('values/'),
     );
     assert.deepEqual(kept, [], 'what was read is not kept');
