@@ -29,6 +29,8 @@ export const ManifestSchema = z.strictObject({
   headTime: z.iso.datetime(),
   epoch: z.int().min(1),
   taken: z.iso.datetime(),
+  /** By when it is to be deleted, as the member says on the ledger. */
+  deleteBy: z.iso.datetime().optional(),
   files: z.strictObject({ 'data.mdb': FileSchema, 'genesis.json': FileSchema }),
 });
 export type Manifest = z.infer<typeof ManifestSchema>;

@@ -51,6 +51,7 @@ export async function backUp(node: NodeFiles, to: string, now: Date): Promise<Ma
 
 async function describe({ config }: NodeFiles, draft: string, now: Date): Promise<Manifest> {
   const ledger = ledgerId(loadGenesis(path.join(draft, 'genesis.json')));
+  const { backupDays } = config;
   const stores = lmdbStores(draft);
   const stored = await stores.heads.read('head').finally(() => stores.close());
   rmSync(path.join(draft, 'lock.mdb'), { force: true });
@@ -70,12 +71,15 @@ async function describe({ config }: NodeFiles, draft: string, now: Date): Promis
     headTime: new Date(header.time).toISOString(),
     epoch,
     taken: now.toISOString(),
+    ...(backupDays !== undefined && { deleteBy: later(now, backupDays).toISOString() }),
     files: {
       'data.mdb': await describeFile(path.join(draft, 'data.mdb')),
       'genesis.json': await describeFile(path.join(draft, 'genesis.json')),
     },
   };
 }
+
+const later = (time: Date, days: number): Date => new Date(time.getTime() + days * 86_400_000);
 
 function sync(file: string): void {
   const handle = openSync(file, 'r+');

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { TenantLimitsSchema } from '../shared/api/tenant-limits.ts';
 import { TokenIssuersSchema } from '../shared/api/token-issuer.ts';
+import { BACKUP_DAYS_MAX } from '../shared/contract/confidential-records.ts';
 import { MemberIdSchema } from '../shared/ledger/genesis.ts';
 import { LIMITS } from '../shared/ledger/limits.ts';
 import { ConnectionLimitsSchema } from './connections.ts';
@@ -58,6 +59,8 @@ export const NodeConfigSchema = z.strictObject({
   apiKeys: z.string(),
   /** Issuers whose tokens stand for identities of this member, beside API keys. */
   issuers: TokenIssuersSchema.optional(),
+  /** How many days backups of this node are kept at the most; the node says so on the ledger. */
+  backupDays: z.int().min(0).max(BACKUP_DAYS_MAX).optional(),
   /** Ranges of addresses (CIDR) to which webhooks may go though they are not public; none unless told. */
   webhookAddresses: z.array(z.union([z.cidrv4(), z.cidrv6()])).optional(),
   /** What each tenant may use of this node; those that are left out don't bind. */

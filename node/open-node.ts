@@ -162,6 +162,7 @@ export async function openNode(
       acceptLoss: store.acceptLoss,
       nodeCustody: custodyOf(new Map([[NODE_IDENTITY, peerKeys[0]]])),
       keeper: vault,
+      backupDays: vault && config.backupDays,
       log: unlessUnwritable(replicaLog(log)),
       onDamaged: damage.note,
       ...(options.onSuperseded && { onSuperseded: options.onSuperseded }),

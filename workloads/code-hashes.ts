@@ -3,7 +3,7 @@ export const CODE_HASHES = {
   governance: 'c3222518da637e8e6a52cc20914d245f42bcfad1d3f50f6123adf7a517091a93',
   identity: '8d0d27db5559693ffc77f58fed09f6353631ab42f32785433654e37437fa7d6d',
   evidence: '5da66934b35d902f1667ad16f19a05a2a1440f4d993fcfc8683e004de2e4915b',
-  confidential: '42a187b6c9fcedb4ec744a97a1a7e6f50ddfcb9321f17d5d706181353e4e0ccf',
+  confidential: '96e973f6d97f33cc93b8b3d92da5fa1a8a7f44c673e9cbb00c24cf12b35021ac',
   einvoice: '25368e717acf15d00ca941036beef5bf9c132ca43892816d3eb4c3e0bc94c449',
   invoice: 'dd53915d710db60d4814aba26322c8d330d144f8dcf9a4498ea7d0ce50237d29',
 } as const;

@@ -39,6 +39,8 @@ import { followForWebhooks } from './webhooks.ts';
 
 /** A vote is waited for: what else an invocation of that entry began goes on elsewhere. */
 const PEER_WORK_MS = 1000;
+/** DynamoDB keeps what a table was for so long (point-in-time recovery), and nothing else keeps a copy. */
+const POINT_IN_TIME_DAYS = 35;
 const OPENINGS_MAX = 5;
 
 /**
@@ -109,6 +111,7 @@ export async function invocation<T>(
       store: node.store,
       log: replicaLog(node.log),
       keeper: node.vault,
+      backupDays: node.vault && POINT_IN_TIME_DAYS,
       nodeCustody: node.peerCustody,
       mempoolLimits: HOSTED_MEMPOOL,
       invocation: randomUUID(),

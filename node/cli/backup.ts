@@ -48,19 +48,27 @@ export function registerBackup(program: Command): void {
     });
 }
 
-function backupText(folder: string, { ledger, member, height, head, files }: Manifest): string {
+function backupText(
+  folder: string,
+  { ledger, member, height, head, files, deleteBy }: Manifest,
+): string {
   return [
     `Backed up ${member}'s node up to height ${height} (${files['data.mdb'].bytes} bytes): ${folder}`,
     `ledger ${ledger}`,
     `head   ${head}`,
     'Keys, API keys and the configuration are not in it: keep copies of those apart.',
+    ...(deleteBy ? [`Delete it by ${deleteBy}: so the ledger says.`] : []),
   ].join('\n');
 }
 
 function restoreText(data: string, { manifest, checked }: Restored, acceptLoss: boolean): string {
   const { height, head, blocks, bodies, entries } = checked;
   const inFull = bodies === undefined ? '' : `, ${bodies} block bodies, ${entries} state entries`;
+  const isOverdue = manifest.deleteBy !== undefined && Date.parse(manifest.deleteBy) < Date.now();
   return [
+    ...(isOverdue
+      ? [`WARNING: it should have been deleted by ${manifest.deleteBy}: so the ledger says.`]
+      : []),
     `Restored ${data} to height ${height}, as of ${manifest.taken}.`,
     `head   ${head}`,
     `checked against ledger ${manifest.ledger}: the head's proof from genesis, ${blocks} block ids${inFull}`,

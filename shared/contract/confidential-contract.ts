@@ -13,11 +13,14 @@ import {
   hold,
   release,
   settle,
+  stateBackups,
 } from './confidential-erasure.ts';
 import { grant, read, revoke } from './confidential-grants.ts';
 import {
   AccessSchema,
+  BackupsSchema,
   CONFIDENTIAL,
+  ConfirmationSchema,
   DigestSchema,
   DisputeSchema,
   ErasureSchema,
@@ -48,6 +51,7 @@ export const confidentialContract = contract(CONFIDENTIAL, {
   events,
   transactions: {
     ...{ grant, revoke, read, erase, eraseDue, confirmErasure, hold, release, dispute, settle },
+    stateBackups,
     ...{ requestEmergency, approveEmergency },
   },
   queries: {
@@ -126,16 +130,31 @@ export const confidentialContract = contract(CONFIDENTIAL, {
       input: z.strictObject({ erasure: TimedIdSchema }),
       output: ErasureSchema.extend({
         erasure: TimedIdSchema,
-        confirmations: z.array(z.strictObject({ member: MemberIdSchema, at: z.int() })),
+        confirmations: z.array(ConfirmationSchema.extend({ member: MemberIdSchema })),
       }),
       answer(context, { erasure: id }) {
         const erasure = context.get('erasure', id);
         if (!erasure) return context.reject('not-found', `Nothing was erased by ${id}.`);
         const confirmations = context
           .scan('confirmation', { prefix: `${id}/`, limit: MEMBERS_MAX })
-          .map(({ key, value }) => ({ member: key.slice(id.length + 1), at: value.at }));
+          .map(({ key, value }) => ({ member: key.slice(id.length + 1), ...value }));
         return { erasure: id, ...erasure, confirmations };
       },
+    },
+    backups: {
+      summary:
+        'How long members keep backups of confidential values at the most, as their nodes say.',
+      roles: [],
+      http: 'GET /backups',
+      input: z.strictObject({}),
+      output: z.strictObject({
+        backups: z.array(BackupsSchema.extend({ member: MemberIdSchema })),
+      }),
+      answer: (context) => ({
+        backups: context
+          .scan('backups', { limit: MEMBERS_MAX })
+          .map(({ key, value }) => ({ member: key, ...value })),
+      }),
     },
     due: {
       summary: 'Records that are to be erased by their contracts’ rules, the first ones first.',

@@ -1,6 +1,7 @@
 /** Erasure of values at every holder, what holds it back, and who has confirmed. Digests stay. */
 import { z } from 'zod';
 import {
+  BackupsSchema,
   type ConfidentialContext,
   DISPUTE_REASONS,
   DigestSchema,
@@ -15,6 +16,7 @@ import {
 } from './confidential-records.ts';
 import { NODE_IDENTITY } from './system-records.ts';
 
+const DAY_MS = 86_400_000;
 const ErasureOutputSchema = z.strictObject({ erasure: TimedIdSchema });
 const RecordsInputSchema = z.strictObject({ records: RecordsSchema });
 
@@ -84,10 +86,7 @@ export const confirmErasure = transaction({
   input: z.strictObject({ erasure: TimedIdSchema }),
   output: z.null(),
   apply(context, { erasure }) {
-    const { member, name, roles } = context.caller;
-    if (name !== NODE_IDENTITY && !roles.includes('admin')) {
-      context.reject('not-a-node', 'A member’s node or its administrator confirms.');
-    }
+    const member = forNode(context);
     if (!context.get('erasure', erasure)) {
       context.reject('unknown-erasure', `Nothing was erased by ${erasure}.`);
     }
@@ -95,10 +94,35 @@ export const confirmErasure = transaction({
     if (context.get('confirmation', key)) {
       context.reject('confirmed-already', `${member} has confirmed it.`);
     }
-    context.put('confirmation', key, { at: context.time });
+    const backups = context.get('backups', member);
+    const backupsUntil = backups ? context.time + backups.days * DAY_MS : null;
+    context.put('confirmation', key, { at: context.time, backupsUntil });
     return null;
   },
 });
+
+export const stateBackups = transaction({
+  summary:
+    'A member’s node says how many days its backups of confidential values are kept at the most.',
+  roles: [],
+  http: 'POST /backups',
+  rejects: ['not-a-node'],
+  input: BackupsSchema.omit({ since: true }),
+  output: z.null(),
+  apply(context, { days }) {
+    const member = forNode(context);
+    context.put('backups', member, { days, since: context.time });
+    context.emit('backups-stated', { member, days });
+    return null;
+  },
+});
+
+/** The caller's member, where it may speak for its node. */
+function forNode(context: ConfidentialContext): string {
+  const { member, name, roles } = context.caller;
+  if (name === NODE_IDENTITY || roles.includes('admin')) return member;
+  return context.reject('not-a-node', 'A member’s node or its administrator says this.');
+}
 
 export const hold = transaction({
   summary: 'Holds records back from being erased: a legal hold.',

@@ -13,6 +13,8 @@ import type { TransactionDefinition } from './define.ts';
 export const CONFIDENTIAL = 'confidential';
 /** Records that one call may name, and what one is asked about may hold. */
 export const RECORDS_MAX = 100;
+/** For how long a member may say that it keeps backups. */
+export const BACKUP_DAYS_MAX = 3650;
 /** Members that may hold one record back. */
 export const HOLDS_MAX = 8;
 
@@ -99,6 +101,19 @@ export const EmergencySchema = z.strictObject({
   approvals: z.array(z.string()).max(2),
 });
 
+/** How long a member keeps backups of its vault, at the most: after so many days nothing erased is in one. */
+export const BackupsSchema = z.strictObject({
+  days: z.int().min(0).max(BACKUP_DAYS_MAX),
+  since: TimeSchema,
+});
+export type Backups = z.infer<typeof BackupsSchema>;
+
+export const ConfirmationSchema = z.strictObject({
+  at: TimeSchema,
+  /** From when on no backup of this member has the values either; null where it has not said how long it keeps them. */
+  backupsUntil: TimeSchema.nullable(),
+});
+
 export const records = {
   record: ValuesRecordSchema,
   /** Under `<time>.<transaction>`: what is to be erased by its contract's rule. */
@@ -109,7 +124,9 @@ export const records = {
   access: AccessSchema,
   erasure: ErasureSchema,
   /** Under `<erasure>/<member>`: its node has none of the values any more. */
-  confirmation: z.strictObject({ at: TimeSchema }),
+  confirmation: ConfirmationSchema,
+  /** `backups/<member>`. */
+  backups: BackupsSchema,
   /** Under `<transaction>/<member>`. */
   dispute: DisputeSchema,
   emergency: EmergencySchema,
@@ -122,6 +139,7 @@ export const events = {
   erased: z.strictObject({ erasure: TimedIdSchema, owner: MemberIdSchema }),
   held: z.strictObject({ records: RecordsSchema, by: MemberIdSchema }),
   released: z.strictObject({ records: RecordsSchema, by: MemberIdSchema }),
+  'backups-stated': z.strictObject({ member: MemberIdSchema, days: z.int() }),
   disputed: z.strictObject({
     record: DigestSchema,
     by: MemberIdSchema,
@@ -161,6 +179,9 @@ export const valuesKey = (id: string): string => `${CONFIDENTIAL}/record/${id}`;
 /** The full state key of a member's dispute of a transaction's values. */
 export const disputeKey = (id: string, member: string): string =>
   `${CONFIDENTIAL}/dispute/${id}/${member}`;
+
+/** The full state key of how long a member keeps backups. */
+export const backupsKey = (member: string): string => `${CONFIDENTIAL}/backups/${member}`;
 
 /** The full state key of a grant. */
 export const grantKey = (owner: string, grant: string): string =>

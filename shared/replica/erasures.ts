@@ -6,7 +6,12 @@
 
 import { decodeCbor } from '../bytes/cbor.ts';
 import type { Digest } from '../bytes/digest.ts';
-import { CONFIDENTIAL, timedId } from '../contract/confidential-records.ts';
+import {
+  type Backups,
+  backupsKey,
+  CONFIDENTIAL,
+  timedId,
+} from '../contract/confidential-records.ts';
 import { type Layer, prefixRange } from '../execution/view.ts';
 import { Rejected } from '../ledger/rejection.ts';
 import type { ValueKeeper } from '../ports/value-keeper.ts';
@@ -38,7 +43,7 @@ export function lookForErasures(replica: Replica): void {
 }
 
 /**
- * Has a replica apply the ledger's erasures as they come, ask for those that are due by a contract's rule, forget values of
+ * Has a replica state how long backups are kept, apply the ledger's erasures as they come, ask for those that are due by a contract's rule, forget values of
  * transactions that came to nothing, and look for those that should have come.
  * A function that opens no vault leaves it to the one that does.
  */
@@ -55,6 +60,7 @@ export function followErasures(replica: Replica): void {
     do {
       again = false;
       try {
+        await stateBackups(replica);
         await applyErasures(replica, keeper);
         await eraseDue(replica);
         await keeper.settle(replica.head.header.time, outcomeOf(replica));
@@ -115,6 +121,24 @@ async function confirm(replica: Replica, erasure: string): Promise<void> {
   // The values are gone all the same.
   if (outcome instanceof Rejected) {
     replica.log('erasure-not-confirmed', { erasure, error: outcome.rejection.message });
+  }
+}
+
+/** Says how long this member keeps backups, where the ledger has something else. */
+async function stateBackups(replica: Replica): Promise<void> {
+  const { backupDays: days } = replica;
+  if (days === undefined) return;
+  const stored = await replica.final.read(backupsKey(replica.member));
+  const before = stored && (decodeCbor(stored) as unknown as Backups);
+  if (before?.days === days) return;
+  const call = { contract: CONFIDENTIAL, method: 'stateBackups', args: { days } };
+  // The same statement until another one is on the ledger.
+  const outcome = await submitAsNode(replica, {
+    ...call,
+    nonce: `backups-${days}-${before?.since ?? 0}`,
+  });
+  if (outcome instanceof Rejected) {
+    replica.log('backups-not-stated', { error: outcome.rejection.message });
   }
 }
 

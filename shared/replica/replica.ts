@@ -77,6 +77,8 @@ export interface ReplicaOptions {
   readonly retain?: Retention;
   /** Keeps confidential values; without one the node signs no calls that have any, and takes none from others. */
   readonly keeper?: ValueKeeper | undefined;
+  /** How many days backups of the vault are kept at the most: the node says so on the ledger. */
+  readonly backupDays?: number | undefined;
   /** Keeps the node's peer key under the name `node`, which signs what the node says of itself: reports, endorsements. */
   readonly nodeCustody?: Custody | undefined;
   /** What this node holds of pending transactions; as in `LIMITS` unless told. */

@@ -138,6 +138,18 @@ describe('the contract over confidential values', () => {
     assert.equal(refusal(confirm(holder('lab', 'nurse', 'reader'))), 'not-a-node');
     output(confirm(node));
     assert.equal(refusal(confirm(node)), 'confirmed-already');
+    const keeping = (caller: Caller, days: number) => call(caller, 'stateBackups', { days });
+    assert.equal(refusal(keeping(holder('lab', 'nurse', 'reader'), 7)), 'not-a-node');
+    output(keeping(node, 7));
+    output(keeping(admin('ward'), 0));
+    const { backups } = ask(node, 'backups', {}) as never as { backups: object[] };
+    assert.deepEqual(
+      backups.map((one) => [(one as { member: string }).member, (one as { days: number }).days]),
+      [
+        ['lab', 7],
+        ['ward', 0],
+      ],
+    );
     const listed = ask(node, 'erasure', { erasure });
     assert.deepEqual(listed.records, records);
     assert.deepEqual(

@@ -83,6 +83,39 @@ describe('erased values', () => {
     assert.equal(again.status, 'rejected');
   });
 
+  it('are in no backup either after a time that members’ nodes state', async () => {
+    const days = async (member: string, count: number): Promise<void> => {
+      Object.assign(network.node(member).replica, { backupDays: count });
+      lookForErasures(network.node(member).replica);
+      await until(async () => {
+        const answer = await network
+          .service('alpha')
+          .query('confidential', 'backups', {}, undefined);
+        assert.ok(!(answer instanceof Rejected));
+        const { backups } = answer.output as { backups: { member: string; days: number }[] };
+        return backups.some((one) => one.member === member && one.days === count);
+      });
+    };
+    await days('delta', 30);
+    await days('delta', 7);
+    await days('beta', 0);
+    const { result } = await erase([await make('d-1')]);
+    const { erasure } = (result as unknown as { output: { erasure: string } }).output;
+    await until(async () => (await confirmations(erasure)).length === MEMBERS.length);
+    const answer = await network
+      .service('alpha')
+      .query('confidential', 'erasure', { erasure }, undefined);
+    assert.ok(!(answer instanceof Rejected));
+    const { confirmations: found } = answer.output as {
+      confirmations: { member: string; at: number; backupsUntil: number | null }[];
+    };
+    const longer = found.map(({ member, at, backupsUntil }) => [
+      member,
+      backupsUntil === null ? null : (backupsUntil - at) / 86_400_000,
+    ]);
+    assert.deepEqual(Object.fromEntries(longer), { alpha: null, beta: 0, gamma: null, delta: 7 });
+  });
+
   it('don’t come back with a delivery that was late, or that goes on', async () => {
     const id = await make('d-1');
     const before = (await network.vaultOf('alpha').read(id))!;
