@@ -1,6 +1,7 @@
 /**
  * Bundles the command line into `dist/fuqi.js`, which `npx fuqi` runs: a third of the time to start, and nodes
- * without the memory of what strips types. LMDB's package has a native part: it stays outside.
+ * without the memory of what strips types. LMDB's package has a native part, and what prints is loaded by
+ * who prints: they stay outside.
  */
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -16,7 +17,7 @@ export async function buildCli(): Promise<string> {
     entryPoints: [path.join(ROOT, 'node/cli.ts')],
     outfile: FILE,
     write: false,
-    external: ['lmdb'],
+    external: ['lmdb', 'pdfkit', '@embedpdf/fonts-sc'],
     ...NODE_MODULE_BUNDLE,
   });
   const draft = `${FILE}.${process.pid}`;

@@ -15,6 +15,7 @@ import { registerReimburse } from './cli/reimburse.ts';
 import { registerStart } from './cli/start.ts';
 import { registerUp } from './cli/up.ts';
 import { registerVerify } from './cli/verify.ts';
+import { registerVouchers } from './cli/vouchers.ts';
 import { registerWatch } from './cli/watch.ts';
 import { registerWechatPay } from './cli/wechat-pay.ts';
 import { UserError } from './user-error.ts';
@@ -47,6 +48,7 @@ registerBackup(program);
 registerWechatPay(program);
 registerReimburse(program);
 registerWatch(program);
+registerVouchers(program);
 // Global options may stand anywhere on the line.
 for (const command of program.commands) addGlobals(command);
 
