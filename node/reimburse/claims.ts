@@ -2,7 +2,7 @@
 import { leftAfter, totalLeft } from '../../workloads/einvoice/left.ts';
 import type { ClaimedInvoice } from '../../workloads/reimbursement/policy.ts';
 import { call, type Target } from '../gateway-call.ts';
-import { type Values, valuesOf } from '../transaction-values.ts';
+import { invoiceValues, type Values, valuesOf } from '../transaction-values.ts';
 
 /** A claim's public record. */
 export interface Claim {
@@ -17,6 +17,7 @@ interface InvoiceRecord {
   readonly seller: string;
   readonly currency: string;
   readonly transaction: string;
+  readonly holding: string;
   readonly parts: readonly string[];
 }
 
@@ -32,14 +33,15 @@ export const invoicesOf = (target: Target, { numbers }: Claim): Promise<ClaimedI
 
 async function invoiceOf(target: Target, number: string): Promise<ClaimedInvoice> {
   const record = await query<InvoiceRecord>(target, `/einvoices/${number}`);
-  const { seller, currency, transaction, parts } = record;
+  const { seller, currency, parts } = record;
   const notes = await Promise.all(
     parts.map(async (note) => {
       const { transaction: id } = await query<InvoiceRecord>(target, `/einvoices/${note}`);
       return valuesOf(target, id);
     }),
   );
-  return { number, seller, currency, known: knownOf(await valuesOf(target, transaction), notes) };
+  const values = await invoiceValues(record, (id) => valuesOf(target, id));
+  return { number, seller, currency, known: knownOf(values, notes) };
 }
 
 function knownOf(values: Values | undefined, notes: readonly (Values | undefined)[]) {

@@ -9,7 +9,7 @@ import {
 } from '../../workloads/einvoice-vouchers/voucher.ts';
 import { CallRefused, call, type Target } from '../gateway-call.ts';
 import { eventsFrom } from '../ledger-events.ts';
-import { valuesOf } from '../transaction-values.ts';
+import { invoiceValues, valuesOf } from '../transaction-values.ts';
 
 /** The numbers that events are about, in their order, and the cursor of the last event. */
 export async function numbersSince(
@@ -55,7 +55,7 @@ async function recordOf(target: Target, number: string): Promise<Invoice> {
 }
 
 async function known(target: Target, record: Invoice): Promise<Known | undefined> {
-  const values = await shownValues(target, record.transaction);
+  const values = await invoiceValues(record, (id) => shownValues(target, id));
   return values && { record, values };
 }
 

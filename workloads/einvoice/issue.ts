@@ -3,6 +3,7 @@
  * handed to. The tax bureau's node checks what nobody else sees: the arithmetic, the payments' sum, the credit limit.
  */
 import { z } from 'zod';
+import { encodeCbor, type Value } from '../../shared/bytes/cbor.ts';
 import { textDigest } from '../../shared/contract/text-digest.ts';
 import { CurrencySchema, DocumentShapeSchema, type InvoiceDocument } from '../invoice/document.ts';
 import { activeMember } from '../invoice/members.ts';
@@ -23,6 +24,14 @@ import {
 } from './records.ts';
 
 const { seller, buyer, rounding, note } = DocumentShapeSchema.shape;
+const CheckCodeSchema = z.string().regex(/^\d{20}$/, '20 digits');
+const HandedSchema = DocumentShapeSchema.omit({
+  currency: true,
+  rounding: true,
+  externalId: true,
+}).extend({
+  checkCode: CheckCodeSchema,
+});
 const NumberOnlySchema = z.strictObject({ number: NumberSchema });
 
 export const issue = transaction({
@@ -42,7 +51,7 @@ export const issue = transaction({
     /** SHA-256, in hex, of the text `<issuedOn> <check code>`. */
     check: z.string().regex(/^[0-9a-f]{64}$/, '64 hex digits'),
     /** 20 random digits, printed on the invoice. */
-    checkCode: forHolder(z.string().regex(/^\d{20}$/, '20 digits')),
+    checkCode: forHolder(CheckCodeSchema),
     /** The member that bought, if it is one: it holds the invoice from the start. */
     to: forHolder(MemberSchema.optional()),
     seller: forHolder(seller),
@@ -138,19 +147,27 @@ export const deliver = transaction({
     /** As the invoice's record has it: somebody else may have it by now otherwise. */
     holding: TransactionSchema,
     to: forHolder(MemberSchema),
+    /** What the invoice hides, but for its first holder: whoever holds it from now on gets it with this. */
+    document: forHolder(HandedSchema.optional()),
   }),
   endorsement: {
     roles: ['tax-bureau'],
-    refuses: ['unknown-invoice', 'not-held', 'moved', 'unknown-member'],
-    check(context, { number = '', holding = '', to = '' }) {
+    refuses: ['unknown-invoice', 'not-held', 'moved', 'unknown-member', 'not-the-document'],
+    check(context, { number = '', holding = '', to = '', document }) {
       const invoice = heldAs(context, number, holding);
+      // Both are asked for before one is looked at: one round to the vault.
+      const issued = context.values(invoice.transaction);
       const holder = holderOf(context, invoice) ?? invoice.seller;
       if (holder !== context.caller.member) context.refuse('not-held');
       if (!activeMember(context, to)) context.refuse('unknown-member');
+      if (document !== undefined && !isOf(document, issued)) context.refuse('not-the-document');
     },
   },
   retainForMs: RETAIN_MS,
-  mayRead: forPeople('seller', 'finance'),
+  mayRead(context, called) {
+    const invoice = context.get('invoice', called.input.number ?? '');
+    return invoice !== undefined && ofInvoice(context, called, invoice.transaction);
+  },
   output: NumberOnlySchema,
   apply(context, { number, holding }) {
     const invoice = context.get('invoice', number);
@@ -164,6 +181,13 @@ export const deliver = transaction({
     return { number };
   },
 });
+
+/** Whether a document is, field by field, what an invoice hides. */
+function isOf(document: object, issued: ReturnType<CheckContext['values']>): boolean {
+  const { to: _, ...hidden } = issued ?? {};
+  const [given, known] = [document, hidden].map((one) => encodeCbor(one as Value));
+  return given!.length === known!.length && given!.every((byte, index) => byte === known![index]);
+}
 
 /** What was paid, as the bureau knows it, is what the invoice is about. */
 function requirePayments(

@@ -1,6 +1,7 @@
 /** Who of a member's people is shown what its node holds of confidential invoices, on real replicas with vaults. */
 import assert from 'node:assert/strict';
 import { after, before, it } from 'node:test';
+import { revealedValues } from '../../../shared/ledger/disclosure.ts';
 import { Rejected } from '../../../shared/ledger/rejection.ts';
 import { documentOf, lines } from '../invoice/market.ts';
 import { EInvoices } from './parties.ts';
@@ -90,4 +91,30 @@ it('an assigned invoice is claimed by whom it is assigned to; who he is stands o
   const refused = await parties.done('fin', 'refuse', { claim, reason: 'other' });
   assert.deepEqual(await parties.shown('bob', refused.id), ['reason']);
   assert.equal(await parties.shown('ann', refused.id), 'forbidden');
+});
+
+it('whoever is handed an invoice is handed what it hides, as its seller signed it', async () => {
+  const { number, id } = await parties.issued(document, { to: undefined });
+  const kept = await parties.network.values('corner-shop', id);
+  assert.ok(kept && !(kept instanceof Rejected));
+  const { to: _, ...shown } = revealedValues(kept.transaction.body.args, kept.disclosures);
+  const deliver = { number, holding: id, to: 'other-shop' };
+  const forged = { ...shown, gross: (shown.gross as number) + 1 };
+  assert.equal(
+    (await parties.call('seller', 'deliver', { ...deliver, document: forged })).end,
+    'endorsement-refused not-the-document',
+  );
+  const { id: holding } = await parties.done('seller', 'deliver', { ...deliver, document: shown });
+  assert.deepEqual(await parties.shown('rival-fin', holding), ['document', 'to']);
+  assert.equal(await parties.shown('rival-fin', id), 'none');
+  assert.equal(await parties.shown('rival-employee', holding), 'forbidden');
+  await parties.done('rival-fin', 'assign', { number, employee: 'rival-employee' });
+  assert.deepEqual(await parties.shown('rival-employee', holding), ['document', 'to']);
+  // And on from there, though this member's node never had what was issued.
+  const handed = await parties.network.values('other-shop', holding);
+  assert.ok(handed && !(handed instanceof Rejected));
+  const { document: again } = revealedValues(handed.transaction.body.args, handed.disclosures);
+  await parties.done('rival-employee', 'deliver', {
+    ...{ number, holding, to: 'buyer-co', document: again },
+  });
 });
