@@ -14,6 +14,7 @@ import {
   BadEnvelope,
   type Delivery,
   DUE_MAX,
+  ENVELOPE_VALUES_MAX,
   type KeptValues,
   type ValueKeeper,
 } from '../../shared/ports/value-keeper.ts';
@@ -49,6 +50,8 @@ const PAGE = VAULT_CHANGES_MAX;
 
 const bytes = z.instanceof(Uint8Array);
 const ContentSchema = z.tuple([bytes, z.array(bytes)]);
+/** Of an envelope: of each transaction in it. */
+const ContentsSchema = z.array(bytes).min(1).max(ENVELOPE_VALUES_MAX);
 const CheckedSchema = z.tuple([z.number(), z.number()]);
 const DueSchema = z.tuple([z.string(), z.array(z.string())]);
 
@@ -114,13 +117,14 @@ export function openVault(store: VaultStore, keys: readonly [VaultKey, ...VaultK
     },
     delivered: ({ transaction, number }) =>
       store.write([{ name: dueEntry(transaction, number), bytes: null }]),
-    wrap: async (reader, values) => utf8(await encryptTo(reader, encodeContent(values))),
+    wrap: async (reader, values) =>
+      utf8(await encryptTo(reader, encodeCbor(values.map(encodeContent)))),
     async unwrap(envelope) {
       const text = fromUtf8(envelope);
       if (text === undefined) throw new BadEnvelope('an envelope that is no text');
       const content = await openEnvelope(keys, text);
       try {
-        return readContent(content);
+        return ContentsSchema.parse(decodeCbor(content)).map(readContent);
       } catch {
         throw new BadEnvelope('an envelope that holds no values');
       }

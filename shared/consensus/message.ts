@@ -81,7 +81,7 @@ export type Request = { readonly standing: Standing } & (
       readonly places: readonly string[];
     }
   | {
-      /** Confidential values for the receiver's vault, which alone can open the envelope. */
+      /** Confidential values of a transaction, or of several, for the receiver's vault, which alone can open the envelope. */
       readonly kind: 'values';
       readonly envelope: Uint8Array;
     }
@@ -117,7 +117,10 @@ export interface Reply {
   readonly refusal: string | null;
   /** What the receiver signed so far. */
   readonly attestation: Attestation | null;
-  /** Parts of a snapshot in the order they were asked for; fewer where the rest did not fit or is not kept. Or envelopes, or a signature. */
+  /**
+   * Parts of a snapshot in the order they were asked for; fewer where the rest did not fit or is not kept. Or envelopes, or a
+   * signature, or of each transaction's values in an envelope why they were not taken: a text, empty where they were.
+   */
   readonly parts: readonly Uint8Array[];
 }
 

@@ -42,6 +42,10 @@ export function onlyFields(values: KeptValues, fields: readonly string[]): KeptV
   return { transaction: values.transaction, disclosures };
 }
 
+/** Bytes of values before they are encrypted, about. */
+export const sizeOf = ({ transaction, disclosures }: KeptValues): number =>
+  disclosures.reduce((sum, text) => sum + text.length, transaction.bytes.length);
+
 /** How a caller names a call, so that the same one made again is found: its key, and a nonce of its own. */
 export interface CallName {
   readonly keyId: string;
@@ -59,6 +63,9 @@ export interface Delivery extends Due {
   readonly transaction: Digest;
   readonly number: number;
 }
+
+/** Transactions whose values go in one envelope. */
+export const ENVELOPE_VALUES_MAX = 64;
 
 /** Readers that one call may have besides its own member: they are kept together with its values. */
 export const DUE_MAX = 90;
@@ -129,7 +136,7 @@ export interface ValueKeeper {
     outcome: OutcomeOf,
   ): Promise<string | undefined>;
   settle(before: number, outcome: OutcomeOf): Promise<void>;
-  /** Encrypts values to a reader's vault key. */
-  wrap(reader: PublicJwk, values: KeptValues): Promise<Uint8Array>;
-  unwrap(envelope: Uint8Array): Promise<KeptValues>;
+  /** Encrypts values of one transaction or several to a reader's vault key. */
+  wrap(reader: PublicJwk, values: readonly KeptValues[]): Promise<Uint8Array>;
+  unwrap(envelope: Uint8Array): Promise<readonly KeptValues[]>;
 }

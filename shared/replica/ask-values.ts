@@ -108,8 +108,8 @@ async function opened(
   envelope: Uint8Array,
 ): Promise<KeptValues | undefined> {
   try {
-    const values = await keeper.unwrap(envelope);
-    const { transaction, disclosures } = values;
+    const [values] = await keeper.unwrap(envelope);
+    const { transaction, disclosures } = values!;
     revealedValues(transaction.body.args, disclosures);
     const key = await keyRecord(replica, transaction.keyIds[0]!);
     return key && !checkSignature(transaction, 0, key.jwk) ? values : undefined;
@@ -147,7 +147,8 @@ async function whyNot(
   if (!reply) return { means: 'not-delivered', says: 'no answer' };
   if (!envelope) return { means: 'refused', says: reply.refusal ?? 'nothing in it' };
   try {
-    const says = await receiveValues(replica, envelope);
+    const taken = await receiveValues(replica, envelope);
+    const says = typeof taken === 'string' ? taken : taken[0]!;
     return says === null ? null : { means: 'refused', says };
   } catch (error) {
     if (!(error instanceof BadMessage)) throw error;

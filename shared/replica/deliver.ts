@@ -1,8 +1,16 @@
 /**
- * Brings confidential values to the nodes of their readers, each in an envelope of its own. What is due stands in the
+ * Brings confidential values to the nodes of their readers, in envelopes that the reader alone opens. What is due stands in the
  * vault until its reader has it durably, so nothing is forgotten by a node that ends; bringing it twice is harmless.
  */
-import { type Delivery, onlyFields, type ValueKeeper } from '../ports/value-keeper.ts';
+import { fromUtf8 } from '../bytes/text.ts';
+import {
+  type Delivery,
+  ENVELOPE_VALUES_MAX,
+  type KeptValues,
+  onlyFields,
+  sizeOf,
+  type ValueKeeper,
+} from '../ports/value-keeper.ts';
 import { vaultKeyOfMember } from './readers.ts';
 import { ERASED } from './receive-values.ts';
 import { inBackground, pause, type Replica } from './replica.ts';
@@ -30,20 +38,99 @@ async function deliverOne(
     await keeper.delivered(delivery);
     return true;
   }
-  const key = await vaultKeyOfMember(replica, to);
-  if (!key) {
-    replica.log('values-not-delivered', { member: to, transaction: id, why: 'no vault key' });
-    return false;
-  }
-  const envelope = await keeper.wrap(key, onlyFields(kept, fields));
-  const reply = await ask(replica, to, { kind: 'values', envelope });
-  if (!reply || (reply.refusal !== null && reply.refusal !== ERASED)) {
-    const why = reply?.refusal ?? 'no answer';
+  const why = await bring(replica, keeper, to, onlyFields(kept, fields));
+  if (why !== null && why !== ERASED) {
     replica.log('values-not-delivered', { member: to, transaction: id, why });
     return false;
   }
   await keeper.delivered(delivery);
   return true;
+}
+
+/** Values that wait to be brought to one reader. */
+interface Outbox {
+  waiting: { readonly values: KeptValues; readonly answer: (why: string | null) => void }[];
+  /** Envelopes under way. */
+  busy: number;
+}
+
+const outboxes = new WeakMap<Replica, Map<string, Outbox>>();
+/** While so many envelopes are under way to a reader, what comes for it gathers, and goes in the next one. */
+const WAYS = 2;
+/** Of the transactions and texts in one envelope; the first goes in whatever its size. */
+const ENVELOPE_BYTES_MAX = 256 * 1024;
+
+/** Brings values to a reader, with others that wait for it; answers why it did not take them. */
+function bring(
+  replica: Replica,
+  keeper: ValueKeeper,
+  to: string,
+  values: KeptValues,
+): Promise<string | null> {
+  const outbox = outboxOf(replica, to);
+  return new Promise((answer) => {
+    outbox.waiting.push({ values, answer });
+    if (outbox.busy < WAYS) void empty(replica, keeper, to, outbox);
+  });
+}
+
+function outboxOf(replica: Replica, to: string): Outbox {
+  const all = outboxes.get(replica) ?? new Map<string, Outbox>();
+  outboxes.set(replica, all);
+  const outbox = all.get(to) ?? { waiting: [], busy: 0 };
+  all.set(to, outbox);
+  return outbox;
+}
+
+async function empty(
+  replica: Replica,
+  keeper: ValueKeeper,
+  to: string,
+  outbox: Outbox,
+): Promise<void> {
+  outbox.busy++;
+  // Several calls of one turn of the event loop go together.
+  await Promise.resolve();
+  while (outbox.waiting.length > 0) {
+    const together = takeSome(outbox);
+    const values = together.map((one) => one.values);
+    const whys = await send(replica, keeper, to, values).catch((error: unknown) => String(error));
+    together.forEach(({ answer }, index) => {
+      answer(typeof whys === 'string' ? whys : (whys[index] ?? null));
+    });
+  }
+  outbox.busy--;
+}
+
+function takeSome({ waiting }: Outbox): Outbox['waiting'] {
+  let bytes = 0;
+  let count = 0;
+  for (const { values } of waiting) {
+    bytes += sizeOf(values);
+    if (count > 0 && (bytes > ENVELOPE_BYTES_MAX || count === ENVELOPE_VALUES_MAX)) break;
+    count++;
+  }
+  return waiting.splice(0, count);
+}
+
+/** Sends an envelope; answers why none of it was taken, or of each why not. */
+async function send(
+  replica: Replica,
+  keeper: ValueKeeper,
+  to: string,
+  values: readonly KeptValues[],
+): Promise<string | readonly (string | null)[]> {
+  const key = await vaultKeyOfMember(replica, to);
+  if (!key) return 'no vault key';
+  const reply = await ask(replica, to, {
+    kind: 'values',
+    envelope: await keeper.wrap(key, values),
+  });
+  if (!reply) return 'no answer';
+  const { refusal, parts } = reply;
+  if (refusal !== null) return refusal;
+  if (parts.length !== values.length) return 'another answer';
+  return parts.map((part) => fromUtf8(part) || null);
 }
 
 const TOGETHER = 32;

@@ -76,8 +76,25 @@ export async function readersOf(
   return readers;
 }
 
+/** As read at a head: each confidential call asks for them several times. */
+const belonging = new WeakMap<
+  Replica,
+  { readonly head: string; readonly members: Promise<readonly MemberRecord[]> }
+>();
+
 /** The members that belong now. */
-export async function activeMembers(replica: Replica): Promise<MemberRecord[]> {
+export function activeMembers(replica: Replica): Promise<readonly MemberRecord[]> {
+  const { id: head } = replica.head;
+  const known = belonging.get(replica);
+  if (known?.head === head) return known.members;
+  const members = readMembers(replica);
+  belonging.set(replica, { head, members });
+  // What failed is tried again.
+  members.catch(() => belonging.delete(replica));
+  return members;
+}
+
+async function readMembers(replica: Replica): Promise<readonly MemberRecord[]> {
   const snapshot = new Snapshot(replica, replica.head.header.height!);
   const entries = await snapshot.range(prefixRange(SYSTEM_KEYS.members, MEMBERS_MAX));
   return entries

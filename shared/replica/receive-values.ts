@@ -18,16 +18,27 @@ import type { Replica } from './replica.ts';
 /** Why values are not kept that the ledger has erased: nobody brings them again. */
 export const ERASED = 'erased';
 
-/** Keeps the values of an envelope; answers why not, or null once they are durable. */
+/**
+ * Keeps the values of an envelope; answers why it opens none, or of each transaction's values why not, and null once they are
+ * durable.
+ */
 export async function receiveValues(
   replica: Replica,
   envelope: Uint8Array,
-): Promise<string | null> {
+): Promise<string | readonly (string | null)[]> {
   const { keeper } = replica;
   if (!keeper) return 'no vault';
-  const values = await opened(keeper, envelope);
+  const all = await opened(keeper, envelope);
   // Keys are rotated: its sender looks for the newest when it tries again.
-  if (!values) return 'another vault key';
+  if (!all) return 'another vault key';
+  return Promise.all(all.map((values) => keepOne(replica, keeper, values)));
+}
+
+async function keepOne(
+  replica: Replica,
+  keeper: ValueKeeper,
+  values: KeptValues,
+): Promise<string | null> {
   const { transaction, disclosures } = values;
   const { ledger, contract: name, method, args } = transaction.body;
   if (ledger !== replica.ledger) return 'another ledger';
@@ -48,7 +59,10 @@ export async function receiveValues(
 }
 
 /** What is in an envelope; undefined where it is to a key that this vault has not. */
-async function opened(keeper: ValueKeeper, envelope: Uint8Array): Promise<KeptValues | undefined> {
+async function opened(
+  keeper: ValueKeeper,
+  envelope: Uint8Array,
+): Promise<readonly KeptValues[] | undefined> {
   try {
     return await keeper.unwrap(envelope);
   } catch (error) {

@@ -51,8 +51,12 @@ export async function receive(
       return replyWith(replica, { parts: await handoversAfter(replica, request.after) });
     case 'anchor':
       return replyWith(replica, { parts: await anchorParts(replica) });
-    case 'values':
-      return replyWith(replica, { refusal: await receiveValues(replica, request.envelope) });
+    case 'values': {
+      const taken = await receiveValues(replica, request.envelope);
+      return typeof taken === 'string'
+        ? replyWith(replica, { refusal: taken })
+        : replyWith(replica, { parts: taken.map((refusal) => utf8(refusal ?? '')) });
+    }
     case 'read-values':
       return replyWith(replica, givenOf(await serveRead(replica, request.request)));
     case 'fetch-values':

@@ -19,7 +19,7 @@ import { callerOf, mayCall } from '../execution/run-transaction.ts';
 import { revealed, revealedValues } from '../ledger/disclosure.ts';
 import { Rejected } from '../ledger/rejection.ts';
 import { decodeTransaction, type Transaction } from '../ledger/transaction.ts';
-import { type KeptValues, onlyFields, type ValueKeeper } from '../ports/value-keeper.ts';
+import { type KeptValues, onlyFields, sizeOf, type ValueKeeper } from '../ports/value-keeper.ts';
 import { BadMessage } from './bad-message.ts';
 import { confirmHead } from './confirmed-head.ts';
 import { keyRecord } from './key-record.ts';
@@ -73,14 +73,11 @@ export async function serveRead(replica: Replica, request: Uint8Array): Promise<
   // Durable, so that it will stand in a block: then only is anything given.
   const recorded = await submit(replica, transaction, 0);
   if (recorded instanceof Rejected || recorded.status === 'rejected') return 'not-recorded';
-  return Promise.all(chosen.map((values) => keeper.wrap(reader.vaultKey, values)));
+  return Promise.all(chosen.map((values) => keeper.wrap(reader.vaultKey, [values])));
 }
 
 /** All values of one answer, before they are encrypted: it fits a message. */
 const GIVEN_BYTES_MAX = 1024 * 1024;
-
-const sizeOf = ({ transaction, disclosures }: KeptValues): number =>
-  disclosures.reduce((sum, text) => sum + text.length, transaction.bytes.length);
 
 /** Whose request it is, where the signature, the time and the roles are right. */
 async function readerOf(
@@ -149,7 +146,7 @@ export async function serveFetch(replica: Replica, from: string, id: Digest): Pr
   if (!given) return 'not-a-reader';
   const vaultKey = await vaultKeyOfMember(replica, from);
   if (!vaultKey) return 'no-vault-key';
-  return [await keeper.wrap(vaultKey, given)];
+  return [await keeper.wrap(vaultKey, [given])];
 }
 
 /** What is held of a transaction, without the values themselves. */

@@ -6,7 +6,7 @@ import { encryptTo } from '../../node/vault/envelope.ts';
 import { vaultKeyOf } from '../../node/vault/vault-key.ts';
 import { jwkThumbprint } from '../../shared/bytes/crypto.ts';
 import type { Digest } from '../../shared/bytes/digest.ts';
-import { utf8 } from '../../shared/bytes/text.ts';
+import { fromUtf8, utf8 } from '../../shared/bytes/text.ts';
 import { decodeReply, encodeRequest } from '../../shared/consensus/message.ts';
 import { catalog } from '../../shared/contract/catalog.ts';
 import { splitArguments } from '../../shared/contract/confidential.ts';
@@ -179,10 +179,11 @@ describe('confidential values', () => {
     const bring = async (to: string, envelope: Uint8Array) => {
       const standing = standingOf(network.node('gamma').replica);
       const request = encodeRequest({ kind: 'values', standing, envelope });
-      return decodeReply(await network.say('gamma', to, request)).refusal;
+      const { refusal, parts } = decodeReply(await network.say('gamma', to, request));
+      return refusal ?? (fromUtf8(parts[0]!) || null);
     };
     const wrapped = async (to: string, values: KeptValues) =>
-      network.vaultOf('gamma').wrap(network.vaultKeyOf(to), values);
+      network.vaultOf('gamma').wrap(network.vaultKeyOf(to), [values]);
 
     it('are kept by a reader, and are the same again', async () => {
       const values = valuesOf('alpha/admin');

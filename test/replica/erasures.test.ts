@@ -120,11 +120,11 @@ describe('erased values', () => {
     const id = await make('d-1');
     const before = (await network.vaultOf('alpha').read(id))!;
     const key = network.vaultKeyOf('beta');
-    const late = await network.vaultOf('alpha').wrap(key, before);
+    const late = await network.vaultOf('alpha').wrap(key, [before]);
     await erase([id]);
     await until(() => restsOf('beta', id).length === 0);
     assert.equal(
-      await network.vaultOf('beta').keep(await network.vaultOf('beta').unwrap(late)),
+      await network.vaultOf('beta').keep((await network.vaultOf('beta').unwrap(late))[0]!),
       false,
     );
     assert.equal(await network.vaultOf('beta').read(id), undefined);

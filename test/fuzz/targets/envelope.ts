@@ -16,11 +16,11 @@ export async function fuzz(data: Uint8Array): Promise<void> {
   const vault = openVault(memoryVaultStore(entries), [key]);
   for (const envelope of [data, utf8(await encryptTo(key.jwk, data))]) {
     try {
-      const values = await vault.unwrap(envelope);
-      await vault.keep(values);
-      const kept = await vault.read(values.transaction.id);
-      assert.deepEqual(kept?.disclosures, [...new Set(values.disclosures)]);
-      assert.deepEqual(kept.transaction.bytes, values.transaction.bytes);
+      const [values] = await vault.unwrap(envelope);
+      await vault.keep(values!);
+      const kept = await vault.read(values!.transaction.id);
+      assert.deepEqual(kept?.disclosures, [...new Set(values!.disclosures)]);
+      assert.deepEqual(kept.transaction.bytes, values!.transaction.bytes);
     } catch (error) {
       if (!(error instanceof BadEnvelope || error instanceof BadDisclosure)) throw error;
       assert.equal(entries.size, 0);
