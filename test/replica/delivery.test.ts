@@ -7,7 +7,7 @@ import { vaultKeyOf } from '../../node/vault/vault-key.ts';
 import { jwkThumbprint } from '../../shared/bytes/crypto.ts';
 import type { Digest } from '../../shared/bytes/digest.ts';
 import { fromUtf8, utf8 } from '../../shared/bytes/text.ts';
-import { decodeReply, encodeRequest } from '../../shared/consensus/message.ts';
+import { decodeReply, decodeRequest, encodeRequest } from '../../shared/consensus/message.ts';
 import { catalog } from '../../shared/contract/catalog.ts';
 import { splitArguments } from '../../shared/contract/confidential.ts';
 import { makeDisclosure, revealed } from '../../shared/ledger/disclosure.ts';
@@ -162,6 +162,17 @@ describe('confidential values', () => {
     const refused = await make('d-1');
     assert.ok(refused instanceof Rejected);
     assert.equal(refused.rejection.code, 'reader-unavailable');
+  });
+
+  it('of calls that come at once go to a reader together', async () => {
+    const names = Array.from({ length: 24 }, (_, index) => `d-${index}`);
+    const ids = (await Promise.all(names.map((name) => make(name)))).map(committed);
+    for (const member of ['beta', 'delta']) {
+      for (const id of ids) assert.deepEqual(await fieldsAt(member, id), VALUES);
+    }
+    const messages = sent.filter((_, index) => index % 2 === 0).map(decodeRequest);
+    const brought = messages.filter(({ kind }) => kind === 'values').length;
+    assert.ok(brought < names.length, `${brought} envelopes to two readers`);
   });
 
   describe('that somebody else brings', () => {
