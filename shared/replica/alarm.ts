@@ -107,6 +107,7 @@ export function restartWait(replica: Replica): void {
 
 /** Another node waits too: being told counts as the first ring. */
 export function told(replica: Replica): void {
+  if (replica.rings < 1) replica.toldAt = replica.ports.time.now();
   const isLonger = replica.rings < 1 && replica.alarmAt !== null;
   replica.rings = Math.max(replica.rings, 1);
   settleAlarm(replica, false);
@@ -127,9 +128,10 @@ export async function ring(replica: Replica, waited?: Waited): Promise<void> {
   if (replica.stopped || !hasWork(replica)) return settleAlarm(replica, false);
   // Set for a leader whose turn is over: it rings for the next one too early.
   const stale = waited !== undefined && waited.round < currentTenureEnd(replica);
-  const first = replica.rings === 0 || stale;
+  const first = replica.rings === 0 || stale || isJustTold(replica);
   if (stale) replica.rings = Math.max(replica.rings, 2);
-  else replica.rings++;
+  else replica.rings = first ? 1 : replica.rings + 1;
+  replica.toldAt = null;
   arm(replica);
   try {
     await replica.lock.run(async () => {
@@ -148,6 +150,17 @@ export async function ring(replica: Replica, waited?: Waited): Promise<void> {
     replica.log('ring-failed', { error: String(error) });
   }
   startDrive(replica);
+}
+
+/**
+ * Whether another node's waiting, heard of a moment ago, is all that has counted as a ring since the last commit. Nodes that
+ * are busy together wait from the same commits on, and their alarms ring together: the first to ring would have the others
+ * time a leader out that has just committed, itself first of all.
+ */
+function isJustTold({ rings, toldAt, ports, epoch }: Replica): boolean {
+  if (rings !== 1 || toldAt === null) return false;
+  // As long as the second ring comes after the first; a clock may be a little early.
+  return ports.time.now() - toldAt < 0.45 * epoch.parameters.baseTimeoutMs;
 }
 
 const askAndTell = (replica: Replica): Promise<unknown> =>

@@ -47,6 +47,7 @@ export function assembleReplica(options: ReplicaOptions, durables: Durables): Re
     evidenceListeners: new Set(),
     erasureListeners: new Set(),
     rings: 0,
+    toldAt: null,
     alarmAt: null,
     quietSince: 0,
     driving: null,

@@ -142,6 +142,8 @@ export interface Replica extends ReplicaOptions {
   readonly erasureListeners: Set<() => void>;
   /** Rings since the last commit: the first asks, later ones time the leader out. */
   rings: number;
+  /** When another node's waiting was the first ring, by this node's clock; null where that was its own. */
+  toldAt: number | null;
   alarmAt: number | null;
   /** When the alarm was set the first time since it rang, by this node's clock. */
   quietSince: number;
