@@ -416,7 +416,7 @@ export const BUGS: readonly Bug[] = [
     rule: 'a node that holds something uncommitted has an alarm',
     // Neither by the ring itself, nor when the others tell of what they wait for.
     patches: [
-      patch(ALARM, '  else replica.rings++;\n  arm(replica);', '  else replica.rings++;'),
+      patch(ALARM, '  replica.toldAt = null;\n  arm(replica);', '  replica.toldAt = null;'),
       patch(
         ALARM,
         'if (replica.alarmAt === null) {',
