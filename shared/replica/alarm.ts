@@ -127,7 +127,8 @@ export async function ring(replica: Replica, waited?: Waited): Promise<void> {
   }
   if (replica.stopped || !hasWork(replica)) return settleAlarm(replica, false);
   // Set for a leader whose turn is over: it rings for the next one too early.
-  const stale = waited !== undefined && waited.round < currentTenureEnd(replica);
+  const tenureEnd = currentTenureEnd(replica);
+  const stale = waited !== undefined && waited.round < tenureEnd;
   const first = replica.rings === 0 || stale || isJustTold(replica);
   if (stale) replica.rings = Math.max(replica.rings, 2);
   else replica.rings = first ? 1 : replica.rings + 1;
@@ -143,7 +144,7 @@ export async function ring(replica: Replica, waited?: Waited): Promise<void> {
     await Promise.all([
       askAndTell(replica),
       askForAttestations(replica),
-      first ? undefined : timeOut(replica),
+      first ? undefined : timeOut(replica, tenureEnd),
     ]);
     await replica.lock.run(() => saveNews(replica));
   } catch (error) {
@@ -182,8 +183,12 @@ function someTransactions(replica: Replica): Uint8Array[] {
   return mempool.select(limits, isHopeless).map(({ bytes }) => bytes);
 }
 
-async function timeOut(replica: Replica): Promise<void> {
-  const timeout = await replica.lock.run(() => signTimeout(replica));
+/** Times the leader of a tenure out, unless that was over, or a block with transactions was committed, while the lock was waited for. */
+async function timeOut(replica: Replica, tenureEnd: number): Promise<void> {
+  const timeout = await replica.lock.run(async () => {
+    const isDue = replica.rings > 1 && currentTenureEnd(replica) === tenureEnd;
+    return isDue ? signTimeout(replica) : undefined;
+  });
   if (!timeout) return;
   replica.log('timeout', { epoch: replica.epoch.set.epoch, round: timeout.round });
   await askAll(replica, otherValidators(replica), { kind: 'timeout', timeout }, async (reply) => {

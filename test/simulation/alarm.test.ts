@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ring, told } from '../../shared/replica/alarm.ts';
-import type { Replica } from '../../shared/replica/replica.ts';
+import { currentTenureEnd, type Replica } from '../../shared/replica/replica.ts';
 import { Cluster } from './cluster.ts';
 
 const TIMES = { baseTimeoutMs: 1000, timeoutMsMax: 8000 };
@@ -47,6 +47,32 @@ describe('a node that waits', () => {
     await wait(10);
     assert.equal(timeouts.length, 1);
   });
+
+  for (const [what, change] of [
+    ['a block was committed', (replica: Replica) => Object.assign(replica, { rings: 0 })],
+    [
+      'another leader has the turn, perhaps itself',
+      (replica: Replica) => {
+        const round = currentTenureEnd(replica);
+        const highTc = { epoch: 1, round, timeouts: [] };
+        Object.assign(replica, { record: { ...replica.record, highTc } });
+      },
+    ],
+  ] as const) {
+    it(`times nobody out where ${what} while it waited for its lock`, async () => {
+      const { replica, timeouts, wait } = await waitingNode();
+      told(replica);
+      await wait(500);
+      const { promise: held, resolve: release } = Promise.withResolvers<void>();
+      void replica.lock.run(() => held);
+      void ring(replica);
+      await wait(10);
+      change(replica);
+      release();
+      await wait(100);
+      assert.deepEqual(timeouts, []);
+    });
+  }
 
   it('times it out at the second ring of its own', async () => {
     const { timeouts, wait } = await waitingNode();

@@ -402,7 +402,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'nobody times a leader out',
     rule: 'from the second ring on a node times the leader out',
-    patches: [patch(ALARM, 'first ? undefined : timeOut(replica)', 'undefined')],
+    patches: [patch(ALARM, 'first ? undefined : timeOut(replica, tenureEnd)', 'undefined')],
   },
   {
     name: 'a ring tells nobody of the transactions',
