@@ -114,7 +114,7 @@ export const TRANSACTION_PATHS: Readonly<Record<string, PathItem>> = {
       tags: ['transactions'],
       summary: 'The confidential fields of a transaction, from the member’s own vault',
       description:
-        'For the identity that signed it and for administrators of its member; where the member lacks what it reads by the contract, its node fetches it from another holder. With `grant`, another member’s values that the grant covers, from a holder’s node: the signed request stands on the ledger then. `fuqi disclose` makes files from it that prove chosen fields to others.',
+        'For the identity that signed it, for administrators, and for those whom the contract lets read it, of the member whose node answers; where the member lacks what it reads by the contract, its node fetches it from another holder. With `grant`, another member’s values that the grant covers, from a holder’s node: the signed request stands on the ledger then. `fuqi disclose` makes files from it that prove chosen fields to others.',
       parameters: [
         ID,
         {

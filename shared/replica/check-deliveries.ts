@@ -80,20 +80,20 @@ async function checkBlock(
   now: number,
 ): Promise<boolean> {
   for (const bytes of transactions) {
-    const withinMs = await expected(replica, keeper, bytes);
-    if (!withinMs) continue;
-    if (now < header.time + withinMs.ms + GRACE_MS) return false;
-    await claim(replica, keeper, withinMs.id);
+    const missing = await missingOf(replica, keeper, bytes);
+    if (!missing) continue;
+    if (now < header.time + missing.withinMs + GRACE_MS) return false;
+    await claim(replica, keeper, missing.id);
   }
   return true;
 }
 
-/** A transaction whose values should be here, or come within a time, and are not. */
-async function expected(
+/** A transaction whose values should be here, or come within a time, and are not; undefined where nothing is missing. */
+async function missingOf(
   replica: Replica,
   keeper: ValueKeeper,
   bytes: Uint8Array,
-): Promise<{ readonly id: Digest; readonly ms: number } | undefined> {
+): Promise<{ readonly id: Digest; readonly withinMs: number } | undefined> {
   const transaction = decodeTransaction(bytes);
   if (transaction instanceof Rejected) return undefined;
   const { id, keyIds, body } = transaction;
@@ -108,7 +108,7 @@ async function expected(
   const record = await valuesRecord(replica, id);
   if (!record || record.erasedAt !== null || record.owner === replica.member) return undefined;
   if (await keeper.read(id)) return undefined;
-  return { id, ms: definition!.deliverWithinMs ?? 0 };
+  return { id, withinMs: definition!.deliverWithinMs ?? 0 };
 }
 
 /** Asks other holders, and disputes what none gives. */
