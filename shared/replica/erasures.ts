@@ -18,6 +18,7 @@ import type { ValueKeeper } from '../ports/value-keeper.ts';
 import { checkDeliveries } from './check-deliveries.ts';
 import { submitAsNode } from './node-call.ts';
 import { Snapshot } from './query.ts';
+import { memberRecord } from './readers.ts';
 import { inBackground, pause, type Replica } from './replica.ts';
 import { outcomeOf, valuesRecord } from './values-record.ts';
 
@@ -126,9 +127,10 @@ async function confirm(replica: Replica, erasure: string): Promise<void> {
 
 /** Says how long this member keeps backups, where the ledger has something else. */
 async function stateBackups(replica: Replica): Promise<void> {
-  const { backupDays: days } = replica;
-  if (days === undefined) return;
-  const stored = await replica.final.read(backupsKey(replica.member));
+  const { backupDays: days, member } = replica;
+  // Before a member belongs, the ledger knows no key of its node.
+  if (days === undefined || !(await memberRecord(replica, member))?.active) return;
+  const stored = await replica.final.read(backupsKey(member));
   const before = stored && (decodeCbor(stored) as unknown as Backups);
   if (before?.days === days) return;
   const call = { contract: CONFIDENTIAL, method: 'stateBackups', args: { days } };
