@@ -15,7 +15,7 @@ import { until } from '../support/until.ts';
 const all = catalog([...contracts.entries, ...dealCatalog.entries]);
 const MEMBERS = ['alpha', 'beta', 'gamma', 'delta'];
 const IDENTITIES = [
-  { member: 'alpha', name: 'clerk', roles: [] },
+  { member: 'alpha', name: 'clerk', roles: ['confidential.steward'] },
   { member: 'gamma', name: 'auditor', roles: ['deal.auditor'] },
   { member: 'delta', name: 'auditor', roles: ['deal.auditor'] },
 ];
@@ -125,6 +125,17 @@ describe('values that a member reads by its role', () => {
     await look(30 * MINUTE_MS, ['gamma']);
     await until(async () => (await disputes(id)).length === 2);
     assert.deepEqual(await disputes(id), ['delta digest-mismatch', 'gamma not-delivered']);
+  });
+
+  it('are looked for by those only whose roles read any: others read no block for it', async () => {
+    await make();
+    const { replica } = network.node('alpha');
+    Object.assign(replica.ports.blocks, {
+      get: () => Promise.reject(new Error('a block was read')),
+    });
+    await look(30 * MINUTE_MS, ['alpha']);
+    const checked = await network.vaultOf('alpha').deliveriesChecked();
+    assert.equal(checked!.height, replica.head.header.height);
   });
 
   it('are waited for as long as their contract gives them time', async () => {
