@@ -56,6 +56,17 @@ export function followErasures(replica: Replica): void {
   }
   let again = false;
   let running = false;
+  let checking = false;
+  // By itself: it may take minutes, and an erasure must not wait for it.
+  const check = async (): Promise<void> => {
+    checking = true;
+    try {
+      await checkDeliveries(replica, keeper, replica.ports.time.now());
+    } catch (error) {
+      if (!replica.stopped) replica.log('deliveries-not-checked', { error: String(error) });
+    }
+    checking = false;
+  };
   const run = async (): Promise<void> => {
     running = true;
     do {
@@ -65,7 +76,7 @@ export function followErasures(replica: Replica): void {
         await applyErasures(replica, keeper);
         await eraseDue(replica);
         await keeper.settle(replica.head.header.time, outcomeOf(replica));
-        await checkDeliveries(replica, keeper, replica.ports.time.now());
+        if (!checking) inBackground(replica, check());
       } catch (error) {
         if (replica.stopped) break;
         replica.log('erasure-failed', { error: String(error) });
