@@ -32,6 +32,12 @@ const RETRIES = {
   throwOnError: false,
 };
 
+const rootUrl = ({ url }: Target): string => url.replace(/\/+$/, '');
+
+/** The address under which a consortium is. */
+export const consortiumUrl = (target: Target): string =>
+  `${rootUrl(target)}/v1/consortia/${target.consortium}`;
+
 /**
  * GET, or POST where there is a body, unless told; `path` is under the consortium, or absolute with `root`.
  * What passes by itself is tried again for a few seconds, or as long as the gateway says in `Retry-After`; each
@@ -54,8 +60,7 @@ export async function call(
     readonly headers?: Readonly<Record<string, string>>;
   } = {},
 ): Promise<unknown> {
-  const base = root ? '' : `/v1/consortia/${target.consortium}`;
-  const url = `${target.url.replace(/\/+$/, '')}${base}${path}`;
+  const url = `${root ? rootUrl(target) : consortiumUrl(target)}${path}`;
   let status: number;
   let text: string;
   try {

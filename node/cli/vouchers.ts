@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { type Command, Option } from 'commander';
 import { NumberSchema } from '../../workloads/invoice/records.ts';
+import { consortiumUrl } from '../gateway-call.ts';
 import { UserError } from '../user-error.ts';
 import { numbersSince, voucherOf } from '../vouchers/read.ts';
 import { FORMATS, type Format, writeVouchers } from '../vouchers/write.ts';
@@ -44,7 +45,7 @@ export function registerVouchers(program: Command): void {
         if (voucher) found.push(voucher);
         else hidden++;
       }
-      const base = `${target.url.replace(/\/+$/, '')}/v1/consortia/${target.consortium}`;
+      const base = consortiumUrl(target);
       const folder = path.resolve(options.out);
       const print = (line: object): void => {
         process.stdout.write(`${JSON.stringify(line)}\n`);

@@ -1,8 +1,9 @@
 /** Claims of one employer as its own node has them: the ledger's records, and the hidden values that it holds. */
 import { leftAfter, totalLeft } from '../../workloads/einvoice/left.ts';
 import type { ClaimedInvoice } from '../../workloads/reimbursement/policy.ts';
+import { invoiceRecord, invoiceValues } from '../einvoice-records.ts';
 import { call, type Target } from '../gateway-call.ts';
-import { invoiceValues, type Values, valuesOf } from '../transaction-values.ts';
+import { type Values, valuesOf } from '../transaction-values.ts';
 
 /** A claim's public record. */
 export interface Claim {
@@ -13,30 +14,19 @@ export interface Claim {
   readonly state: 'open' | 'approved' | 'refused' | 'withdrawn' | 'credited';
 }
 
-interface InvoiceRecord {
-  readonly seller: string;
-  readonly currency: string;
-  readonly transaction: string;
-  readonly holding: string;
-  readonly parts: readonly string[];
-}
-
-const query = async <T>(target: Target, route: string): Promise<T> =>
-  ((await call(target, route)) as { output: T }).output;
-
-export const claimOf = (target: Target, id: string): Promise<Claim> =>
-  query<Claim>(target, `/einvoices/claims/${id}`);
+export const claimOf = async (target: Target, id: string): Promise<Claim> =>
+  ((await call(target, `/einvoices/claims/${id}`)) as { output: Claim }).output;
 
 /** The invoices of a claim, each with what is left of it. */
 export const invoicesOf = (target: Target, { numbers }: Claim): Promise<ClaimedInvoice[]> =>
   Promise.all(numbers.map((number) => invoiceOf(target, number)));
 
 async function invoiceOf(target: Target, number: string): Promise<ClaimedInvoice> {
-  const record = await query<InvoiceRecord>(target, `/einvoices/${number}`);
+  const record = await invoiceRecord(target, number);
   const { seller, currency, parts } = record;
   const notes = await Promise.all(
     parts.map(async (note) => {
-      const { transaction: id } = await query<InvoiceRecord>(target, `/einvoices/${note}`);
+      const { transaction: id } = await invoiceRecord(target, note);
       return valuesOf(target, id);
     }),
   );

@@ -7,9 +7,10 @@ import {
   noteVoucher,
   type Voucher,
 } from '../../workloads/einvoice-vouchers/voucher.ts';
-import { CallRefused, call, type Target } from '../gateway-call.ts';
+import { invoiceRecord, invoiceValues } from '../einvoice-records.ts';
+import { CallRefused, type Target } from '../gateway-call.ts';
 import { eventsFrom } from '../ledger-events.ts';
-import { invoiceValues, valuesOf } from '../transaction-values.ts';
+import { valuesOf } from '../transaction-values.ts';
 
 /** The numbers that events are about, in their order, and the cursor of the last event. */
 export async function numbersSince(
@@ -25,7 +26,7 @@ export async function numbersSince(
     for (const one of named) if (typeof one === 'string') numbers.add(one);
     // The event names the invoice, whose record names the note.
     if (type === 'fuqi.einvoice.reversed') {
-      const { counterpart } = await recordOf(target, data.number as string);
+      const { counterpart } = await invoiceRecord(target, data.number as string);
       if (counterpart !== null) numbers.add(counterpart);
     }
   }
@@ -34,24 +35,21 @@ export async function numbersSince(
 
 /** The voucher of a number; undefined where its values, or those of what it takes back, are not shown. */
 export async function voucherOf(target: Target, number: string): Promise<Voucher | undefined> {
-  const record = await recordOf(target, number);
+  const record = await invoiceRecord(target, number);
   const shown = await known(target, record);
   if (record.status !== 'note') return shown && invoiceVoucher(shown);
-  const invoice = await recordOf(target, record.counterpart!);
+  const invoice = await invoiceRecord(target, record.counterpart!);
   const original = await known(target, invoice);
   // A note over all that was left has no amounts of its own.
   const own = invoice.parts.includes(number) ? shown : { record, values: shown?.values ?? {} };
   if (!original || !own) return undefined;
   const others = invoice.parts.filter((part) => part !== number);
   const parts = await Promise.all(
-    others.map(async (part) => shownValues(target, (await recordOf(target, part)).transaction)),
+    others.map(async (part) =>
+      shownValues(target, (await invoiceRecord(target, part)).transaction),
+    ),
   );
   return noteVoucher(own, original, parts);
-}
-
-async function recordOf(target: Target, number: string): Promise<Invoice> {
-  const { output } = (await call(target, `/einvoices/${number}`)) as { readonly output: Invoice };
-  return output;
 }
 
 async function known(target: Target, record: Invoice): Promise<Known | undefined> {

@@ -6,19 +6,22 @@ import XMLBuilder from 'fast-xml-builder';
 import { moneyText, percentText } from '../../workloads/einvoice-vouchers/amount-text.ts';
 import type { Voucher } from '../../workloads/einvoice-vouchers/voucher.ts';
 import type { InvoiceLine, TaxCategory } from '../../workloads/invoice/document.ts';
+import { UBL } from '../../workloads/invoice/import/ubl.ts';
+import { CATEGORIES } from '../../workloads/invoice/import/ubl-document.ts';
 import { categoryOf, type TaxGroup, taxGroups } from '../../workloads/invoice/tax.ts';
 
-const UBL = 'urn:oasis:names:specification:ubl:schema:xsd:';
+/** UNCL 5305, as the import reads it. */
+const CODES = Object.fromEntries(
+  Object.entries(CATEGORIES).map(([code, name]) => [name, code]),
+) as Readonly<Record<TaxCategory, string>>;
 
-/** UNCL 5305, and why no tax is due (BR-E-10, BR-AE-10, BR-IC-10, BR-G-10, BR-O-10). */
-const CATEGORIES: Readonly<Record<TaxCategory, readonly [code: string, reason?: string]>> = {
-  standard: ['S'],
-  zero: ['Z'],
-  exempt: ['E', 'Exempt from VAT'],
-  'reverse-charge': ['AE', 'Reverse charge'],
-  'intra-community': ['K', 'Intra-community supply'],
-  export: ['G', 'Export'],
-  'out-of-scope': ['O', 'Not subject to VAT'],
+/** Why no tax is due (BR-E-10, BR-AE-10, BR-IC-10, BR-G-10, BR-O-10). */
+const REASONS: Readonly<Partial<Record<TaxCategory, string>>> = {
+  exempt: 'Exempt from VAT',
+  'reverse-charge': 'Reverse charge',
+  'intra-community': 'Intra-community supply',
+  export: 'Export',
+  'out-of-scope': 'Not subject to VAT',
 };
 
 const builder = new XMLBuilder({
@@ -108,9 +111,9 @@ function category(
   { category: name, rateBp }: Pick<TaxGroup, 'category' | 'rateBp'>,
   withReason = false,
 ) {
-  const [code, reason] = CATEGORIES[name];
+  const reason = REASONS[name];
   return {
-    'cbc:ID': code,
+    'cbc:ID': CODES[name],
     // None for what is not subject to it (BR-O-05).
     ...(name !== 'out-of-scope' && { 'cbc:Percent': percentText(rateBp) }),
     ...(withReason && reason !== undefined && { 'cbc:TaxExemptionReason': reason }),

@@ -6,7 +6,8 @@ import {
   needsValues,
   type PublicInvoice,
 } from '../../workloads/einvoice-watch/happenings.ts';
-import { call, type Target } from '../gateway-call.ts';
+import { invoiceRecord } from '../einvoice-records.ts';
+import type { Target } from '../gateway-call.ts';
 import { eventsFrom, type ToldEvent } from '../ledger-events.ts';
 import { valuesOf } from '../transaction-values.ts';
 
@@ -54,7 +55,6 @@ async function read(target: Target, event: ToldEvent): Promise<Happening | undef
 }
 
 async function invoiceOf(target: Target, number: string): Promise<PublicInvoice> {
-  const { output } = (await call(target, `/einvoices/${number}`)) as { output: PublicInvoice };
-  const { seller, currency } = output;
+  const { seller, currency } = await invoiceRecord(target, number);
   return { seller, currency };
 }

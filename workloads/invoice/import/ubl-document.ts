@@ -37,7 +37,7 @@ export interface UblDocument {
 }
 
 /** UNCL 5305 as EN 16931 uses it. */
-const CATEGORIES: Readonly<Record<string, TaxCategory>> = {
+export const CATEGORIES: Readonly<Record<string, TaxCategory>> = {
   S: 'standard',
   Z: 'zero',
   E: 'exempt',

@@ -8,7 +8,8 @@ import { decodedText } from './decoded-text.ts';
 import { DOCUMENT_LINES_MAX, type Refusal, refusal, type SourceRecord } from './source-record.ts';
 import { type UblAllowance, type UblDocument, type UblLine, ublRecord } from './ubl-document.ts';
 
-const UBL = 'urn:oasis:names:specification:ubl:schema:xsd:';
+/** What the namespaces of UBL begin with. */
+export const UBL = 'urn:oasis:names:specification:ubl:schema:xsd:';
 const ROOTS: Readonly<Record<string, UblDocument['type']>> = {
   [`${UBL}Invoice-2 Invoice`]: 'Invoice',
   [`${UBL}CreditNote-2 CreditNote`]: 'CreditNote',
