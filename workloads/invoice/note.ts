@@ -34,6 +34,7 @@ export const reverse = transaction({
     'unknown-rate',
     'wrong-tax',
     'more-than-left',
+    'positive-total',
     'too-many-reversals',
   ],
   input: z

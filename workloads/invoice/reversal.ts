@@ -70,7 +70,15 @@ export function reversalOf(
   };
   // An invoice over nothing is taken back by a note over nothing.
   const noted = taken.size > 0 ? taken : left;
-  return { document: noteDocument(original, issuedOn, [...noted.values()]), reversed };
+  const document = noteDocument(original, issuedOn, [...noted.values()]);
+  // A discount taken back alone would raise what the invoice owes, past the seller's credit limit.
+  if (document.gross > 0) {
+    context.reject('positive-total', 'A note’s total is negative; take a discount back with more.', {
+      got: document.gross,
+      expected: 'at most 0',
+    });
+  }
+  return { document, reversed };
 }
 
 function linesTaken(

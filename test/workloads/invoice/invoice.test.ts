@@ -181,6 +181,18 @@ describe('reversing', () => {
     assert.equal(output(reverse(0)).status, 'reversed');
   });
 
+  it('takes no discount back alone: more would be outstanding than was ever checked', () => {
+    const market = new Market().open(1, 9, 'shop', 80);
+    const issued = market.issued(documentOf(lines([100, 0], [-20, 600], [0, 600])));
+    const reverse = (...picked: number[]) =>
+      market.call('seller', 'reverse', { number: issued, ...args, lines: picked });
+    assert.equal(refusal(reverse(1)), 'positive-total');
+    assert.equal(refusal(reverse(1, 2)), 'positive-total');
+    assert.equal(market.seller().credit.CNY!.outstanding, 79);
+    assert.equal(output(reverse(0, 1)).gross, -79);
+    assert.equal(market.seller().credit.CNY!.outstanding, 0);
+  });
+
   it('in part takes amounts by rate, never more than is left', () => {
     const market = new Market().open();
     const issued = market.issued(mixed);
