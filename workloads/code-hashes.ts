@@ -5,5 +5,5 @@ export const CODE_HASHES = {
   evidence: '5da66934b35d902f1667ad16f19a05a2a1440f4d993fcfc8683e004de2e4915b',
   confidential: '96e973f6d97f33cc93b8b3d92da5fa1a8a7f44c673e9cbb00c24cf12b35021ac',
   einvoice: 'c1cb3937495a4499c1840b58d12e73d30659cc0763758c726f9ec3742d9d9b7e',
-  invoice: '4ac5185117b5f19ee6fe59860beee96e1b7dfd99ff357d2e8d699231fc9dc139',
+  invoice: '410cb990abcd31c713a01839355f1176bf7538ffd1daf54778d4aa734bba798c',
 } as const;

@@ -73,10 +73,14 @@ export function reversalOf(
   const document = noteDocument(original, issuedOn, [...noted.values()]);
   // A discount taken back alone would raise what the invoice owes, past the seller's credit limit.
   if (document.gross > 0) {
-    context.reject('positive-total', 'A note’s total is negative; take a discount back with more.', {
-      got: document.gross,
-      expected: 'at most 0',
-    });
+    context.reject(
+      'positive-total',
+      'A note’s total is negative; take a discount back with more.',
+      {
+        got: document.gross,
+        expected: 'at most 0',
+      },
+    );
   }
   return { document, reversed };
 }
