@@ -7,6 +7,7 @@ import { copyFileSync, statSync, truncateSync } from 'node:fs';
 import { Command } from 'commander';
 import { print, round, startConsortium } from './local/consortium.ts';
 import { load } from './local/load.ts';
+import { machineTimes, stolenPercent } from './local/machine-figures.ts';
 import { cpuSeconds, diskMegabytes, handles, megabytes } from './local/process-figures.ts';
 
 const { nodes, clients, minutes, perSecond, port } = new Command()
@@ -31,6 +32,7 @@ const most = (of: (target: (typeof targets)[number]) => number): number =>
 try {
   for (let minute = 1; minute <= Number(minutes); minute++) {
     const cpu = cpuSeconds(consortium);
+    const machine = machineTimes();
     const pace = Number(perSecond);
     const { seconds, latency, late } = await load(consortium, Number(clients), pace * 60, {
       perSecond: pace,
@@ -44,6 +46,8 @@ try {
       max_ms: round(latency.max / 1000),
       ...(late > 0 && { late }),
       cpu_cores: round((cpuSeconds(consortium) - cpu) / seconds),
+      // Of the machine's time, what its host gave to others: latency of such a minute tells of them.
+      stolen_percent: stolenPercent(machine, machineTimes()),
       own_mb_node: Math.round(most((target) => megabytes(target, 'own'))),
       rss_mb_node: Math.round(most((target) => megabytes(target, 'all'))),
       handles_node: most(handles),

@@ -31,6 +31,8 @@ const NodeEnvironmentSchema = z.object({
   FUQI_ENTRY: z.enum(['peer', 'client']),
   /** The node's own table. */
   FUQI_TABLE: z.string().min(1),
+  /** The node's own bucket, for attachments. */
+  FUQI_ATTACHMENTS: z.string().min(1),
   /** The consortium's directory: genesis and where members are. */
   FUQI_DIRECTORY: z.string().min(1),
   /** The KMS keys that sign consensus statements, JSON: one, or that one and its successor. */

@@ -28,10 +28,14 @@ export function s3Objects(env: NodeJS.ProcessEnv = process.env) {
     env.AWS_ENDPOINT_URL
       ? `${env.AWS_ENDPOINT_URL}/${bucket}/${key}`
       : `https://${bucket}.s3.${AWS_REGION}.${suffix}/${key}`;
+  const send = (object: S3Object, init: RequestInit): Promise<Response> =>
+    client.fetch(urlOf(object), { ...init, signal: AbortSignal.timeout(ANSWER_MS) });
+  const failed = (object: S3Object, { status }: Response): Error =>
+    new Error(`S3 answered ${status} for ${object.key}`);
   const call = async (object: S3Object, init: RequestInit): Promise<void> => {
-    const signal = AbortSignal.timeout(ANSWER_MS);
-    const response = await client.fetch(urlOf(object), { ...init, signal });
-    if (!response.ok) throw new Error(`S3 answered ${response.status} for ${object.key}`);
+    const response = await send(object, init);
+    await response.body?.cancel();
+    if (!response.ok) throw failed(object, response);
   };
   return {
     /** A URL by which whoever has it reads the object, for so many seconds, while the role's session lasts. */
@@ -40,6 +44,19 @@ export function s3Objects(env: NodeJS.ProcessEnv = process.env) {
       return (await client.sign(url, { method: 'GET', aws: { signQuery: true } })).url;
     },
     put: (object: S3Object, body: Uint8Array<ArrayBuffer>) => call(object, { method: 'PUT', body }),
+    /** Undefined where there is none. */
+    async get(object: S3Object): Promise<Uint8Array | undefined> {
+      const response = await send(object, { method: 'GET' });
+      if (response.status !== 404 && !response.ok) throw failed(object, response);
+      if (response.ok) return new Uint8Array(await response.arrayBuffer());
+      await response.body?.cancel();
+      return undefined;
+    },
+    async has(object: S3Object): Promise<boolean> {
+      const response = await send(object, { method: 'HEAD' });
+      if (response.status !== 404 && !response.ok) throw failed(object, response);
+      return response.ok;
+    },
     /** Does nothing where there is none. */
     remove: (object: S3Object) => call(object, { method: 'DELETE' }),
   };

@@ -1,5 +1,5 @@
 /**
- * One hosted member's node: its table, its signing key, and three functions. `peer` answers votes and has
+ * One hosted member's node: its table, its bucket for attachments, its signing key, and three functions. `peer` answers votes and has
  * room of its own; `client` serves clients and drives; `setup` makes the keys once. Their roles reach
  * this member's resources and the other nodes' doors, nothing else.
  */
@@ -8,6 +8,7 @@ import { AttributeType, Billing, type ITableV2, TableV2 } from 'aws-cdk-lib/aws-
 import { AnyPrincipal, Effect, PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
 import { type IKey, Key, KeySpec, KeyUsage } from 'aws-cdk-lib/aws-kms';
 import type { Code, Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
+import { BlockPublicAccess, Bucket, BucketEncryption } from 'aws-cdk-lib/aws-s3';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { memberItem } from '../functions/directory.ts';
@@ -39,6 +40,8 @@ export interface MemberNodeProps extends Production {
   readonly alarmQueue: IQueue;
   /** The consortium's gateway, for a node that has an account of its own: hosted members are behind it. */
   readonly gateway?: string;
+  /** Whether its bucket takes no request without TLS; where it outlives its stack, unless told. */
+  readonly enforceSSL?: boolean;
   /** Where the bundles are, if not among the assets of this app. */
   readonly code?: (bundle: FunctionBundle) => Code;
 }
@@ -48,6 +51,8 @@ export const PEER_CONCURRENCY = 10;
 
 export class MemberNode extends Construct {
   readonly table: TableV2;
+  /** Sealed parts of attachments. */
+  readonly attachments: Bucket;
   /** The key that signs its votes; while it is rotated, that one and its successor. */
   readonly signingKeys: readonly [Key, ...Key[]];
   readonly client: LambdaFunction;
@@ -66,6 +71,13 @@ export class MemberNode extends Construct {
       billing: Billing.onDemand(),
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
       deletionProtection: props.keeps,
+      removalPolicy,
+    });
+    // No versions, and no backups: what is erased is gone.
+    this.attachments = new Bucket(this, 'Attachments', {
+      encryption: BucketEncryption.S3_MANAGED,
+      blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
+      enforceSSL: props.enforceSSL ?? props.keeps,
       removalPolicy,
     });
     const { signingKey: newest = 1 } = props.member;
@@ -102,6 +114,7 @@ export class MemberNode extends Construct {
       environment: {
         ...this.#environment(),
         FUQI_ENTRY: entry,
+        FUQI_ATTACHMENTS: this.attachments.bucketName,
         FUQI_ALARM_QUEUE: alarmQueue.queueUrl,
         FUQI_HOSTING: gateway === undefined ? 'hosted' : 'own-account',
         ...(gateway !== undefined && { FUQI_GATEWAY: gateway }),
@@ -181,6 +194,12 @@ export class MemberNode extends Construct {
       resources: [this.table.tableArn],
       conditions: itemsOnly([VAULT_PARTITION]),
     });
+    allow({
+      actions: ['s3:DeleteObject', 's3:GetObject', 's3:PutObject'],
+      resources: [this.attachments.arnForObjects('*')],
+    });
+    // Without it S3 says of an object that there is not that it is forbidden.
+    allow({ actions: ['s3:ListBucket'], resources: [this.attachments.bucketArn] });
     allow({ actions: ['dynamodb:GetItem'], resources: [directory.tableArn] });
     allow({
       actions: ['kms:DescribeKey', 'kms:GetPublicKey'],

@@ -66,6 +66,17 @@ export const NAG_SUPPRESSIONS: readonly NagSuppression[] = [
   },
   {
     rule: /^AwsSolutions-S1$/,
+    at: /\/Attachments\/Resource$/,
+    because:
+      'What lies there is sealed, under names that tell nothing, and only its node’s role reads it; who reads a file is a matter of the node’s API.',
+  },
+  {
+    rule: /^AwsSolutions-IAM5\[Resource::<[A-Za-z-]*Attachments[0-9A-F]+\.Arn>\/\*\]$/,
+    at: /\/NodeRole\/DefaultPolicy\/Resource$/,
+    because: 'A node reads and writes all objects of its own bucket, which is for nothing else.',
+  },
+  {
+    rule: /^AwsSolutions-S1$/,
     at: /^own-account\/Own\/Bucket\/Resource$/,
     because:
       'The bucket holds the published code of the functions beside it, which only they and their stack read.',

@@ -173,6 +173,10 @@ export class Onboarding extends Construct {
     const { consortium, directory, vaultKey, alarmQueue } = this.#props;
     const statements: Statement[] = [
       { actions: ['dynamodb:*'], resources: [this.#arn('dynamodb', `table/${this.#stacks()}`)] },
+      {
+        actions: ['s3:DeleteObject', 's3:GetObject', 's3:ListBucket', 's3:PutObject'],
+        resources: [this.#buckets()],
+      },
       { actions: ['dynamodb:GetItem'], resources: [directory.tableArn] },
       {
         actions: ['dynamodb:PutItem'],
@@ -236,6 +240,22 @@ export class Onboarding extends Construct {
           'dynamodb:UpdateTable',
         ],
         resources: [this.#arn('dynamodb', `table/${this.#stacks()}`)],
+      },
+      {
+        actions: [
+          's3:CreateBucket',
+          's3:DeleteBucket',
+          's3:DeleteBucketPolicy',
+          's3:GetBucketPolicy',
+          's3:GetBucketPublicAccessBlock',
+          's3:GetBucketTagging',
+          's3:GetEncryptionConfiguration',
+          's3:PutBucketPolicy',
+          's3:PutBucketPublicAccessBlock',
+          's3:PutBucketTagging',
+          's3:PutEncryptionConfiguration',
+        ],
+        resources: [this.#buckets()],
       },
       { actions: ['kms:CreateKey'], resources: ['*'] },
       {
@@ -345,6 +365,12 @@ export class Onboarding extends Construct {
   /** The names of its stacks, and the beginning of the names of what is in them. */
   #stacks(): string {
     return `fuqi-${this.#props.consortium}-member-*`;
+  }
+
+  /** The buckets of its stacks: CloudFormation names them after those. Their names are all accounts' and regions'. */
+  #buckets(): string {
+    const { partition } = Stack.of(this);
+    return `arn:${partition}:s3:::${this.#stacks()}`;
   }
 
   #arn(service: string, resource: string): string {

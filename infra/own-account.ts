@@ -89,6 +89,7 @@ export class OwnAccountStack extends Stack {
       vaultKey,
       alarmQueue,
       keeps: false,
+      enforceSSL: keeps,
       gateway: Gateway,
       code: (bundle) => code.of(bundle),
     });
@@ -103,7 +104,7 @@ export class OwnAccountStack extends Stack {
       keys: [vaultKey, ...node.signingKeys],
     });
     // An update that would put another in its place leaves the old one.
-    for (const kept of [node.table, ...node.signingKeys, vaultKey]) {
+    for (const kept of [node.table, node.attachments, ...node.signingKeys, vaultKey]) {
       (kept.node.defaultChild as CfnResource).cfnOptions.updateReplacePolicy =
         CfnDeletionPolicy.RETAIN;
     }

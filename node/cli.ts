@@ -1,6 +1,7 @@
 #!/usr/bin/env -S MALLOC_ARENA_MAX=2 node --max-semi-space-size=16 --heap-growing-percent=150
 /** The command line. Every command has `--json`: one JSON document on standard output, nothing else. */
 import { Command } from 'commander';
+import { registerAttach } from './cli/attach.ts';
 import { registerBackup } from './cli/backup.ts';
 import { registerDisclose } from './cli/disclose.ts';
 import { registerExport } from './cli/export.ts';
@@ -12,6 +13,7 @@ import { registerNodeStart } from './cli/node-start.ts';
 import { registerKeys, registerReading, registerTransactions } from './cli/read.ts';
 import { registerRecover } from './cli/recover.ts';
 import { registerReimburse } from './cli/reimburse.ts';
+import { registerRotateVault } from './cli/rotate-vault.ts';
 import { registerStart } from './cli/start.ts';
 import { registerUp } from './cli/up.ts';
 import { registerVerify } from './cli/verify.ts';
@@ -38,10 +40,12 @@ registerTransactions(program);
 registerReading(program);
 registerVerify(program);
 registerDisclose(program);
+registerAttach(program);
 registerRecover(program);
 registerKeys(program);
 registerGovern(program);
 registerHoldings(program);
+registerRotateVault(program);
 registerJoin(program);
 registerExport(program);
 registerBackup(program);

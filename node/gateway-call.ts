@@ -1,5 +1,6 @@
 /** Calls of the command line to a gateway. A refusal is thrown as a `UserError` with what it says. */
 import { randomUUID } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
 import { getGlobalDispatcher, RetryAgent, request } from 'undici';
 import { UserError } from './user-error.ts';
 
@@ -25,7 +26,7 @@ export class CallRefused extends UserError {
 const RETRIES = {
   statusCodes: [429, 502, 503, 504],
   errorCodes: ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'],
-  methods: ['DELETE' as const, 'GET' as const, 'POST' as const],
+  methods: ['DELETE' as const, 'GET' as const, 'POST' as const, 'PUT' as const],
   maxRetries: 4,
   minTimeout: 500,
   maxTimeout: 10_000,
@@ -38,6 +39,14 @@ const rootUrl = ({ url }: Target): string => url.replace(/\/+$/, '');
 export const consortiumUrl = (target: Target): string =>
   `${rootUrl(target)}/v1/consortia/${target.consortium}`;
 
+export interface CallOptions {
+  readonly body?: string | Uint8Array;
+  readonly method?: 'DELETE' | 'GET' | 'POST' | 'PUT';
+  readonly type?: string;
+  readonly root?: boolean;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
 /**
  * GET, or POST where there is a body, unless told; `path` is under the consortium, or absolute with `root`.
  * What passes by itself is tried again for a few seconds, or as long as the gateway says in `Retry-After`; each
@@ -46,23 +55,32 @@ export const consortiumUrl = (target: Target): string =>
 export async function call(
   target: Target,
   path: string,
+  options: CallOptions = {},
+): Promise<unknown> {
+  const { bytes } = await callForBytes(target, path, options);
+  try {
+    return JSON.parse(bytes.toString('utf8'));
+  } catch {
+    throw new UserError(`${target.url} answered ${path} with something that is not JSON.`);
+  }
+}
+
+/** The same for an answer that is no JSON: its bytes and headers. */
+export async function callForBytes(
+  target: Target,
+  path: string,
   {
     body,
     type = 'application/json',
     root = false,
     headers = {},
     method = body === undefined ? 'GET' : 'POST',
-  }: {
-    readonly body?: string;
-    readonly method?: 'DELETE' | 'GET' | 'POST' | 'PUT';
-    readonly type?: string;
-    readonly root?: boolean;
-    readonly headers?: Readonly<Record<string, string>>;
-  } = {},
-): Promise<unknown> {
+  }: CallOptions = {},
+): Promise<{ readonly bytes: Buffer; readonly headers: IncomingHttpHeaders }> {
   const url = `${root ? rootUrl(target) : consortiumUrl(target)}${path}`;
   let status: number;
-  let text: string;
+  let bytes: Buffer;
+  let answered: IncomingHttpHeaders;
   try {
     const retries = root ? { ...RETRIES, statusCodes: [] } : RETRIES;
     const answer = await request(url, {
@@ -77,21 +95,17 @@ export async function call(
       ...(body === undefined ? {} : { body }),
     });
     status = answer.statusCode;
-    text = await answer.body.text();
+    answered = answer.headers;
+    bytes = Buffer.from(await answer.body.arrayBuffer());
   } catch {
     throw new UserError(
       `Nothing answers at ${target.url}: start it with "npx fuqi up", or name another --url.`,
     );
   }
   // Health says so with a document of its own.
-  if ((status >= 200 && status < 300) || (root && status === 503)) {
-    try {
-      return JSON.parse(text);
-    } catch {
-      throw new UserError(`${url} answered with something that is not JSON.`);
-    }
-  }
-  throw new CallRefused(status, describeProblem(status, text));
+  const isAnswer = (status >= 200 && status < 300) || (root && status === 503);
+  if (isAnswer) return { bytes, headers: answered };
+  throw new CallRefused(status, describeProblem(status, bytes.toString('utf8')));
 }
 
 function describeProblem(status: number, text: string): string {

@@ -22,6 +22,7 @@ import type { StoreFault } from '../shared/ports/store-fault.ts';
 import { ring } from '../shared/replica/alarm.ts';
 import { startDelivering } from '../shared/replica/deliver.ts';
 import { followErasures, lookForErasures } from '../shared/replica/erasures.ts';
+import { startFetchingAttachments } from '../shared/replica/fetch-attachments.ts';
 import { tallyUsage } from '../shared/replica/ledger-usage.ts';
 import { openReplica } from '../shared/replica/open.ts';
 import { receive } from '../shared/replica/receive.ts';
@@ -125,7 +126,7 @@ export async function openNode(
     (...args: Args): void => {
       if (!isUnwritable) say(...args);
     };
-  const vault = vaultKey && openVault(stores.vault, [vaultKey, ...olderKeys]);
+  const vault = vaultKey && openVault(stores.vault, stores.attachments, [vaultKey, ...olderKeys]);
   let replica: Replica | undefined;
   let heads: ReturnType<typeof markedHeads> | undefined;
   const { now } = Date;
@@ -258,9 +259,10 @@ export async function openNode(
     // An idle ledger sends nothing, so who was away asks what it missed.
     void tellStanding(opened);
     startDelivering(opened);
+    startFetchingAttachments(opened);
     if (vault && olderKeys.length > 0) {
       void vault.rewrap().then(
-        (count) => log.info({ count }, 'vault-rewrapped'),
+        ({ count }) => log.info({ count }, 'vault-rewrapped'),
         (error: unknown) => log.error({ err: error }, 'vault-not-rewrapped'),
       );
     }

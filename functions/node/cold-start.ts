@@ -14,7 +14,6 @@ import { tokenVerifier } from '../../node/oidc-tokens.ts';
 import type { StructuredLog } from '../../node/replica-log.ts';
 import { tokenPeers } from '../../node/token-peers.ts';
 import { openVault, type Vault } from '../../node/vault/vault.ts';
-import { vaultKeyOf } from '../../node/vault/vault-key.ts';
 import { type Meter, meter as usageMeter } from '../../shared/api/meter.ts';
 import { mayDrive, peerDoor } from '../../shared/api/node-api.ts';
 import type { TokenIssuers, TokenVerifier } from '../../shared/api/token-issuer.ts';
@@ -35,11 +34,14 @@ import { handRequestOver, invokeWithRequest } from '../invoke-fetch.ts';
 import { type KmsSigner, kmsSigner } from '../kms-signer.ts';
 import type { Notify } from '../metrics.ts';
 import { messageRetries, serviceRetries } from '../retries.ts';
+import { s3AttachmentStore } from '../s3-attachment-store.ts';
+import { s3Objects } from '../s3-object.ts';
 import { type UsageMetrics, usageMetrics } from '../usage-metrics.ts';
 import { hostedIssuers } from './issuer-record.ts';
 import { readNodeRecord } from './node-record.ts';
 import { postToEndpoint } from './post-to-endpoint.ts';
-import { openDataKey, unsealKey, VAULT_PURPOSE } from './sealed-keys.ts';
+import { openDataKey, unsealKey } from './sealed-keys.ts';
+import { type HostedVaultKeys, hostedVaultKeys } from './vault-keys.ts';
 import { type HostedWebhooks, hostedWebhooks } from './webhooks.ts';
 
 /** Reads that are counted with one write; so many are not counted when an environment ends. */
@@ -70,6 +72,7 @@ export interface HostedNode {
   /** Their names. */
   readonly identities: readonly string[];
   readonly peerCustody: Custody;
+  readonly vaultKeys: HostedVaultKeys | undefined;
   readonly vault: Vault | undefined;
   /** Like the vault, only where the values are. */
   readonly webhooks: HostedWebhooks | undefined;
@@ -116,9 +119,7 @@ export async function coldStart(
   );
   // Who votes needs no values.
   const opensVault = environment.FUQI_ENTRY !== 'peer' && record.vault !== undefined;
-  const vaultKey = opensVault
-    ? vaultKeyOf(unsealKey(dataKey, VAULT_PURPOSE, record.vault!))
-    : undefined;
+  const vaultKeys = opensVault ? await hostedVaultKeys(table, dataKey, record.vault!) : undefined;
   const lambda = meter.client(new LambdaClient({ retryStrategy: messageRetries() }));
   const queue = meter.client(
     new SQSClient({
@@ -194,8 +195,15 @@ export async function coldStart(
     }),
     queue,
     custody: custodyOf(new Map(identities)),
-    vault: vaultKey && openVault(dynamoVaultStore(table), [vaultKey]),
-    webhooks: vaultKey && hostedWebhooks({ table, queue, environment }, [vaultKey]),
+    vaultKeys,
+    vault:
+      vaultKeys &&
+      openVault(
+        dynamoVaultStore(table),
+        s3AttachmentStore(s3Objects(), environment.FUQI_ATTACHMENTS),
+        vaultKeys.keys,
+      ),
+    webhooks: vaultKeys && hostedWebhooks({ table, queue, environment }, vaultKeys.keys),
     identities: identities.map(([name]) => name),
     peerCustody: custodyOf(new Map([[NODE_IDENTITY, peerKey]])),
     members: null,

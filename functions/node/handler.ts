@@ -12,18 +12,22 @@ import { peerGuard } from '../../node/peer-guard.ts';
 import { peerTokenVerifier } from '../../node/peer-token.ts';
 import { inRequest } from '../../node/request-context.ts';
 import { nodeApp } from '../../shared/api/app.ts';
+import type { LedgerService } from '../../shared/api/ledger-service.ts';
 import { methodRouter } from '../../shared/api/method-router.ts';
 import { PEER_PATHS } from '../../shared/api/node-api.ts';
 import { problem } from '../../shared/api/problem.ts';
 import { type RequestAbout, requestAbout } from '../../shared/api/request-id.ts';
 import { type ApiKeyDirectory, parseApiKey } from '../../shared/api/tenant.ts';
 import type { UsageSource } from '../../shared/api/usage.ts';
+import type { VaultKeys } from '../../shared/api/vault.ts';
 import { decodeReply, kindOf } from '../../shared/consensus/message.ts';
+import { LIMITS } from '../../shared/ledger/limits.ts';
 import { longerWait } from '../../shared/ports/time.ts';
 import { hasWork, ring } from '../../shared/replica/alarm.ts';
 import { startDelivering } from '../../shared/replica/deliver.ts';
 import { startDrive } from '../../shared/replica/drive.ts';
 import { lookForErasures } from '../../shared/replica/erasures.ts';
+import { startFetchingAttachments } from '../../shared/replica/fetch-attachments.ts';
 import { tallyUsage } from '../../shared/replica/ledger-usage.ts';
 import { openReplica } from '../../shared/replica/open.ts';
 import { receive } from '../../shared/replica/receive.ts';
@@ -48,6 +52,9 @@ import { deliverDue } from './webhooks.ts';
 
 /** A stream of events is an answer of this long at the most; clients resume. */
 const STREAM_MS = 5000;
+
+/** Of a file in one answer: two parts of an attachment, which fit an invocation's answer as base64. */
+const ANSWER_BYTES_MAX = 2 * LIMITS.attachmentPartBytes;
 
 const environment = nodeEnvironment();
 const { FUQI_ENTRY: entry, FUQI_MEMBER: member } = environment;
@@ -88,6 +95,7 @@ function requestOf(event: LambdaEvent): RequestAbout {
 async function answer(event: LambdaEvent | NodeEvent, context: LambdaContext) {
   const node = await start();
   const remainingMs = () => context.getRemainingTimeInMillis();
+  await node.vaultKeys?.follow(Date.now());
   if (!('kind' in event)) {
     const isPeers = 'rawPath' in event && PEER_PATHS.some((door) => door === event.rawPath);
     isFor(isPeers ? 'peer' : 'api');
@@ -126,6 +134,7 @@ async function answer(event: LambdaEvent | NodeEvent, context: LambdaContext) {
     await tellStanding(replica);
     startDrive(replica);
     startDelivering(replica);
+    startFetchingAttachments(replica);
     lookForErasures(replica);
   });
 }
@@ -236,8 +245,27 @@ async function clientsApp(
   };
   const { tokens, issuers, usageMeter: meter } = node;
   const webhooks = node.webhooks?.api;
-  const own = { service, keys, tokens, issuers, webhooks, log, meter, usage };
-  return nodeApp({ ...own, streamMsMax: STREAM_MS });
+  const vaultKeys = vaultKeysOf(node, replica, service);
+  const own = { service, keys, tokens, issuers, webhooks, vaultKeys, log, meter, usage };
+  return nodeApp({ ...own, streamMsMax: STREAM_MS, answerBytesMax: ANSWER_BYTES_MAX });
+}
+
+/** What one request may take of wrapping a vault anew. */
+const REWRAP_MS = 10_000;
+
+function vaultKeysOf(
+  { vault, vaultKeys }: HostedNode,
+  replica: Replica,
+  service: LedgerService,
+): VaultKeys | undefined {
+  if (!vault || !vaultKeys) return undefined;
+  return {
+    rotate(identity) {
+      const begun = Date.now();
+      const isOver = () => Date.now() > begun + REWRAP_MS;
+      return vaultKeys.rotate({ replica, service, vault, identity, isOver }, begun);
+    },
+  };
 }
 
 /** The node as its table has it now: to be read, not to be worked with. */

@@ -35,6 +35,7 @@ import type { HostedNode } from './cold-start.ts';
 import { InvocationTime } from './invocation-time.ts';
 import { about, setAlarm } from './node-alarm.ts';
 import { noticeTroubles } from './notices.ts';
+import { wakeLater } from './wake-later.ts';
 import { followForWebhooks } from './webhooks.ts';
 
 /** A vote is waited for: what else an invocation of that entry began goes on elsewhere. */
@@ -115,6 +116,10 @@ export async function invocation<T>(
       nodeCustody: node.peerCustody,
       mempoolLimits: HOSTED_MEMPOOL,
       invocation: randomUUID(),
+      wakeLater: (ms) => {
+        const faulted = (error: unknown) => node.log.error({ err: error }, 'wake-later-failed');
+        inBackground(replica, wakeLater(node, ms).catch(faulted));
+      },
       ...(isPeer && {
         driveElsewhere: () => {
           isLeft = true;

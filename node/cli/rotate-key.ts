@@ -119,7 +119,7 @@ async function finish(configFile: string, files: NodeFiles, kind: KeyKind): Prom
     if (kind !== 'vault') return;
     // What was not wrapped anew while the node ran.
     const keys = [vaultKeyOf(successor), vaultKeyOf(open(current))] as const;
-    await openVault(stores.vault, keys).rewrap();
+    await openVault(stores.vault, stores.attachments, keys).rewrap();
   });
   changeKeys(configFile, { [kind]: next, [NEXT[kind]]: undefined });
   return at(current);

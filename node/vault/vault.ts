@@ -10,6 +10,7 @@ import { fromBase64Url, fromUtf8, toBase64Url, utf8 } from '../../shared/bytes/t
 import { revealed, SALT_BYTES } from '../../shared/ledger/disclosure.ts';
 import { Rejected } from '../../shared/ledger/rejection.ts';
 import { decodeTransaction } from '../../shared/ledger/transaction.ts';
+import type { AttachmentStore } from '../../shared/ports/attachment-store.ts';
 import {
   BadEnvelope,
   type Delivery,
@@ -18,21 +19,26 @@ import {
   type KeptValues,
   type ValueKeeper,
 } from '../../shared/ports/value-keeper.ts';
-import {
-  VAULT_CHANGES_MAX,
-  type VaultChange,
-  type VaultStore,
-} from '../../shared/ports/vault-store.ts';
+import type { VaultChange, VaultStore } from '../../shared/ports/vault-store.ts';
 import { DEAD_LETTERS, WEBHOOKS } from '../webhooks/entries.ts';
+import { openAttachments } from './attachments.ts';
+import { entriesOf } from './entries-of.ts';
 import { encryptTo, openEnvelope } from './envelope.ts';
 import { callEntry, openChange, settleOpen } from './open-calls.ts';
 import { openRecord, rewrapRecord, sealRecord } from './sealed-record.ts';
 import { openTallies, TALLIES } from './tallies.ts';
+import { COMPLETED, UPLOADS } from './uploads.ts';
 import type { VaultKey } from './vault-key.ts';
 
 export interface Vault extends ValueKeeper {
-  /** Wraps all records by the newest key; answers how many were not. May be interrupted and done again. */
-  rewrap(): Promise<number>;
+  /**
+   * Wraps all records by the newest key, after a place (from the beginning unless told): how many were not, and where to go on
+   * where `isOver` stopped it. May be interrupted and done again.
+   */
+  rewrap(options?: {
+    readonly from?: string;
+    readonly isOver?: () => boolean;
+  }): Promise<{ readonly count: number; readonly next?: string }>;
 }
 
 const VALUES = 'values/';
@@ -43,10 +49,11 @@ const ERASED_UP_TO = 'erased-up-to';
 const CHECKED = 'deliveries-checked';
 const LACKING = 'lacking/';
 const MARK = new Uint8Array([1]);
+/** Under which all that is sealed stands, in the order of names. */
+const REWRAPPED = ['values/', 'due/', TALLIES, WEBHOOKS, DEAD_LETTERS, UPLOADS, COMPLETED].sort();
 const DUE = 'due/';
 const dueEntry = (transaction: Digest, number: number): string =>
   `${DUE}${transaction}/${String(number).padStart(3, '0')}`;
-const PAGE = VAULT_CHANGES_MAX;
 
 const bytes = z.instanceof(Uint8Array);
 const ContentSchema = z.tuple([bytes, z.array(bytes)]);
@@ -55,8 +62,15 @@ const ContentsSchema = z.array(bytes).min(1).max(ENVELOPE_VALUES_MAX);
 const CheckedSchema = z.tuple([z.number(), z.number()]);
 const DueSchema = z.tuple([z.string(), z.array(z.string())]);
 
-/** A vault on a store; the first key seals, the others open what was sealed before a rotation. */
-export function openVault(store: VaultStore, keys: readonly [VaultKey, ...VaultKey[]]): Vault {
+/**
+ * A vault on a store, and one for the parts of attachments; the first key seals, the others open what was sealed before a
+ * rotation.
+ */
+export function openVault(
+  store: VaultStore,
+  blobs: AttachmentStore,
+  keys: readonly [VaultKey, ...VaultKey[]],
+): Vault {
   const isGone = async (id: Digest): Promise<boolean> =>
     (await store.get(goneEntry(id))) !== undefined;
   const read = async (id: Digest): Promise<KeptValues | undefined> => {
@@ -70,10 +84,13 @@ export function openVault(store: VaultStore, keys: readonly [VaultKey, ...VaultK
     const due = await store.list({ prefix: `${DUE}${id}/`, limit: DUE_MAX });
     const names = [nameOf(id), ...due.map(({ name }) => name)];
     await store.write([...mark, ...names.map((name) => ({ name, bytes: null }))]);
+    await attachments.remove(id);
   };
+  const attachments = openAttachments(store, blobs, keys, read, isGone);
   const erase = (id: Digest): Promise<void> => remove(id, [{ name: goneEntry(id), bytes: MARK }]);
   return {
     ...openTallies(store, keys),
+    attachments,
     salt: () => randomBytes(SALT_BYTES),
     async keep({ transaction, disclosures }, { call, due = [] } = {}) {
       revealed(transaction.body.args, disclosures);
@@ -83,6 +100,7 @@ export function openVault(store: VaultStore, keys: readonly [VaultKey, ...VaultK
       const before = await read(transaction.id);
       const all = [...new Set([...(before?.disclosures ?? []), ...disclosures])];
       const content = encodeContent({ transaction, disclosures: all });
+      const also = await attachments.changesWith({ transaction, disclosures: all });
       await store.write([
         { name, bytes: sealRecord(keys[0], name, content) },
         openChange({ id, notAfter: transaction.body.notAfter }, call),
@@ -90,6 +108,7 @@ export function openVault(store: VaultStore, keys: readonly [VaultKey, ...VaultK
           const entry = dueEntry(transaction.id, number);
           return { name: entry, bytes: sealRecord(keys[0], entry, encodeCbor([to, fields])) };
         }),
+        ...also,
       ]);
       // Erased while this was written: one of the two sees the other's.
       if (!(await isGone(id))) return true;
@@ -161,31 +180,18 @@ export function openVault(store: VaultStore, keys: readonly [VaultKey, ...VaultK
     },
     setLacking: (id, isLacking) =>
       store.write([{ name: `${LACKING}${id}`, bytes: isLacking ? MARK : null }]),
-    async rewrap() {
-      let count = 0;
-      for (const prefix of [VALUES, DUE, TALLIES, WEBHOOKS, DEAD_LETTERS])
-        count += await rewrapAll(store, keys, prefix);
-      return count;
+    async rewrap({ from = '', isOver = () => false } = {}) {
+      let [count, next] = [0, from];
+      for (const prefix of REWRAPPED) {
+        for await (const { name, bytes: sealed } of entriesOf(store, prefix, from)) {
+          if (isOver()) return { count, next };
+          if (await rewrapOne(store, keys, name, sealed)) count++;
+          next = name;
+        }
+      }
+      return { count };
     },
   };
-}
-
-async function rewrapAll(
-  store: VaultStore,
-  keys: readonly [VaultKey, ...VaultKey[]],
-  prefix: string,
-): Promise<number> {
-  let count = 0;
-  let after: string | undefined;
-  for (;;) {
-    const range = { prefix, limit: PAGE, ...(after !== undefined && { after }) };
-    const page = await store.list(range);
-    if (page.length === 0) return count;
-    after = page.at(-1)!.name;
-    for (const { name, bytes: sealed } of page) {
-      if (await rewrapOne(store, keys, name, sealed)) count++;
-    }
-  }
 }
 
 /** Answers whether it had to be. What is erased or changed meanwhile stays so. */

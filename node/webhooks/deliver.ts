@@ -4,7 +4,7 @@
  * one node from sending side by side, which would not be in order.
  */
 import { decodeEventCursor, encodeEventCursor, placeOf } from '../../shared/api/cursor.ts';
-import { cloudEvent, isOfTypes } from '../../shared/api/events.ts';
+import { cloudEvent, hasTexts, isOfTypes } from '../../shared/api/events.ts';
 import type { LedgerEvent, LedgerService } from '../../shared/api/ledger-service.ts';
 import type { Stored, WebhookBook, WebhookRecord } from './book.ts';
 import { type Post, PostClosed } from './post.ts';
@@ -174,8 +174,5 @@ export async function sendBody(
 }
 
 /** Whether an event is one of those that the webhook is for. */
-function fits({ types, where }: WebhookRecord, event: LedgerEvent): boolean {
-  if (types && !isOfTypes(types, event)) return false;
-  const fields = event.data as Readonly<Record<string, unknown>>;
-  return Object.entries(where ?? {}).every(([field, text]) => fields?.[field] === text);
-}
+const fits = ({ types, where }: WebhookRecord, event: LedgerEvent): boolean =>
+  (!types || isOfTypes(types, event)) && hasTexts(where, event);

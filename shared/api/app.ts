@@ -5,6 +5,12 @@
  */
 import { type Handler, Hono } from 'hono';
 import { StoreFault } from '../ports/store-fault.ts';
+import {
+  getAttachment,
+  postAttachment,
+  postAttachmentComplete,
+  putAttachmentPart,
+} from './attachments.ts';
 import { postBatch } from './batch.ts';
 import { getBlock, getBlocks } from './blocks.ts';
 import { refuseEncoded } from './body.ts';
@@ -27,7 +33,7 @@ import { authenticate, refuseReading } from './tenant.ts';
 import { getReceipt, getTransaction, postTransaction } from './transactions.ts';
 import { getUsage } from './usage.ts';
 import { getValues, postValues } from './values.ts';
-import { getVault } from './vault.ts';
+import { getVault, postVaultRotation } from './vault.ts';
 import {
   deleteWebhook,
   getDeadLetters,
@@ -54,7 +60,11 @@ const FIXED: readonly (readonly [
   ['GET', '/transactions/:id', getTransaction],
   ['GET', '/transactions/:id/receipt', getReceipt],
   ['GET', '/transactions/:id/values', getValues],
+  ['GET', '/transactions/:id/attachments/:digest', getAttachment],
   ['POST', '/values', postValues],
+  ['POST', '/attachments', postAttachment],
+  ['PUT', '/attachments/:upload/parts/:part', putAttachmentPart],
+  ['POST', '/attachments/:upload/complete', postAttachmentComplete],
   ['GET', '/blocks', getBlocks],
   ['GET', '/blocks/:height', getBlock],
   ['GET', '/state/*', getState],
@@ -63,6 +73,7 @@ const FIXED: readonly (readonly [
   ['GET', '/usage', getUsage],
   ['GET', '/export', getExport],
   ['GET', '/vault', getVault],
+  ['POST', '/vault/rotation', postVaultRotation],
   ['GET', '/issuers', getIssuers],
   ['PUT', '/issuers', putIssuers],
   ['GET', '/webhooks', getWebhooks],

@@ -23,6 +23,11 @@ export const cursorText = z
   .string()
   .refine((text) => decodeEventCursor(text) !== undefined, 'expected the cursor of an event');
 
+/** Texts that fields of an event's `data` have exactly. */
+export const WhereSchema = z
+  .record(z.string().min(1).max(100), z.string().max(200))
+  .refine((fields) => Object.keys(fields).length <= 5, 'expected at most five fields');
+
 const EventsQuery = z.strictObject({
   cursor: cursorText.optional(),
   from: z.union([z.literal('head'), naturalText()], 'expected a height or "head"').optional(),
@@ -31,6 +36,19 @@ const EventsQuery = z.strictObject({
     .string()
     .regex(/^[a-z][A-Za-z0-9.,-]{0,500}$/, 'expected event types, separated by commas')
     .transform((text) => new Set(text.split(',')))
+    .optional(),
+  where: z
+    .string()
+    .max(2000)
+    .transform((text, context): unknown => {
+      try {
+        return JSON.parse(text);
+      } catch {
+        context.addIssue('expected a JSON object, such as {"number":"1"}');
+        return z.NEVER;
+      }
+    })
+    .pipe(WhereSchema)
     .optional(),
 });
 
@@ -64,7 +82,9 @@ export async function getEvents(c: ApiContext, node: NodeApi): Promise<Response>
   const resume = c.req.header('last-event-id');
   const start = await startOf(resume, query.cursor, query.from, service);
   const types = query.type && [...query.type];
-  const matches = (event: LedgerEvent): boolean => !types || isOfTypes(types, event);
+  const { where = null } = query;
+  const matches = (event: LedgerEvent): boolean =>
+    (!types || isOfTypes(types, event)) && hasTexts(where, event);
   const { bodies } = (await service.consensus()).retained;
   if (start.height < bodies) {
     return problem('not-retained', `This node keeps events from height ${bodies} on.`, {
@@ -81,6 +101,7 @@ export async function getEvents(c: ApiContext, node: NodeApi): Promise<Response>
   const { events, end } = await readPage(service, start, limit, matches);
   const next = new URLSearchParams({ cursor: encodeEventCursor(end), limit: String(limit) });
   if (query.type) next.set('type', [...query.type].join(','));
+  if (where) next.set('where', JSON.stringify(where));
   const batch = events.map((event) => cloudEvent(event, service.ledger, consortium));
   return c.body(JSON.stringify(batch), 200, {
     'content-type': 'application/cloudevents-batch+json',
@@ -92,6 +113,15 @@ export async function getEvents(c: ApiContext, node: NodeApi): Promise<Response>
 /** `type=issued` of a contract reads `invoice.issued`; the platform's prefix may stand before it. */
 export const isOfTypes = (types: readonly string[], { type }: LedgerEvent): boolean =>
   types.includes(type) || types.includes(`fuqi.${type}`);
+
+/** Whether an event's `data` has exactly these texts in these fields; any has where none are asked for. */
+export function hasTexts(
+  where: Readonly<Record<string, string>> | null,
+  { data }: LedgerEvent,
+): boolean {
+  const fields = data as { readonly [name: string]: unknown } | null;
+  return Object.entries(where ?? {}).every(([field, text]) => fields?.[field] === text);
+}
 
 /** `Last-Event-ID` wins over `cursor`, that over `from`; without any, the beginning of what is kept. */
 export async function startOf(

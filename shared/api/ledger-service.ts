@@ -6,6 +6,7 @@ import type { Value } from '../bytes/cbor.ts';
 import type { Digest } from '../bytes/digest.ts';
 import type { Caller } from '../contract/context.ts';
 import type { Contract } from '../contract/define.ts';
+import type { Attachment } from '../ledger/attachment.ts';
 import type { Header } from '../ledger/block.ts';
 import type { EvidenceProof } from '../ledger/evidence.ts';
 import type { Genesis } from '../ledger/genesis.ts';
@@ -13,6 +14,7 @@ import type { Receipt, StateProof } from '../ledger/receipt.ts';
 import type { Rejected } from '../ledger/rejection.ts';
 import type { TransactionResult } from '../ledger/result.ts';
 import type { Transaction } from '../ledger/transaction.ts';
+import type { AttachmentKeeper } from '../ports/attachment-keeper.ts';
 import type { KeptValues } from '../ports/value-keeper.ts';
 
 /** What became of a transaction so far. */
@@ -111,6 +113,12 @@ export interface HeldValues {
   readonly fields: readonly string[];
 }
 
+/** An attachment, and the parts that it is read by (`partSize` bytes each). */
+export interface AttachmentContent {
+  readonly attachment: Attachment;
+  part(number: number): Promise<Uint8Array | Rejected>;
+}
+
 /** A place in the ledger. */
 export interface TransactionPlace {
   readonly height: number;
@@ -159,6 +167,14 @@ export interface LedgerService {
     grant: Digest,
     ids: readonly Digest[],
   ): Promise<readonly KeptValues[] | Rejected>;
+  /** Where files are sent to before a call names them; undefined where this node has no vault. */
+  readonly uploads: Pick<AttachmentKeeper, 'begin' | 'put' | 'complete'> | undefined;
+  /** The attachment of that digest which values name: of those that `values` answers, or `grantedValues`. */
+  attachment(
+    values: KeptValues,
+    digest: string,
+    grant: Digest | undefined,
+  ): Promise<AttachmentContent | Rejected | undefined>;
   receipt(id: Digest): Promise<Receipt | undefined>;
   /**
    * Receipts of the transactions that the node's own member signed, from a place of the ledger on, in their

@@ -11,6 +11,7 @@ import type { StoreDamage } from './store-faults.ts';
 import type { ApiKeyDirectory, Tenant } from './tenant.ts';
 import type { TokenIssuers, TokenVerifier } from './token-issuer.ts';
 import type { UsageSource } from './usage.ts';
+import type { VaultKeys } from './vault.ts';
 
 /** Where faults go; pino's loggers fit. Never bodies, never keys. */
 export interface ApiLog {
@@ -25,6 +26,8 @@ export interface NodeApi {
   readonly issuers?: TokenIssuers;
   /** Where events are sent; without a vault there is no place for their secrets. */
   readonly webhooks?: Webhooks | undefined;
+  /** Other keys for its vault, where they are no files. */
+  readonly vaultKeys?: VaultKeys | undefined;
   readonly log?: ApiLog;
   /** Runs what serves a request, so that what it leads to knows of it. */
   readonly inRequest?: InRequest;
@@ -35,6 +38,8 @@ export interface NodeApi {
   readonly damage?: () => StoreDamage | undefined;
   /** A comment on an event stream that is quiet for this long keeps proxies from closing it. */
   readonly heartbeatMs?: number;
+  /** Files of more bytes are read in ranges, for hosts that bound an answer. */
+  readonly answerBytesMax?: number;
   /** Event streams end after this long, for hosts that bound a request; clients resume. */
   readonly streamMsMax?: number;
 }
@@ -59,7 +64,7 @@ export const peerDoor = (consortium: string, member: string): string =>
 export const PEER_PATHS = ['/peer', '/peer/tidings'] as const;
 
 const DRIVING: readonly string[] = [
-  ...['tidings', 'values', 'read-values', 'fetch-values', 'endorse'],
+  ...['tidings', 'values', 'read-values', 'fetch-values', 'attachment', 'endorse'],
 ];
 
 /**

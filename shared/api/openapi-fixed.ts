@@ -1,6 +1,7 @@
 /**
  * The fixed routes in the OpenAPI document. `test/api/openapi.test.ts` holds it against the app.
  */
+import { ATTACHMENT_PATHS } from './openapi-attachments.ts';
 import { at, KEY_NEEDED, ok, type PathItem, path, prefer, query } from './openapi-parts.ts';
 import { list, object, problemResponses, reference } from './openapi-schemas.ts';
 import { TRANSACTION_PATHS } from './openapi-transactions.ts';
@@ -15,6 +16,12 @@ const ISSUERS_EXAMPLE = {
     },
   ],
 };
+
+const VAULT_ROTATION = object({
+  state: { enum: ['prepared', 'registered', 'done'] },
+  keyId: { type: 'string', description: 'the thumbprint of the new key' },
+  'again?': { type: 'string', format: 'date-time' },
+});
 
 /** Who may call `…/join`. */
 const INVITATION =
@@ -47,6 +54,7 @@ export const FIXED_PATHS: Readonly<Record<string, PathItem>> = {
     },
   },
   ...TRANSACTION_PATHS,
+  ...ATTACHMENT_PATHS,
   '/blocks': {
     get: {
       operationId: 'blocks',
@@ -209,6 +217,21 @@ export const FIXED_PATHS: Readonly<Record<string, PathItem>> = {
       },
     },
   },
+  '/vault/rotation': {
+    post: {
+      operationId: 'rotateVault',
+      tags: ['account'],
+      summary: 'Gives this member’s vault another key, step by step',
+      description:
+        'For administrators of the member whose node answers, where it is hosted (a node on a machine of its own: `fuqi node rotate-key --vault`). Each call goes as far as it can; ask again from `again` on until the state is `done`. What rests and what comes meanwhile is read and kept as before.',
+      security: KEY_NEEDED,
+      responses: {
+        200: ok('It is done.', VAULT_ROTATION),
+        202: ok('How far it is: `prepared` or `registered`.', VAULT_ROTATION),
+        ...problemResponses(401, 403, 422, 429, 501, 503),
+      },
+    },
+  },
   '/issuers': {
     get: {
       operationId: 'issuers',
@@ -250,6 +273,13 @@ export const FIXED_PATHS: Readonly<Record<string, PathItem>> = {
         query('cursor', 'events after this one: its `cursor`', { type: 'string' }),
         query('from', 'from this height on, or `head`: only new ones', { type: 'string' }),
         query('type', 'only these types, separated by commas', { type: 'string' }),
+        query(
+          'where',
+          'only those whose `data` has exactly these texts: JSON, five fields at the most',
+          {
+            type: 'string',
+          },
+        ),
         query('limit', '1 to 1000', { type: 'integer', minimum: 1, maximum: 1000, default: 100 }),
         {
           name: 'Last-Event-ID',

@@ -35,6 +35,11 @@ type HttpCode =
   | 'store-damaged'
   | 'bad-gateway'
   | 'webhook-refused'
+  | 'too-many-uploads'
+  | 'upload-incomplete'
+  | 'upload-mismatch'
+  | 'range-needed'
+  | 'range-not-satisfiable'
   | 'gateway-timeout'
   | 'internal';
 
@@ -70,6 +75,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, Meaning>> = {
   duplicate: { status: 409, title: 'Already on the ledger', retry: 'none' },
   'mempool-full': { status: 429, title: 'Too many transactions wait', retry: 'same' },
   'no-vault': { status: 501, title: 'Node without a vault', retry: 'none' },
+  'unknown-attachment': { status: 422, title: 'Attachment unknown', retry: 'new' },
   'reader-unavailable': { status: 503, title: 'Readers out of reach', retry: 'same' },
   'not-endorsed': { status: 422, title: 'Endorsement missing', retry: 'same' },
   'endorsement-refused': { status: 422, title: 'Endorsement refused', retry: 'new' },
@@ -113,6 +119,11 @@ export const PROBLEMS: Readonly<Record<ProblemCode, Meaning>> = {
   'store-damaged': { status: 500, title: 'Node’s store is damaged', retry: 'none' },
   'bad-gateway': { status: 502, title: 'Member node unreachable', retry: 'same' },
   'webhook-refused': { status: 502, title: 'Webhook’s endpoint refused', retry: 'same' },
+  'too-many-uploads': { status: 429, title: 'Too many uploads under way', retry: 'same' },
+  'upload-incomplete': { status: 409, title: 'Upload not complete', retry: 'same' },
+  'upload-mismatch': { status: 422, title: 'Upload is another file', retry: 'new' },
+  'range-needed': { status: 400, title: 'Too large for one answer', retry: 'new' },
+  'range-not-satisfiable': { status: 416, title: 'Range outside of the file', retry: 'new' },
   'gateway-timeout': { status: 504, title: 'Member node too slow', retry: 'same' },
   internal: { status: 500, title: 'Internal error', retry: 'none' },
 };

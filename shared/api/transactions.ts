@@ -77,8 +77,8 @@ export async function getReceipt(c: ApiContext, { service }: NodeApi): Promise<R
 }
 
 /** The refusal of a path or query parameter. */
-export const notADigest = (parameter: 'id' | 'grant', got: string): Response =>
-  problem('bad-request', 'A transaction id or a grant is 64 lowercase hex digits.', {
+export const notADigest = (parameter: 'id' | 'grant' | 'digest', got: string): Response =>
+  problem('bad-request', 'A transaction id, a grant or a digest is 64 lowercase hex digits.', {
     got,
     errors: [{ parameter, detail: 'expected 64 lowercase hex digits' }],
   });

@@ -1,6 +1,6 @@
 /** Confidential values over HTTP: from the member's own vault, and other members' under their grants. */
 import { z } from 'zod';
-import { isDigest } from '../bytes/digest.ts';
+import { type Digest, isDigest } from '../bytes/digest.ts';
 import { invalidArguments } from '../contract/argument-issues.ts';
 import { RECORDS_MAX } from '../contract/confidential-records.ts';
 import { revealedValues } from '../ledger/disclosure.ts';
@@ -17,7 +17,16 @@ import { notADigest, notAnId } from './transactions.ts';
  * signed it, the member's administrators and whom the contract lets; with the disclosures that `fuqi disclose` chooses from. With `?grant=`,
  * those of another member that its grant covers, for an identity that may read: its request stands on the ledger then.
  */
-export async function getValues(c: ApiContext, { service }: NodeApi): Promise<Response> {
+export async function getValues(c: ApiContext, node: NodeApi): Promise<Response> {
+  const read = await readValues(c, node);
+  return read instanceof Response ? read : valuesResponse(c, read.values);
+}
+
+/** The values that a request asks for, and the grant under which they were read; a refusal where they are not for it. */
+export async function readValues(
+  c: ApiContext,
+  { service }: NodeApi,
+): Promise<{ readonly values: KeptValues; readonly grant?: Digest } | Response> {
   const id = c.req.param('id') ?? '';
   if (!isDigest(id)) return notAnId(id);
   const tenant = c.get('tenant');
@@ -28,7 +37,7 @@ export async function getValues(c: ApiContext, { service }: NodeApi): Promise<Re
     if (!isDigest(grant)) return notADigest('grant', grant);
     if (!caller) return elsewhere(tenant.member);
     const given = await service.grantedValues(tenant.identity, grant, [id]);
-    return given instanceof Rejected ? refusal(given) : valuesResponse(c, given[0]!);
+    return given instanceof Rejected ? refusal(given) : { values: given[0]!, grant };
   }
   const values = await service.values(id, caller || undefined);
   if (values instanceof Rejected) return refusal(values);
@@ -36,7 +45,7 @@ export async function getValues(c: ApiContext, { service }: NodeApi): Promise<Re
     const detail = 'This node has no confidential values of such a transaction.';
     return problem('not-found', detail, { id });
   }
-  return valuesResponse(c, values);
+  return { values };
 }
 
 const BODY_BYTES_MAX = 64 * 1024;

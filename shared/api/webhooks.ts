@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { WEBHOOKS_MAX, type Webhook, type Webhooks } from '../ports/webhooks.ts';
 import { naturalText, readJsonObject, readQuery, refusedBody } from './body.ts';
 import { decodeEventCursor, encodeEventCursor } from './cursor.ts';
-import { cursorText, startOf } from './events.ts';
+import { cursorText, startOf, WhereSchema } from './events.ts';
 import { refuseOthers } from './member-admin.ts';
 import { type ApiContext, type NodeApi, timeText } from './node-api.ts';
 import { problem } from './problem.ts';
@@ -25,10 +25,7 @@ const BodySchema = z
       .min(1)
       .max(50)
       .optional(),
-    where: z
-      .record(z.string().min(1).max(100), z.string().max(200))
-      .refine((fields) => Object.keys(fields).length <= 5, 'expected at most five fields')
-      .optional(),
+    where: WhereSchema.optional(),
     paused: z.boolean().default(false),
     cursor: cursorText.optional(),
     from: z.union([z.literal('head'), z.int().min(0)], 'expected a height or "head"').optional(),

@@ -3,7 +3,7 @@
  * Promises pure, synchronous functions. Must not grow randomness, clocks or private keys:
  * signing is a port (`shared/ports/signer.ts`).
  */
-import { createPublicKey, hash, type KeyObject, verify } from 'node:crypto';
+import { createHash, createPublicKey, hash, type KeyObject, verify } from 'node:crypto';
 import { derSignature } from './der-signature.ts';
 
 /** SHA-256 (FIPS 180-4) of the bytes, as 64 lowercase hex characters. */
@@ -11,6 +11,17 @@ export const sha256Hex = (bytes: Uint8Array): string => hash('sha256', bytes, 'h
 
 /** SHA-256 (FIPS 180-4) of the bytes, as 32 bytes. */
 export const sha256 = (bytes: Uint8Array): Uint8Array => hash('sha256', bytes, 'buffer');
+
+/** SHA-256 of bytes that come one after the other. */
+export function runningSha256(): { add(bytes: Uint8Array): void; hex(): string } {
+  const running = createHash('sha256');
+  return {
+    add(bytes) {
+      running.update(bytes);
+    },
+    hex: () => running.digest('hex'),
+  };
+}
 
 /** A public P-256 key as a JWK (RFC 7517); coordinates are base64url without padding. */
 export interface PublicJwk {

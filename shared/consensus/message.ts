@@ -100,6 +100,14 @@ export type Request = { readonly standing: Standing } & (
       readonly kind: 'fetch-values';
       readonly transaction: Digest;
     }
+  | {
+      /** A part of an attachment that values which the sender reads name, by their contract or under a grant. */
+      readonly kind: 'attachment';
+      readonly transaction: Digest;
+      readonly sealed: Digest;
+      readonly part: number;
+      readonly grant: Digest | null;
+    }
 );
 
 /** One step of catch-up, in order: a block to insert, or a certificate to adopt. */
@@ -118,8 +126,8 @@ export interface Reply {
   /** What the receiver signed so far. */
   readonly attestation: Attestation | null;
   /**
-   * Parts of a snapshot in the order they were asked for; fewer where the rest did not fit or is not kept. Or envelopes, or a
-   * signature, or of each transaction's values in an envelope why they were not taken: a text, empty where they were.
+   * Parts of a snapshot in the order they were asked for; fewer where the rest did not fit or is not kept. Or envelopes, a sealed
+   * part of an attachment, a signature, or of each transaction's values in an envelope why they were not taken: a text, empty where they were.
    */
   readonly parts: readonly Uint8Array[];
 }
@@ -154,7 +162,7 @@ function decodeSeen(item: Cbor | undefined): SeenProposal {
   const [round, block, validator, signature] = list(item, 4);
   return {
     round: natural(round),
-    block: toHex(byteString(block, 32)) as Digest,
+    block: digestOf(block),
     validator: natural(validator),
     signature: byteString(signature, 64),
   };
@@ -203,6 +211,11 @@ export function encodeRequest(request: Request): Uint8Array {
     case 'endorse':
     case 'fetch-values':
       return encodeCbor([...head, fromHex(request.transaction)]);
+    case 'attachment': {
+      const { transaction, sealed, part, grant } = request;
+      const names = [fromHex(transaction), fromHex(sealed)];
+      return encodeCbor([...head, ...names, part, grant && fromHex(grant)]);
+    }
   }
 }
 
@@ -231,12 +244,13 @@ const ITEMS: Readonly<Record<Request['kind'], number>> = {
   'read-values': 3,
   endorse: 3,
   'fetch-values': 3,
+  attachment: 6,
 };
 
 /** Decodes a request; throws an Error on anything else. */
 export function decodeRequest(bytes: Uint8Array): Request {
   const items = list(decodeCbor(bytes));
-  const [kind, standingItem, a, b] = items;
+  const [kind, standingItem, a, b, c, d] = items;
   if (typeof kind !== 'string' || !Object.hasOwn(ITEMS, kind)) throw new Error('not a request');
   if (items.length !== ITEMS[kind as Request['kind']]) throw new Error('not a request');
   const standing = decodeStanding(standingItem);
@@ -269,11 +283,24 @@ export function decodeRequest(bytes: Uint8Array): Request {
       return { kind, standing, request: byteString(a) };
     case 'endorse':
     case 'fetch-values':
-      return { kind, standing, transaction: toHex(byteString(a, 32)) as Digest };
+      return { kind, standing, transaction: digestOf(a) };
+    case 'attachment': {
+      const grant = d === null ? null : digestOf(d);
+      return {
+        kind,
+        standing,
+        transaction: digestOf(a),
+        sealed: digestOf(b),
+        part: natural(c),
+        grant,
+      };
+    }
     default:
       throw new Error('not a request');
   }
 }
+
+const digestOf = (item: Cbor | undefined): Digest => toHex(byteString(item, 32)) as Digest;
 
 const PLACE = /^[0-9a-f]{0,64}$/;
 

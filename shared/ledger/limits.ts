@@ -46,6 +46,11 @@ export const LIMITS = {
   /** What a node holds of pending transactions; who may hold how much of it: `mempool.ts`. */
   mempoolTransactionsMax: 50_000,
   mempoolBytesMax: 128 * 1024 * 1024,
+  /** A file that belongs to confidential values, and what of it one request or peer message brings. */
+  attachmentBytesMax: 50 * 1024 * 1024,
+  attachmentPartBytes: 2 * 1024 * 1024,
+  /** Files of one transaction. */
+  attachmentsMax: 8,
   /** How far ahead of block time a transaction's notAfter may lie, at the most. */
   transactionWindowMsMax: 24 * 3600 * 1000,
 } as const;
@@ -69,6 +74,10 @@ relation(
 relation(
   LIMITS.transactionBytesMax * 64 <= LIMITS.mempoolBytesMax,
   'a node holds many of the largest transactions',
+);
+relation(
+  LIMITS.attachmentPartBytes < LIMITS.catchUpBytesMax,
+  'a part of an attachment fits what a peer message may hold',
 );
 relation(LIMITS.eventBytesMax <= LIMITS.outputBytesMax, 'an event is no larger than an output');
 

@@ -25,6 +25,8 @@ export type RejectionCode =
   | 'mempool-full'
   // A custodial call whose values this node has nowhere to keep.
   | 'no-vault'
+  // A call that names a file which was not uploaded to this node.
+  | 'unknown-attachment'
   // A call whose values not all of their readers took.
   | 'reader-unavailable'
   // A transaction whose contract asks for the signatures of nodes that see its values.

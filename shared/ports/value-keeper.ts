@@ -27,6 +27,7 @@ import type { PublicJwk } from '../bytes/crypto.ts';
 import type { Digest } from '../bytes/digest.ts';
 import { revealed } from '../ledger/disclosure.ts';
 import type { Transaction } from '../ledger/transaction.ts';
+import type { AttachmentKeeper } from './attachment-keeper.ts';
 
 /** A transaction with what its confidential fields are, or some of them. */
 export interface KeptValues {
@@ -102,6 +103,8 @@ export class BadEnvelope extends Error {}
 export class ForAnotherKey extends BadEnvelope {}
 
 export interface ValueKeeper {
+  /** Files that values name: what `keep` brings of them is wanted, what is erased takes them along. */
+  readonly attachments: AttachmentKeeper;
   /** 16 random bytes, other ones each time. */
   salt(): Uint8Array;
   keep(

@@ -2,12 +2,7 @@
 
 import type { Digest } from '../bytes/digest.ts';
 import type { Reply } from '../consensus/message.ts';
-import { confidentialFields } from '../contract/confidential.ts';
-import {
-  CONFIDENTIAL,
-  type DisputeReason,
-  type ValuesRecord,
-} from '../contract/confidential-records.ts';
+import { CONFIDENTIAL, type DisputeReason } from '../contract/confidential-records.ts';
 import { checkSignature } from '../execution/admissible.ts';
 import { revealedValues } from '../ledger/disclosure.ts';
 import { Rejected, rejected } from '../ledger/rejection.ts';
@@ -15,8 +10,8 @@ import type { Custody } from '../ports/custody.ts';
 import type { KeptValues, ValueKeeper } from '../ports/value-keeper.ts';
 import { BadMessage } from './bad-message.ts';
 import { signCall } from './custodial.ts';
+import { holdersOf, unavailable } from './holders.ts';
 import { keyRecord } from './key-record.ts';
-import { activeMembers, definitionNow } from './readers.ts';
 import { receiveValues } from './receive-values.ts';
 import type { Replica } from './replica.ts';
 import type { ValuesRefusal } from './serve-values.ts';
@@ -73,32 +68,11 @@ export async function readGranted(
   return unavailable();
 }
 
-/** The refusal where nobody gives what he should. */
-export const unavailable = (): Rejected =>
-  rejected(
-    'holder-unavailable',
-    'No node that holds these values gave them now; ask again in a moment, or dispute it where that stays so.',
-  );
-
 function refused(why: ValuesRefusal): Rejected {
   if (why === 'erased') return rejected('erased', 'The values were erased.');
   return rejected('not-granted', 'The values are not for this member to read, or not any more.', {
     reason: why,
   });
-}
-
-/** The owner first, then those who read by their role: parties that the record itself names are nobody's to know. */
-async function holdersOf(
-  replica: Replica,
-  { owner, contract: name, method }: ValuesRecord,
-): Promise<string[]> {
-  const definition = await definitionNow(replica, name, method);
-  const fields = definition ? [...confidentialFields(definition.input).values()] : [];
-  const roles = fields.flatMap(({ roles: named = [] }) => named.map((role) => `${name}.${role}`));
-  const others = (await activeMembers(replica))
-    .filter((member) => member.roles.some((role) => roles.includes(role)))
-    .map(({ id }) => id);
-  return [...new Set([owner, ...others])].filter((member) => member !== replica.member);
 }
 
 /** What is in an envelope, where it proves itself; undefined where it does not. */

@@ -11,12 +11,14 @@ import { invalidArguments } from '../contract/argument-issues.ts';
 import { splitArguments } from '../contract/confidential.ts';
 import type { TransactionDefinition } from '../contract/define.ts';
 import { checkSignature, checkWindow, unknownKey } from '../execution/admissible.ts';
+import { attachmentsIn } from '../ledger/attachment.ts';
 import {
   type Arguments,
   BadDisclosure,
   DIGESTS_FIELD,
   revealedValues,
 } from '../ledger/disclosure.ts';
+import { LIMITS } from '../ledger/limits.ts';
 import { Rejected, rejected } from '../ledger/rejection.ts';
 import type { Transaction } from '../ledger/transaction.ts';
 import type { Custody } from '../ports/custody.ts';
@@ -152,9 +154,35 @@ async function keepDue(
       expected: DUE_MAX,
     });
   }
+  const refused = await attach(replica, keeper, values);
+  if (refused) return refused;
   const due = [...readers].map(([to, fields]) => ({ to, fields }));
   const kept = await keeper.keep(values, { call, due });
   return kept ? undefined : rejected('erased', 'The values were erased.');
+}
+
+/** Gives a transaction the files that its values name; answers why not. */
+async function attach(
+  replica: Replica,
+  keeper: ValueKeeper,
+  { transaction, disclosures }: KeptValues,
+): Promise<Rejected | undefined> {
+  const named = attachmentsIn(revealedValues(transaction.body.args, disclosures));
+  const { attachmentsMax: expected } = LIMITS;
+  if (named.length > expected) {
+    const got = named.length;
+    return rejected('limit-exceeded', 'A call has no more attachments.', { got, expected });
+  }
+  for (const attachment of named) {
+    const attached = { transaction: transaction.id, attachment };
+    if (await keeper.attachments.attach(attached, replica.ports.time.now())) continue;
+    return rejected(
+      'unknown-attachment',
+      'This node has no such attachment: upload the file, and call with what the upload answers.',
+      { got: attachment.digest },
+    );
+  }
+  return undefined;
 }
 
 /** Brings the values to their readers, and submits: in this order, or side by side where the contract gives time. */

@@ -14,6 +14,7 @@ import {
 } from '../contract/confidential-records.ts';
 import { type Layer, prefixRange } from '../execution/view.ts';
 import { Rejected } from '../ledger/rejection.ts';
+import { UPLOAD_MS } from '../ports/attachment-keeper.ts';
 import type { ValueKeeper } from '../ports/value-keeper.ts';
 import { checkDeliveries } from './check-deliveries.ts';
 import { submitAsNode } from './node-call.ts';
@@ -45,7 +46,7 @@ export function lookForErasures(replica: Replica): void {
 
 /**
  * Has a replica state how long backups are kept, apply the ledger's erasures as they come, ask for those that are due by a contract's rule, forget values of
- * transactions that came to nothing, and look for those that should have come.
+ * transactions that came to nothing and files that no call named, and look for those that should have come.
  * A function that opens no vault leaves it to the one that does.
  */
 export function followErasures(replica: Replica): void {
@@ -76,6 +77,7 @@ export function followErasures(replica: Replica): void {
         await applyErasures(replica, keeper);
         await eraseDue(replica);
         await keeper.settle(replica.head.header.time, outcomeOf(replica));
+        await keeper.attachments.sweep(replica.ports.time.now() - UPLOAD_MS);
         if (!checking) inBackground(replica, check());
       } catch (error) {
         if (replica.stopped) break;

@@ -2,7 +2,9 @@
  * Takes confidential values that another node brings. They are believed as far as they prove themselves: a transaction
  * that a known key signed, and the texts of its digests. Whoever is no reader takes none.
  */
+
 import { checkSignature } from '../execution/admissible.ts';
+import { attachmentsIn } from '../ledger/attachment.ts';
 import { BadDisclosure, revealedValues } from '../ledger/disclosure.ts';
 import {
   BadEnvelope,
@@ -11,6 +13,7 @@ import {
   type ValueKeeper,
 } from '../ports/value-keeper.ts';
 import { BadMessage } from './bad-message.ts';
+import { startFetchingAttachments } from './fetch-attachments.ts';
 import { keyRecord } from './key-record.ts';
 import { definitionNow, readersOf } from './readers.ts';
 import type { Replica } from './replica.ts';
@@ -55,7 +58,9 @@ async function keepOne(
   if (key.member !== replica.member && Object.keys(fields).some((field) => !own.includes(field))) {
     return 'not a reader';
   }
-  return (await keeper.keep({ transaction, disclosures })) ? null : ERASED;
+  if (!(await keeper.keep({ transaction, disclosures }))) return ERASED;
+  if (attachmentsIn(fields).length > 0) startFetchingAttachments(replica);
+  return null;
 }
 
 /** What is in an envelope; undefined where it is to a key that this vault has not. */

@@ -18,7 +18,7 @@ import { NO_ROOM, route } from './forward.ts';
 import { receiveValues } from './receive-values.ts';
 import { heardFrom } from './recover.ts';
 import { currentTenureEnd, ownIndex, type Replica } from './replica.ts';
-import { serveFetch, serveRead } from './serve-values.ts';
+import { serveAttachment, serveFetch, serveRead } from './serve-values.ts';
 import { anchorParts, handoversAfter, stateParts } from './snapshot-serve.ts';
 import { learn, replyWith } from './tell.ts';
 import { overhear } from './witness.ts';
@@ -61,6 +61,8 @@ export async function receive(
       return replyWith(replica, givenOf(await serveRead(replica, request.request)));
     case 'fetch-values':
       return replyWith(replica, givenOf(await serveFetch(replica, from, request.transaction)));
+    case 'attachment':
+      return replyWith(replica, givenOf(await serveAttachment(replica, from, request)));
     case 'endorse': {
       const signed = await endorse(replica, request.transaction);
       return typeof signed === 'string'

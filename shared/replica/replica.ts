@@ -65,6 +65,8 @@ export interface ReplicaOptions {
   readonly log: Log;
   /** Asks for a drive in another invocation, where this one answers votes and must not be kept busy. */
   readonly driveElsewhere?: () => void;
+  /** Has a host that lives for one request look again for what is due after so long. */
+  readonly wakeLater?: (ms: number) => void;
   /** Where several invocations of a node run at once: this one's name; one of them drives at a time. */
   readonly invocation?: string;
   /** Called once where another invocation moved the store on: this replica has stopped, and a new one is opened. */

@@ -6,6 +6,7 @@
 import type { HeldValues } from '../api/ledger-service.ts';
 import type { PublicJwk } from '../bytes/crypto.ts';
 import type { Digest } from '../bytes/digest.ts';
+import type { Request } from '../consensus/message.ts';
 import { read as readDefinition } from '../contract/confidential-grants.ts';
 import {
   CONFIDENTIAL,
@@ -16,6 +17,7 @@ import {
 import { checkSignature, checkWindow } from '../execution/admissible.ts';
 import { decodeValue } from '../execution/decoded-values.ts';
 import { callerOf, mayCall } from '../execution/run-transaction.ts';
+import { attachmentsIn } from '../ledger/attachment.ts';
 import { revealed, revealedValues } from '../ledger/disclosure.ts';
 import { Rejected } from '../ledger/rejection.ts';
 import { decodeTransaction, type Transaction } from '../ledger/transaction.ts';
@@ -132,6 +134,41 @@ async function granted(
 export async function serveFetch(replica: Replica, from: string, id: Digest): Promise<Given> {
   const { keeper } = replica;
   if (!keeper) return 'no-vault';
+  const given = await readBy(replica, keeper, from, id);
+  if (typeof given === 'string') return given;
+  const vaultKey = await vaultKeyOfMember(replica, from);
+  if (!vaultKey) return 'no-vault-key';
+  return [await keeper.wrap(vaultKey, [given])];
+}
+
+/** A part of an attachment, as it is sealed, for a member that reads the values that name it. */
+export async function serveAttachment(
+  replica: Replica,
+  from: string,
+  { transaction: id, sealed, part, grant }: Request & { readonly kind: 'attachment' },
+): Promise<Given> {
+  const { keeper } = replica;
+  if (!keeper) return 'no-vault';
+  if (grant !== null && !(await confirmHead(replica))) return 'head-not-confirmed';
+  const values =
+    grant === null
+      ? await readBy(replica, keeper, from, id)
+      : await granted(replica, keeper, { reader: from, grant, id });
+  if (typeof values === 'string') return values;
+  const named = attachmentsIn(revealedValues(values.transaction.body.args, values.disclosures));
+  const attachment = named.find((one) => one.sealed === sealed);
+  if (!attachment) return 'not-a-reader';
+  const bytes = await keeper.attachments.sealedPart({ transaction: id, attachment }, part);
+  return bytes ? [bytes] : 'not-held';
+}
+
+/** What a member reads of a transaction by its contract. */
+async function readBy(
+  replica: Replica,
+  keeper: ValueKeeper,
+  from: string,
+  id: Digest,
+): Promise<KeptValues | ValuesRefusal> {
   const record = await valuesRecord(replica, id);
   if (!record) return 'unknown-record';
   if (record.erasedAt !== null) return 'erased';
@@ -143,10 +180,7 @@ export async function serveFetch(replica: Replica, from: string, id: Digest): Pr
   const all = { ...args, ...revealedValues(args, kept.disclosures) };
   const fields = (await readersOf(replica, name, definition.input, all)).get(from);
   const given = record.owner === from ? kept : fields && onlyFields(kept, fields);
-  if (!given) return 'not-a-reader';
-  const vaultKey = await vaultKeyOfMember(replica, from);
-  if (!vaultKey) return 'no-vault-key';
-  return [await keeper.wrap(vaultKey, [given])];
+  return given ?? 'not-a-reader';
 }
 
 /** What is held of a transaction, without the values themselves. */

@@ -35,6 +35,7 @@ import { ownTransactions } from './own-transactions.ts';
 import { ownValues } from './own-values.ts';
 import { evidenceProofOf, receiptOf, stateProofOf } from './prove.ts';
 import { answerQuery, Snapshot } from './query.ts';
+import { attachmentOf, grantedAttachment, ownAttachment } from './read-attachment.ts';
 import { contractNow } from './readers.ts';
 import { isRecovering } from './recover.ts';
 import { leaderNow, otherMembers, otherValidators, ownIndex, type Replica } from './replica.ts';
@@ -174,6 +175,15 @@ export function ledgerService(replica: Replica, custody: Custody): LedgerService
         return rejected('no-vault', 'This node has no vault, so nobody can encrypt to it.');
       }
       return readGranted(replica, custody, keeper, identity, grant, ids);
+    },
+    uploads: replica.keeper?.attachments,
+    async attachment(values, digest, grant) {
+      const attached = attachmentOf(values, digest);
+      // Who has no vault has no values.
+      if (!attached) return undefined;
+      return grant === undefined
+        ? ownAttachment(replica, replica.keeper!, attached)
+        : grantedAttachment(replica, replica.keeper!, attached, grant);
     },
 
     async transaction(id) {

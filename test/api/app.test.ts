@@ -386,6 +386,26 @@ test('events are filtered by type and begin where asked', async () => {
   await refusal(await get('/events?cursor=zzz'), 400, 'bad-request');
 });
 
+test('events are filtered by texts of their data, also by the link to the next page', async () => {
+  for (const name of ['one', 'two', 'one']) await raise(name);
+  const where = (fields: unknown) =>
+    `/events?limit=1&where=${encodeURIComponent(JSON.stringify(fields))}`;
+  const found = await get(where({ name: 'one' }));
+  const [first] = await json(found.clone());
+  assert.equal(first.data.name, 'one');
+  const next = /<([^>]+)>/.exec(found.headers.get('link')!)![1]!;
+  const [second] = await json(await app.request(next));
+  assert.equal(second.data.name, 'one');
+  assert.notEqual(second.id, first.id);
+  for (const none of [{ name: 'three' }, { name: 'one', other: 'x' }, { toString: 'one' }]) {
+    assert.deepEqual(await json(await get(where(none))), []);
+  }
+  for (const bad of [[1], 'one', { name: 1 }, { a: '', b: '', c: '', d: '', e: '', f: '' }]) {
+    await refusal(await get(where(bad)), 400, 'bad-request');
+  }
+  await refusal(await get('/events?where=name'), 400, 'bad-request');
+});
+
 test('another consortium, path or method is refused as such', async () => {
   await refusal(await app.request('/v1/consortia/other/blocks'), 404, 'wrong-consortium');
   await refusal(await app.request('/v1/consortia/other'), 404, 'wrong-consortium');

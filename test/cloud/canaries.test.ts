@@ -5,12 +5,15 @@
  */
 import assert from 'node:assert/strict';
 import { createHash, randomInt, randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { ListTablesCommand, paginateScan } from '@aws-sdk/client-dynamodb';
+import { GetItemCommand, ListTablesCommand, paginateScan } from '@aws-sdk/client-dynamodb';
+import { GetObjectCommand, ListBucketsCommand, paginateListObjectsV2 } from '@aws-sdk/client-s3';
 import { functionName } from '../../functions/function-name.ts';
+import { readFile, sendFile } from '../../node/attachment-transfer.ts';
 import { call } from '../../node/gateway-call.ts';
+import { LIMITS } from '../../shared/ledger/limits.ts';
 import { fuqiJson } from '../support/fuqi.ts';
 import { legible } from '../support/legible.ts';
 import { documentOf, lines } from '../workloads/invoice/market.ts';
@@ -20,6 +23,7 @@ import {
   faultyConsortium,
   type Member,
 } from './support/consortium.ts';
+import { eventually } from './support/eventually.ts';
 
 const [netCanary, grossCanary] = [87_654_321, 99_049_383];
 const CANARIES = {
@@ -29,6 +33,7 @@ const CANARIES = {
   buyer: 'canary buyer 购买方',
   taxId: '91440300CANARY7XYZ',
   line: 'canary tea 碧螺春',
+  note: 'canary delivery note 送货单',
   net: String(netCanary),
   gross: String(grossCanary),
 };
@@ -46,6 +51,9 @@ const wire: { caller: string | undefined; invoked: string | undefined; bytes: Bu
 let payment: string;
 let number: string;
 let transaction: string;
+/** Of two parts. */
+const note = Buffer.alloc(LIMITS.attachmentPartBytes + 100_000, `${CANARIES.note}\n`);
+let noteDigest: string;
 
 const as = (name: string) => ({
   url: consortium.cloud.url,
@@ -58,6 +66,22 @@ const post = (name: string, route: string, body: object): Promise<any> =>
 // biome-ignore lint/suspicious/noExplicitAny: answers of any shape.
 const get = (name: string, route: string): Promise<any> => call(as(name), route);
 const query = async (name: string, route: string) => (await get(name, route)).output;
+
+/** What lies in the members' buckets. */
+async function sealedObjects(): Promise<Uint8Array[]> {
+  const client = consortium.s3;
+  const { Buckets = [] } = await client.send(new ListBucketsCommand({}));
+  const found: Uint8Array[] = [];
+  for (const { Name: Bucket } of Buckets.filter(({ Name }) => Name!.includes('attachments'))) {
+    for await (const { Contents = [] } of paginateListObjectsV2({ client }, { Bucket })) {
+      for (const { Key } of Contents) {
+        const { Body } = await client.send(new GetObjectCommand({ Bucket, Key }));
+        found.push(await Body!.transformToByteArray());
+      }
+    }
+  }
+  return found;
+}
 
 const canariesIn = (text: string): string[] => {
   const latin = (value: string) => Buffer.from(value).toString('latin1');
@@ -89,7 +113,15 @@ describe('a confidential invoice among hosted members', () => {
     });
     const checkCode = Array.from({ length: 20 }, () => randomInt(10)).join('');
     const check = createHash('sha256').update(`${document.issuedOn} ${checkCode}`).digest('hex');
-    const invoice = { ...document, payments: [payment], check, checkCode, to: 'buyer-co' };
+    const file = path.join(consortium.folder, 'canary-note.txt');
+    writeFileSync(file, note);
+    const attachment = await sendFile(as('corner-shop/seller'), file, { mediaType: 'text/plain' });
+    noteDigest = attachment.digest;
+    Object.assign(CANARIES, { noteKey: attachment.key });
+    const invoice = {
+      ...{ ...document, payments: [payment], check, checkCode, to: 'buyer-co' },
+      attachments: [attachment],
+    };
     const { output } = await post('corner-shop/seller', '/einvoices', invoice);
     number = output.number;
     const seen = await query('corner-shop/seller', `/einvoices/${number}`);
@@ -118,7 +150,23 @@ describe('a confidential invoice among hosted members', () => {
     await assert.rejects(values('buyer-co/admin', paid), /404/);
   });
 
-  it('leaves its values in no table, log or message that could be read', async () => {
+  it('has a file that comes to its holder’s node by itself, and is read there', async () => {
+    const read = async (name: string, out: string): Promise<Buffer> => {
+      const file = path.join(consortium.folder, out);
+      await readFile(as(name), { transaction, digest: noteDigest, out: file });
+      return readFileSync(file);
+    };
+    assert.ok((await read('corner-shop/seller', 'sellers.txt')).equals(note));
+    const objects = async (): Promise<number> => (await sealedObjects()).length;
+    // The seller's and the buyer's, of two parts each.
+    await eventually(async () => (await objects()) === 4, 120_000);
+    assert.ok((await read('buyer-co/admin', 'buyers.txt')).equals(note));
+    for (const name of ['tax-bureau/admin', 'payment-platform/admin']) {
+      await assert.rejects(read(name, 'theirs.txt'), /404/);
+    }
+  });
+
+  it('leaves its values in no table, bucket, log or message that could be read', async () => {
     assert.ok(wire.length > 100, 'the wire is looked at');
     const own = functionName(CONSORTIUM, 'corner-shop', 'client');
     // The gateway hands a body to the caller's own node unparsed: that is where it is split.
@@ -140,6 +188,7 @@ describe('a confidential invoice among hosted members', () => {
       }
     }
     assert.ok(kept.join('\n').includes(number), 'the tables are looked at');
+    for (const bytes of await sealedObjects()) kept.push(legible(bytes, 1));
     assert.deepEqual(canariesIn(kept.join('\n')), []);
   });
 
@@ -165,5 +214,35 @@ describe('a confidential invoice among hosted members', () => {
       ],
       'buyer-co': ['einvoice.issue', 'own einvoice.claim'],
     });
+  });
+
+  it('is kept through a rotation of a vault’s key, which leaves nothing of the old one', async () => {
+    const items = consortium.dynamodb;
+    const TableName = consortium.tableOf('buyer-co');
+    const Key = { p: { S: 'config#vault-keys' }, s: { S: '-' } };
+    const begun = await post('buyer-co/admin', '/vault/rotation', {});
+    assert.equal(begun.state, 'prepared');
+    await assert.rejects(post('buyer-co/finance', '/vault/rotation', {}), /403/);
+    const { state, keyId } = await fuqiJson(
+      ...['rotate-vault', '--url', consortium.cloud.url, '--consortium', CONSORTIUM],
+      ...['--key', consortium.cloud.ring.keys['buyer-co/admin']!],
+    );
+    assert.deepEqual([state, keyId], ['done', begun.keyId]);
+    const { Item } = await items.send(new GetItemCommand({ TableName, Key }));
+    assert.equal(JSON.parse(Item!.j!.S!).keys.length, 1);
+    const values = await get('buyer-co/admin', `/transactions/${transaction}/values`);
+    assert.equal(values.fields.gross, grossCanary);
+    const out = path.join(consortium.folder, 'after.txt');
+    await readFile(as('buyer-co/admin'), { transaction, digest: noteDigest, out });
+    assert.ok(readFileSync(out).equals(note));
+    // What others send from now on is for the new key.
+    const seen = await query('buyer-co/employee', `/einvoices/${number}`);
+    const { claim } = seen;
+    await post('buyer-co/employee', `/einvoices/claims/${claim}/withdraw`, {});
+    const invoices = [{ number, holding: seen.holding }];
+    await post('buyer-co/employee', '/einvoices/claims', { invoices, purpose: 'travel' });
+    const again = await post('buyer-co/admin', '/vault/rotation', {});
+    assert.equal(again.state, 'prepared');
+    assert.notEqual(again.keyId, keyId);
   });
 });

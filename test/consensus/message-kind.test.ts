@@ -27,6 +27,11 @@ it('tells the kind of every request', () => {
     { kind: 'read-values', standing, request: bytes },
     { kind: 'endorse', standing, transaction: 'ab'.repeat(32) as Digest },
     { kind: 'fetch-values', standing, transaction: 'ab'.repeat(32) as Digest },
+    {
+      ...{ kind: 'attachment', standing, part: 1, grant: null },
+      transaction: 'ab'.repeat(32) as Digest,
+      sealed: 'cd'.repeat(32) as Digest,
+    },
   ];
   for (const request of requests) assert.equal(kindOf(encodeRequest(request)), request.kind);
 });

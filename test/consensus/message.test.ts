@@ -57,6 +57,14 @@ const request: fc.Arbitrary<Request> = fc.oneof(
   record({ kind: kind('values'), standing, envelope: bytes }),
   record({ kind: kind('read-values'), standing, request: bytes }),
   record({ kind: fc.constantFrom('fetch-values', 'endorse'), standing, transaction: digest }),
+  record({
+    kind: fc.constant('attachment'),
+    standing,
+    transaction: digest,
+    sealed: digest,
+    part: fc.nat(),
+    grant: fc.option(digest),
+  }),
 ) as fc.Arbitrary<Request>;
 
 const reply: fc.Arbitrary<Reply> = record({
@@ -124,7 +132,7 @@ describe('a request', () => {
   it('is refused with anything too many, missing or of another kind', () => {
     const samples = fc.sample(request, { numRuns: 120, seed: 7 });
     assert.ok(
-      new Set(samples.map((sample) => sample.kind)).size === 12,
+      new Set(samples.map((sample) => sample.kind)).size === 13,
       'every kind is among them',
     );
     for (const sample of samples) {

@@ -126,6 +126,11 @@ async function chainSeeds() {
     { kind: 'read-values', standing, request: new Uint8Array(3) },
     { kind: 'endorse', standing, transaction: gamma.head.id },
     { kind: 'fetch-values', standing, transaction: gamma.head.id },
+    {
+      ...{ kind: 'attachment', standing, part: 1, grant: gamma.head.id },
+      transaction: gamma.head.id,
+      sealed: gamma.head.id,
+    },
   ];
   for (const request of asked) await network.say('beta', 'gamma', encodeRequest(request));
   const { exchanges } = network;

@@ -59,6 +59,7 @@ function launched(): Template {
 const model = policyModel([production.platform, production.consortium, launched()]);
 const later = (construct: string): string => `${STACK}-Node${construct}`;
 const table = arnOf('dynamodb', `table/${later('Table')}`);
+const bucket = `arn:aws:s3:::${later('Attachments')}`;
 const signingKey = arnOf('kms', `key/${later('SigningKey')}`);
 const logOf = (construct: string): string => arnOf('logs', `log-group:${later(construct)}Log:*`);
 const functionArn = (of: string, member: string, entry: 'peer' | 'client' | 'setup'): string =>
@@ -71,6 +72,9 @@ const PLACES = [
   ...doors,
   functionArn(name, founder, 'setup'),
   functionArn('other', MEMBER, 'client'),
+  `${bucket}/0123/00`,
+  'arn:aws:s3:::payroll',
+  'arn:aws:s3:::payroll/all',
   arnOf('dynamodb', 'table/Payroll'),
   arnOf('kms', 'key/Payroll'),
 ];
@@ -122,6 +126,8 @@ describe('the roles of a member that joins at run time', () => {
         ),
         ...lines('dynamodb:DeleteItem', table, [VAULT_PARTITION]),
         ...lines('dynamodb:DescribeTable', table),
+        ...lines('s3:DeleteObject s3:GetObject s3:PutObject', `${bucket}/0123/00`),
+        ...lines('s3:ListBucket', bucket),
         ...lines('dynamodb:GetItem', directory, ITEMS),
         ...lines('kms:DescribeKey kms:GetPublicKey kms:Sign', signingKey),
         ...lines('kms:Decrypt', vaultKey, [MEMBER]),

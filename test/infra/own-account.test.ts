@@ -34,7 +34,7 @@ const nodeOf = (all: Record<string, Resource>): string[] =>
 
 describe('the template for a member’s own account', () => {
   it('makes the same node as the template of hosted members', () => {
-    const hosted = memberTemplate(false, consortium.limits) as typeof json;
+    const hosted = memberTemplate(true, consortium.limits) as typeof json;
     assert.deepEqual(nodeOf(json.Resources), nodeOf(hosted.Resources));
   });
 
@@ -62,13 +62,16 @@ describe('the template for a member’s own account', () => {
 
   it('goes with a candidate’s stack, and leaves what an update would replace', () => {
     const types = ['AWS::KMS::Key', 'AWS::DynamoDB::GlobalTable'];
-    const kept = resources.filter(([, { Type }]) => types.includes(Type));
+    const kept = resources.filter(
+      ([id, { Type }]) =>
+        types.includes(Type) || (Type === 'AWS::S3::Bucket' && id.startsWith('NodeAttachments')),
+    );
     for (const [id, { DeletionPolicy, UpdateReplacePolicy }] of kept) {
       assert.equal(DeletionPolicy, 'Delete', id);
       if (id.startsWith('Directory')) continue;
       assert.equal(UpdateReplacePolicy, 'Retain', id);
     }
-    assert.equal(kept.length, 4);
+    assert.equal(kept.length, 5);
   });
 
   it('gives votes room of their own, and a door of their own', () => {
@@ -98,6 +101,7 @@ const signingKey = arnOf('kms', 'key/NodeSigningKey');
 const vaultKey = arnOf('kms', 'key/VaultKey');
 const alarmQueue = arnOf('sqs', 'AlarmQueue');
 const logOf = (name: string): string => arnOf('logs', `log-group:${name}Log:*`);
+const attachments = 'arn:aws:s3:::NodeAttachments';
 const BUCKET = 'arn:aws:s3:::code/release/node.zip';
 const ITEMS = [
   GENESIS_ITEM,
@@ -120,6 +124,7 @@ const PLACES = [
   arnOf('dynamodb', 'table/payroll'),
   arnOf('kms', 'key/payroll'),
   BUCKET,
+  `${attachments}/0123/00`,
 ];
 const contextOf = (key: string, of: string): Request['context'] => ({
   'kms:EncryptionContext:fuqi:consortium': [own],
@@ -160,6 +165,8 @@ const REVIEWED: Readonly<Record<string, readonly string[]>> = {
     ),
     ...lines('dynamodb:DeleteItem', table, [VAULT_PARTITION]),
     ...lines('dynamodb:DescribeTable', table),
+    ...lines('s3:DeleteObject s3:GetObject s3:PutObject', `${attachments}/0123/00`),
+    ...lines('s3:ListBucket', attachments),
     ...lines('dynamodb:GetItem', directory, ITEMS),
     ...lines('kms:DescribeKey kms:GetPublicKey kms:Sign', signingKey),
     ...lines('kms:Decrypt', vaultKey, [`member=${member}`]),

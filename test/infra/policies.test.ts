@@ -22,16 +22,19 @@ const { name } = consortium;
 const functionArn = (of: string, member: string, entry: 'peer' | 'client' | 'setup'): string =>
   arnOf('lambda', `function:${functionName(of, member, entry)}`);
 const tableArn = (construct: string): string => arnOf('dynamodb', `table/${construct}`);
+const bucketArn = (construct: string): string => `arn:aws:s3:::${construct}`;
 const keyArn = (construct: string): string => arnOf('kms', `key/${construct}`);
 const logArn = (construct: string): string => arnOf('logs', `log-group:${construct}Log:*`);
 const of = (member: string) => {
   const construct = logicalName(member);
   return {
     table: tableArn(`${construct}Table`),
+    bucket: bucketArn(`${construct}Attachments`),
     signingKey: keyArn(`${construct}SigningKey`),
     log: (entry: string) => logArn(`${construct}${entry}`),
   };
 };
+const objectOf = (bucket: string): string => `${bucket}/0123/00`;
 const directory = tableArn('Directory');
 const vaultKey = keyArn('VaultKey');
 const alarmQueue = arnOf('sqs', 'AlarmQueue');
@@ -40,6 +43,7 @@ const alarmQueue = arnOf('sqs', 'AlarmQueue');
 const later = `fuqi-${name}-member-newcomer`;
 const laterStack = arnOf('cloudformation', `stack/${later}/1`);
 const laterTable = tableArn(`${later}-Table`);
+const laterBucket = bucketArn(`${later}-nodeattachments`);
 const laterRule = arnOf('events', `rule/${later}-KeyLoss`);
 const laterLog = arnOf('logs', `log-group:${later}-PeerLog`);
 const laterRole = `arn:aws:iam::111122223333:role/${later}-NodeRole`;
@@ -52,7 +56,9 @@ const socket = arnOf('execute-api', 'RelaySockets34A68C61/live/POST/@connections
 const STRANGERS = [
   laterStack,
   laterTable,
+  laterBucket,
   laterLog,
+  ...MEMBERS.map((member) => objectOf(of(member).bucket)),
   laterRule,
   arnOf('events', 'rule/payroll'),
   laterRole,
@@ -101,6 +107,7 @@ const DANGEROUS = [
   'logs:DeleteLogGroup',
   'logs:GetLogEvents',
   's3:GetObject',
+  's3:PutBucketVersioning',
   'sqs:PurgeQueue',
   'sts:AssumeRole',
 ];
@@ -170,6 +177,8 @@ const may = (
   places.flatMap((place) =>
     actions.flatMap((action) => ways.map((way) => line(role, action, place, way))),
   );
+const actionsOf = (service: string, actions: string): string[] =>
+  actions.split(' ').map((action) => `${service}:${action}`);
 const mayLog = (role: string, ...logs: string[]): string[] =>
   may(role, ['logs:CreateLogStream', 'logs:PutLogEvents'], logs);
 
@@ -180,7 +189,7 @@ const doors = [...MEMBERS, 'newcomer'].flatMap((member) => [
 
 function node(member: string): string[] {
   const role = `${logicalName(member)}NodeRole`;
-  const { table, signingKey, log } = of(member);
+  const { table, bucket, signingKey, log } = of(member);
   const items = ['BatchGetItem', 'BatchWriteItem', 'GetItem', 'PutItem', 'Query', 'UpdateItem'];
   return [
     ...may(
@@ -191,6 +200,8 @@ function node(member: string): string[] {
     ),
     ...may(role, ['dynamodb:DeleteItem'], [table], [VAULT_PARTITION]),
     ...may(role, ['dynamodb:DescribeTable'], [table]),
+    ...may(role, actionsOf('s3', 'DeleteObject GetObject PutObject'), [objectOf(bucket)]),
+    ...may(role, ['s3:ListBucket'], [bucket]),
     ...may(role, ['dynamodb:GetItem'], [directory], ITEMS),
     ...may(role, ['kms:DescribeKey', 'kms:GetPublicKey'], [signingKey]),
     ...may(role, ['kms:Sign'], [signingKey], ['ECDSA_SHA_256']),
@@ -254,8 +265,6 @@ const alarm = [
 
 const everybody = [...MEMBERS, 'newcomer'];
 const clients = everybody.map((member) => functionArn(name, member, 'client'));
-const actionsOf = (service: string, actions: string): string[] =>
-  actions.split(' ').map((action) => `${service}:${action}`);
 
 const ONBOARDING = 'OnboardingRole';
 const onboarding = [
@@ -296,6 +305,14 @@ const maker = [
       'CreateTable DeleteTable DescribeContinuousBackups DescribeContributorInsights DescribeKinesisStreamingDestination DescribeTable DescribeTimeToLive GetResourcePolicy ListTagsOfResource TagResource UpdateContinuousBackups UpdateTable',
     ),
     [laterTable],
+  ),
+  ...may(
+    MAKER,
+    actionsOf(
+      's3',
+      'CreateBucket DeleteBucket DeleteBucketPolicy GetBucketPolicy GetBucketPublicAccessBlock GetBucketTagging GetEncryptionConfiguration PutBucketPolicy PutBucketPublicAccessBlock PutBucketTagging PutEncryptionConfiguration',
+    ),
+    [laterBucket],
   ),
   // A new key is none of these; the action has no resource.
   ...may(MAKER, ['kms:CreateKey'], [vaultKey, ...MEMBERS.map((member) => of(member).signingKey)]),

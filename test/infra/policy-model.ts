@@ -43,6 +43,8 @@ const PLACES: Readonly<Record<string, (name: string) => string>> = {
   'AWS::SQS::Queue': (name) => arnOf('sqs', name),
   'AWS::SNS::Topic': (name) => arnOf('sns', name),
   'AWS::Logs::LogGroup': (name) => arnOf('logs', `log-group:${name}:*`),
+  // A bucket's name is all accounts' and regions'.
+  'AWS::S3::Bucket': (name) => `arn:aws:s3:::${name}`,
   'AWS::IAM::Role': (name) => `arn:aws:iam::${ACCOUNT}:role/${name}`,
 };
 
@@ -114,7 +116,8 @@ export function policyModel(templates: readonly Template[]): PolicyModel {
     const own = statements(properties.KeyPolicy);
     const queue = documents('AWS::SQS::QueuePolicy', 'Queues', arn);
     const topic = documents('AWS::SNS::TopicPolicy', 'Topics', arn);
-    resources.set(arn, [...own, ...queue, ...topic]);
+    const bucket = documents('AWS::S3::BucketPolicy', 'Bucket', arn);
+    resources.set(arn, [...own, ...queue, ...topic, ...bucket]);
     if (type !== 'AWS::IAM::Role') continue;
     const managed = list<string>(properties.ManagedPolicyArns);
     if (managed.length > 0) throw new Error(`${id} has policies of AWS: ${managed.join()}`);
@@ -144,6 +147,7 @@ const ROLE_PARTS = new Set([
   'AWS::KMS::Key',
   'AWS::SQS::QueuePolicy',
   'AWS::SNS::TopicPolicy',
+  'AWS::S3::BucketPolicy',
 ]);
 
 function arnOfResource(id: string, { Type, Properties = {} }: Resource): string | undefined {

@@ -16,6 +16,7 @@ const REPLACING = {
     'LocalSecondaryIndexes',
   ],
   'AWS::KMS::Key': ['KeySpec', 'KeyUsage', 'MultiRegion', 'Origin'],
+  'AWS::S3::Bucket': ['BucketName'],
 } as const;
 
 const NODE_TABLE = {
@@ -40,12 +41,16 @@ const DEPLOYED = {
   consortium: {
     Directory98167B95: DIRECTORY,
     RelayMailboxAD8B3EE8: NODE_TABLE,
+    MembertaxbureauAttachments9A63CFD3: {},
     MembertaxbureauTableBE8646BE: NODE_TABLE,
     MembertaxbureauSigningKeyDA6CADA5: SIGNING_KEY,
+    MemberpaymentplatformAttachments42DBB6A1: {},
     MemberpaymentplatformTable49D31452: NODE_TABLE,
     MemberpaymentplatformSigningKeyB2D86DA2: SIGNING_KEY,
+    MembercornershopAttachmentsE71422DE: {},
     MembercornershopTable33D7C653: NODE_TABLE,
     MembercornershopSigningKeyEE6CBC09: SIGNING_KEY,
+    MemberbuyercoAttachments03645116: {},
     MemberbuyercoTable295ADD86: NODE_TABLE,
     MemberbuyercoSigningKey89E7CEEC: SIGNING_KEY,
   },
@@ -53,7 +58,7 @@ const DEPLOYED = {
 
 describe('an update', () => {
   for (const [name, expected] of Object.entries(DEPLOYED)) {
-    it(`replaces no table and no key of the ${name}`, () => {
+    it(`replaces no table, key or bucket of the ${name}`, () => {
       const template = templates(true)[name as keyof typeof DEPLOYED];
       const found = Object.entries(REPLACING).flatMap(([type, properties]) =>
         Object.entries(template.findResources(type)).map(([id, { Properties }]) => [
@@ -66,7 +71,7 @@ describe('an update', () => {
       assert.deepEqual(
         Object.fromEntries(found),
         expected,
-        'This change makes CloudFormation put another table or key in the place of one that is in use: a node would lose its ledger or its vote. Keep the logical id and these properties (a moved construct keeps its id by overrideLogicalId); a new member’s or a new kind’s are added to the list.',
+        'This change makes CloudFormation put another table, key or bucket in the place of one that is in use: a node would lose its ledger, its vote or its attachments. Keep the logical id and these properties (a moved construct keeps its id by overrideLogicalId); a new member’s or a new kind’s are added to the list.',
       );
     });
   }

@@ -26,6 +26,14 @@ describe('what members rely on', () => {
         assert.equal(replica.PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled, true);
       }
     }
+    const buckets = Object.values(production.consortium.findResources('AWS::S3::Bucket'));
+    assert.equal(buckets.length, consortium.members.length);
+    for (const { DeletionPolicy, UpdateReplacePolicy, Properties } of buckets) {
+      assert.deepEqual([DeletionPolicy, UpdateReplacePolicy], ['Retain', 'Retain']);
+      const { VersioningConfiguration, PublicAccessBlockConfiguration: block } = Properties;
+      assert.equal(VersioningConfiguration, undefined, 'what is erased is gone');
+      assert.deepEqual(Object.values(block), [true, true, true, true]);
+    }
     for (const template of [production.consortium, production.platform]) {
       for (const { DeletionPolicy, UpdateReplacePolicy } of Object.values(
         template.findResources('AWS::KMS::Key'),
@@ -36,7 +44,7 @@ describe('what members rely on', () => {
   });
 
   it('goes with its stack in tests', () => {
-    for (const type of ['AWS::DynamoDB::GlobalTable', 'AWS::KMS::Key']) {
+    for (const type of ['AWS::DynamoDB::GlobalTable', 'AWS::KMS::Key', 'AWS::S3::Bucket']) {
       for (const { DeletionPolicy } of Object.values(test.consortium.findResources(type))) {
         assert.equal(DeletionPolicy, 'Delete');
       }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { it } from 'node:test';
 import fc from 'fast-check';
+import { memoryAttachmentStore } from '../../node/memory/attachment-store.ts';
 import { memoryVaultStore } from '../../node/memory/vault-store.ts';
 import { openVault } from '../../node/vault/vault.ts';
 import { vaultKeyOf } from '../../node/vault/vault-key.ts';
@@ -27,7 +28,10 @@ it('takes no more than there is, whoever takes at the same time, also while keys
       async (amounts, ends) => {
         const store = memoryVaultStore();
         const [old, next] = [newKey(), newKey()];
-        const vaults = [openVault(store, [old]), openVault(store, [next, old])];
+        const vaults = [
+          openVault(store, memoryAttachmentStore(), [old]),
+          openVault(store, memoryAttachmentStore(), [next, old]),
+        ];
         // One that ended as committed did so before others ask: what it took stays.
         const outcome = async ({ id }: Taker) => ends[Number(id)] as 'committed' | 'open' | 'over';
         const taken = await Promise.all([
@@ -67,7 +71,7 @@ it('takes no more than there is, whoever takes at the same time, also while keys
 
 it('takes once for one transaction, all of it or nothing', async () => {
   const store = memoryVaultStore();
-  const vault = openVault(store, [newKey()]);
+  const vault = openVault(store, memoryAttachmentStore(), [newKey()]);
   for (let count = 0; count < 3; count++) {
     assert.equal(await vault.reserve(takerOf(1), [reservation(60)], open), undefined);
   }
@@ -81,7 +85,7 @@ it('takes once for one transaction, all of it or nothing', async () => {
 
 it('tells nothing of names and amounts to whoever has the store', async () => {
   const entries = new Map<string, Uint8Array>();
-  const vault = openVault(memoryVaultStore(entries), [newKey()]);
+  const vault = openVault(memoryVaultStore(entries), memoryAttachmentStore(), [newKey()]);
   await vault.reserve(takerOf(1), [reservation(77_777, 'sold by alpha', 100_000)], open);
   const text = [...entries].map(([name, bytes]) => name + Buffer.from(bytes).toString('latin1'));
   assert.ok(!text.join().includes('alpha') && !text.join().includes(takerOf(1).id));

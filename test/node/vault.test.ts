@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { memoryAttachmentStore } from '../../node/memory/attachment-store.ts';
 import { memoryVaultStore } from '../../node/memory/vault-store.ts';
 import { openRecord, sealRecord, UnopenableRecord } from '../../node/vault/sealed-record.ts';
 import { openVault } from '../../node/vault/vault.ts';
@@ -34,7 +35,7 @@ function valuesOf(number: number, remark = 'canary remark'): KeptValues {
 function vaultWith(key = newKey()) {
   const entries = new Map<string, Uint8Array>();
   const store = memoryVaultStore(entries);
-  return { entries, store, key, vault: openVault(store, [key]) };
+  return { entries, store, key, vault: openVault(store, memoryAttachmentStore(), [key]) };
 }
 
 const legible = (entries: ReadonlyMap<string, Uint8Array>): string =>
@@ -97,8 +98,31 @@ describe('a vault', () => {
     const { store, vault } = vaultWith();
     const values = valuesOf(1);
     await vault.keep(values);
-    const other = openVault(store, [newKey()]);
+    const other = openVault(store, memoryAttachmentStore(), [newKey()]);
     await assert.rejects(other.read(values.transaction.id), UnopenableRecord);
+  });
+
+  it('is wrapped anew a little at a time, each record once', async () => {
+    const { store, key, vault } = vaultWith();
+    const values = Array.from({ length: 23 }, (_, number) => valuesOf(number));
+    for (const each of values) {
+      await vault.keep(each, { due: [{ to: 'buyer', fields: ['price'] }] });
+    }
+    const next = newKey();
+    const rotating = openVault(store, memoryAttachmentStore(), [next, key]);
+    let from: string | undefined = '';
+    let [sum, turns] = [0, 0];
+    while (from !== undefined) {
+      let left = 5;
+      const turn = await rotating.rewrap({ from, isOver: () => --left < 0 });
+      sum += turn.count;
+      turns++;
+      from = turn.next;
+    }
+    assert.deepEqual([sum, turns], [46, 10]);
+    const rotated = openVault(store, memoryAttachmentStore(), [next]);
+    for (const { transaction } of values) assert.ok(await rotated.read(transaction.id));
+    assert.equal((await rotated.deliveries({ limit: 99 })).length, 23);
   });
 
   it('erases: the values are in nothing that it reads, and do not come back with a rotation', async () => {
@@ -107,8 +131,8 @@ describe('a vault', () => {
     for (const each of values) await vault.keep(each);
     const ids = values.map(({ transaction }) => transaction.id);
     const erased = ids.slice(0, 110);
-    const rotated = openVault(store, [newKey(), key]);
-    const [count] = await Promise.all([
+    const rotated = openVault(store, memoryAttachmentStore(), [newKey(), key]);
+    const [{ count }] = await Promise.all([
       rotated.rewrap(),
       vault.erase([...erased, ...erased, 'f'.repeat(64) as Digest]),
     ]);
@@ -139,6 +163,7 @@ describe('a vault', () => {
             return store.write(changes);
           },
         },
+        memoryAttachmentStore(),
         [key],
       );
       const kept = await erasing.keep(values, { due: [{ to: 'buyer', fields: ['price'] }] });
@@ -215,18 +240,18 @@ describe('a vault', () => {
     for (const each of values) await vault.keep(each);
     const before = new Map(entries);
     const next = newKey();
-    const rotating = openVault(store, [next, key]);
+    const rotating = openVault(store, memoryAttachmentStore(), [next, key]);
     const late = valuesOf(1000);
     await rotating.keep(late);
-    assert.equal(await rotating.rewrap(), 130);
-    assert.equal(await rotating.rewrap(), 0);
-    const after = openVault(store, [next]);
+    assert.deepEqual(await rotating.rewrap(), { count: 130 });
+    assert.deepEqual(await rotating.rewrap(), { count: 0 });
+    const after = openVault(store, memoryAttachmentStore(), [next]);
     for (const { transaction, disclosures } of [...values, late]) {
       assert.deepEqual((await after.read(transaction.id))?.disclosures, disclosures);
     }
     await assert.rejects(vault.read(values[0]!.transaction.id), UnopenableRecord);
     // A copy of the store from before, as in a backup, opens with the old key still.
-    const restored = openVault(memoryVaultStore(before), [key]);
+    const restored = openVault(memoryVaultStore(before), memoryAttachmentStore(), [key]);
     assert.ok(await restored.read(values[0]!.transaction.id));
   });
 });

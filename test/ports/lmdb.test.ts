@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { lmdbStores } from '../../node/lmdb/stores.ts';
 import type { NodeStores } from '../../node/node-stores.ts';
+import type { AttachmentStore } from '../../shared/ports/attachment-store.ts';
 import type { LedgerUsageStore } from '../../shared/ports/ledger-usage-store.ts';
 import type { UsageStore } from '../../shared/ports/usage-store.ts';
 import type { VaultStore } from '../../shared/ports/vault-store.ts';
+import { attachmentStoreSuite } from './attachment-store.suite.ts';
 import { blockStoreSuite } from './block-store.suite.ts';
 import type { Harness } from './harness.ts';
 import { headStoreSuite } from './head-store.suite.ts';
@@ -49,10 +51,11 @@ const openAt = (folder: string): ReturnType<typeof lmdbStores> => {
   environments.set(stores.usage, stores);
   environments.set(stores.ledgerUsage, stores);
   environments.set(stores.vault, stores);
+  environments.set(stores.attachments, stores);
   return stores;
 };
 /** Closes the environment of a store, and opens its folder again. */
-const reopenAt = async (store: UsageStore | LedgerUsageStore | VaultStore) => {
+const reopenAt = async (store: UsageStore | LedgerUsageStore | VaultStore | AttachmentStore) => {
   const stores = environments.get(store)!;
   await stores.close();
   return openAt(folders.get(stores)!);
@@ -71,4 +74,9 @@ vaultStoreSuite({
   adapter: 'lmdb',
   open: async () => openAt(join(root, `${count++}`)).vault,
   reopen: async (vault) => (await reopenAt(vault)).vault,
+});
+attachmentStoreSuite({
+  adapter: 'lmdb',
+  open: async () => openAt(join(root, `${count++}`)).attachments,
+  reopen: async (attachments) => (await reopenAt(attachments)).attachments,
 });

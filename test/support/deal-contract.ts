@@ -4,6 +4,7 @@ import type { Digest } from '../../shared/bytes/digest.ts';
 import { catalog } from '../../shared/contract/catalog.ts';
 import { confidential } from '../../shared/contract/confidential.ts';
 import { contract } from '../../shared/contract/define.ts';
+import { AttachmentSchema } from '../../shared/ledger/attachment.ts';
 
 /** All that a member may sell. */
 const SOLD_MAX = 1_000_000;
@@ -96,6 +97,18 @@ export const deal = contract('deal', {
           if (price < sold) context.refuse('below-price');
         },
       },
+      output: z.null(),
+      apply: () => null,
+    },
+    file: {
+      summary: 'Files papers of a deal.',
+      roles: [],
+      http: 'POST /deals/{deal}/papers',
+      input: z.strictObject({
+        deal: z.string().regex(/^[a-z0-9-]{1,40}$/),
+        buyer: confidential(z.string().min(1).max(60), readers),
+        papers: confidential(z.array(AttachmentSchema).max(20), readers),
+      }),
       output: z.null(),
       apply: () => null,
     },

@@ -12,6 +12,7 @@ import {
   randomBytes,
   sign,
 } from 'node:crypto';
+import { memoryAttachmentStore } from '../../node/memory/attachment-store.ts';
 import { memoryStores } from '../../node/memory/stores.ts';
 import { memoryVaultStore } from '../../node/memory/vault-store.ts';
 import type { NodeStores } from '../../node/node-stores.ts';
@@ -258,7 +259,7 @@ export class LocalNetwork {
   #newVault(member: string): PublicJwk {
     const key = vaultKeyOf(testKey().privateKey);
     const entries = new Map<string, Uint8Array>();
-    const vault = openVault(memoryVaultStore(entries), [key]);
+    const vault = openVault(memoryVaultStore(entries), memoryAttachmentStore(), [key]);
     this.#vaults.set(member, { vault, jwk: key.jwk, entries });
     return key.jwk;
   }

@@ -4,6 +4,7 @@
  * reimbursed once.
  */
 import { z } from 'zod';
+import { attachments } from '../../shared/contract/confidential-attachments.ts';
 import { textDigest } from '../../shared/contract/text-digest.ts';
 import {
   NumberSchema,
@@ -52,6 +53,8 @@ export const claim = transaction({
         'each invoice once',
       ),
     purpose: forBureau(PurposeSchema),
+    /** Tickets, receipts, photographs: the employer's own affair. */
+    attachments: attachments({}),
   }),
   endorsement: {
     roles: ['tax-bureau'],

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { encodeCbor, type Value } from '../../shared/bytes/cbor.ts';
+import { attachments } from '../../shared/contract/confidential-attachments.ts';
 import { textDigest } from '../../shared/contract/text-digest.ts';
 import { CurrencySchema, DocumentShapeSchema, type InvoiceDocument } from '../invoice/document.ts';
 import { activeMember } from '../invoice/members.ts';
@@ -58,6 +59,8 @@ export const issue = transaction({
     buyer: forHolder(buyer),
     ...HIDDEN_AMOUNTS,
     note: forHolder(note),
+    /** A contract, a delivery note: between seller and buyer. */
+    attachments: attachments({ parties: ['to'] }),
   }),
   endorsement: {
     roles: ['tax-bureau'],

@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { LambdaClient, paginateListFunctions } from '@aws-sdk/client-lambda';
+import { S3Client } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { parse } from 'yaml';
 import { type Cloud, cloudUp } from '../../../infra/emulator/consortium.ts';
@@ -33,6 +34,7 @@ export interface FaultyConsortium {
   readonly dynamodb: DynamoDBClient;
   readonly lambda: LambdaClient;
   readonly sqs: SQSClient;
+  readonly s3: S3Client;
   /** Clients that pay through the payment platform's node. */
   clients(): Clients;
   /** A member's table. */
@@ -69,6 +71,7 @@ export async function faultyConsortium(
   const lambda = new LambdaClient(options);
   const dynamodb = new DynamoDBClient(options);
   const sqs = new SQSClient(options);
+  const s3 = new S3Client({ ...options, forcePathStyle: true });
   const tables = new Map<string, string>();
   for await (const { Functions = [] } of paginateListFunctions({ client: lambda }, {})) {
     proxy.know(
@@ -91,6 +94,7 @@ export async function faultyConsortium(
     dynamodb,
     lambda,
     sqs,
+    s3,
     clients: () =>
       new Clients({
         url: cloud.url,
@@ -99,7 +103,7 @@ export async function faultyConsortium(
       }),
     tableOf: (member) => tables.get(member)!,
     async stop() {
-      for (const client of [dynamodb, lambda, sqs]) client.destroy();
+      for (const client of [dynamodb, lambda, sqs, s3]) client.destroy();
       await cloud.stop();
       proxy.close();
     },

@@ -1,5 +1,6 @@
 /** What a peer puts into an envelope for this node's vault, and what it sends in the place of one. */
 import assert from 'node:assert/strict';
+import { memoryAttachmentStore } from '../../../node/memory/attachment-store.ts';
 import { memoryVaultStore } from '../../../node/memory/vault-store.ts';
 import { encryptTo } from '../../../node/vault/envelope.ts';
 import { openVault } from '../../../node/vault/vault.ts';
@@ -13,7 +14,7 @@ const key = vaultKeyOf(testKeyFrom('a vault').privateKey);
 
 export async function fuzz(data: Uint8Array): Promise<void> {
   const entries = new Map<string, Uint8Array>();
-  const vault = openVault(memoryVaultStore(entries), [key]);
+  const vault = openVault(memoryVaultStore(entries), memoryAttachmentStore(), [key]);
   for (const envelope of [data, utf8(await encryptTo(key.jwk, data))]) {
     try {
       const [values] = await vault.unwrap(envelope);

@@ -1,0 +1,162 @@
+/**
+ * Brings the attachments that values in this node's vault name: from the values' owner, or another holder, part by part, until
+ * all are here. What came stays, so whoever is interrupted goes on where it was.
+ */
+import type { Digest } from '../bytes/digest.ts';
+import type { Attachment } from '../ledger/attachment.ts';
+import type { Rejected } from '../ledger/rejection.ts';
+import { type Attached, DamagedAttachment, type Wanted } from '../ports/attachment-keeper.ts';
+import type { ValueKeeper } from '../ports/value-keeper.ts';
+import { holdersOf, unavailable } from './holders.ts';
+import { inBackground, pause, type Replica } from './replica.ts';
+import { ask } from './tell.ts';
+import { valuesRecord } from './values-record.ts';
+
+const TOGETHER = 32;
+const PAUSE_MS = 1000;
+const PAUSE_MS_MAX = 60_000;
+
+/** Of replicas that fetch: ends a pause. */
+const fetching = new WeakMap<Replica, { wake: () => void }>();
+
+/**
+ * Fetches in the background what is wanted, and what nobody gave again, ever more rarely, until nothing is. A host that lives
+ * for one request looks once, and is woken again.
+ */
+export function startFetchingAttachments(replica: Replica): void {
+  const { keeper } = replica;
+  if (!keeper || replica.stopped) return;
+  const underWay = fetching.get(replica);
+  if (underWay) {
+    underWay.wake();
+    return;
+  }
+  const pausing = { wake: () => {} };
+  fetching.set(replica, pausing);
+  const faulted = (error: unknown) => replica.log('attachments-failed', { error: String(error) });
+  const ended = fetchWanted(replica, keeper, pausing)
+    .catch(faulted)
+    .finally(() => fetching.delete(replica));
+  inBackground(replica, ended);
+}
+
+async function fetchWanted(
+  replica: Replica,
+  keeper: ValueKeeper,
+  pausing: { wake: () => void },
+): Promise<void> {
+  for (let pauseMs = PAUSE_MS; !replica.stopped; pauseMs = Math.min(2 * pauseMs, PAUSE_MS_MAX)) {
+    // What comes to be wanted meanwhile may stand before where this is.
+    let isWoken = false;
+    const woken = new Promise<void>((resolve) => {
+      pausing.wake = () => {
+        isWoken = true;
+        resolve();
+      };
+    });
+    const { left, came } = await fetchOnce(replica, keeper);
+    if (!isWoken && (left === 0 || replica.lease)) return;
+    if (replica.lease) continue;
+    if (isWoken || came > 0) pauseMs = PAUSE_MS;
+    await Promise.race([pause(replica, pauseMs), woken.then(() => pause(replica, PAUSE_MS))]);
+    if (isWoken) pauseMs = PAUSE_MS;
+  }
+}
+
+/** Tries all that is wanted once. */
+async function fetchOnce(
+  replica: Replica,
+  keeper: ValueKeeper,
+): Promise<{ readonly left: number; readonly came: number }> {
+  let [left, came] = [0, 0];
+  let after: Wanted | undefined;
+  for (;;) {
+    const wanted = await keeper.attachments.wanted({ limit: TOGETHER, ...(after && { after }) });
+    if (wanted.length === 0 || replica.stopped) return { left, came };
+    // Its time may be up before this is through.
+    if (!after && replica.lease) replica.wakeLater?.(againAfter(replica, wanted));
+    after = wanted.at(-1);
+    for (const attached of wanted) {
+      if (await fetchAttachment(replica, keeper, attached)) came++;
+      else left++;
+    }
+  }
+}
+
+const WAKE_MS = 15_000;
+const WAKE_MS_MAX = 15 * 60_000;
+
+/** Who remembers nothing doubles its waits by what it waits for. */
+function againAfter({ ports }: Replica, wanted: readonly Wanted[]): number {
+  const youngest = ports.time.now() - Math.max(...wanted.map(({ since }) => since));
+  return Math.min(Math.max(youngest, WAKE_MS), WAKE_MS_MAX);
+}
+
+/** Fetches one from whoever gives it; answers whether it is here, or is wanted no more. */
+export async function fetchAttachment(
+  replica: Replica,
+  keeper: ValueKeeper,
+  attached: Attached,
+): Promise<boolean> {
+  const { transaction, attachment } = attached;
+  const record = await valuesRecord(replica, transaction);
+  // Not committed yet.
+  if (!record) return false;
+  const { attachments } = keeper;
+  for (const holder of await holdersOf(replica, record)) {
+    const missing = await attachments.missing(attached);
+    for (const part of missing) {
+      if (replica.stopped) return false;
+      const sealed = await askForPart(replica, holder, transaction, attachment, part, null);
+      if (!sealed) break;
+      if (!(await attachments.take(attached, part, sealed))) return true;
+    }
+    if ((await attachments.missing(attached)).length > 0) continue;
+    const outcome = await attachments.taken(attached, replica.ports.time.now());
+    if (outcome !== 'others') {
+      if (outcome === 'false') replica.log('attachment-false', { transaction });
+      return true;
+    }
+    replica.log('attachment-not-fetched', { member: holder, transaction, why: 'other bytes' });
+  }
+  return false;
+}
+
+async function askForPart(
+  replica: Replica,
+  holder: string,
+  transaction: Digest,
+  { sealed }: Attachment,
+  part: number,
+  grant: Digest | null,
+): Promise<Uint8Array | undefined> {
+  const reply = await ask(replica, holder, {
+    ...{ kind: 'attachment', transaction, sealed, part, grant },
+  });
+  if (reply?.parts[0]) return reply.parts[0];
+  const why = reply ? (reply.refusal ?? 'nothing in it') : 'no answer';
+  replica.log('attachment-not-fetched', { member: holder, transaction, why });
+  return undefined;
+}
+
+/** Reads a part of an attachment under a grant from whoever gives it. Nothing of it is kept. */
+export async function readGrantedPart(
+  replica: Replica,
+  keeper: ValueKeeper,
+  { transaction, attachment }: Attached,
+  part: number,
+  grant: Digest,
+): Promise<Uint8Array | Rejected> {
+  const record = await valuesRecord(replica, transaction);
+  for (const holder of record ? await holdersOf(replica, record) : []) {
+    const sealed = await askForPart(replica, holder, transaction, attachment, part, grant);
+    if (!sealed) continue;
+    try {
+      return keeper.attachments.open(attachment, part, sealed);
+    } catch (error) {
+      if (!(error instanceof DamagedAttachment)) throw error;
+      replica.log('attachment-not-fetched', { member: holder, transaction, why: 'other bytes' });
+    }
+  }
+  return unavailable();
+}

@@ -1,0 +1,27 @@
+/** Who may have the values of a record, and what is said where none of them gives them. */
+import { confidentialFields } from '../contract/confidential.ts';
+import type { ValuesRecord } from '../contract/confidential-records.ts';
+import { type Rejected, rejected } from '../ledger/rejection.ts';
+import { activeMembers, definitionNow } from './readers.ts';
+import type { Replica } from './replica.ts';
+
+/** The owner first, then those who read by their role: parties that the record itself names are nobody's to know. */
+export async function holdersOf(
+  replica: Replica,
+  { owner, contract: name, method }: ValuesRecord,
+): Promise<string[]> {
+  const definition = await definitionNow(replica, name, method);
+  const fields = definition ? [...confidentialFields(definition.input).values()] : [];
+  const roles = fields.flatMap(({ roles: named = [] }) => named.map((role) => `${name}.${role}`));
+  const others = (await activeMembers(replica))
+    .filter((member) => member.roles.some((role) => roles.includes(role)))
+    .map(({ id }) => id);
+  return [...new Set([owner, ...others])].filter((member) => member !== replica.member);
+}
+
+/** The refusal where nobody gives what he should. */
+export const unavailable = (): Rejected =>
+  rejected(
+    'holder-unavailable',
+    'No node that holds these values gave them now; ask again in a moment, or dispute it where that stays so.',
+  );
