@@ -1,5 +1,10 @@
 /** `fuqi import invoices`: a file of invoices through the gateway. */
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { type Command, Option } from 'commander';
+import { confidentialWriters } from '../../workloads/einvoice/import/confidential-writers.ts';
+import { SECRET_BYTES } from '../../workloads/einvoice/import/derived-ids.ts';
 import { GatewayFault } from '../../workloads/invoice/import/gateway-client.ts';
 import {
   type ImportReport,
@@ -9,7 +14,14 @@ import type { ImportKeys } from '../../workloads/invoice/import/ledger-access.ts
 import { openSource } from '../../workloads/invoice/import/open-source.ts';
 import { progressBar } from '../../workloads/invoice/import/progress-bar.ts';
 import { UserError } from '../user-error.ts';
-import { type GlobalOptions, globalOptions, keyRingOf, show, targetOf } from './command-context.ts';
+import {
+  type GlobalOptions,
+  globalOptions,
+  keyRingOf,
+  layoutOf,
+  show,
+  targetOf,
+} from './command-context.ts';
 
 export const FLOWS = ['issue', 'marked', 'full'] as const;
 export type Flow = (typeof FLOWS)[number];
@@ -18,6 +30,8 @@ export interface ImportCommand {
   readonly file: string;
   readonly mapping?: string | undefined;
   readonly flow: Flow;
+  /** By the contract of confidential invoices. */
+  readonly confidential?: boolean | undefined;
   readonly concurrency: number;
   readonly signal?: AbortSignal;
   /** Hears of each commit with its latency. */
@@ -44,6 +58,7 @@ export async function runImport(
         ...(command.onCommit === undefined ? {} : { onCommit: command.onCommit }),
       },
       keys: importKeys(options),
+      ...(command.confidential && { writers: confidentialWriters(importSecret(options)) }),
       concurrency: command.concurrency,
       reimburse: { issue: 'none', marked: 'marked', full: 'all' }[command.flow] as 'none',
       ...(command.signal === undefined ? {} : { signal: command.signal }),
@@ -58,6 +73,23 @@ export async function runImport(
   } finally {
     bar.stop();
   }
+}
+
+/**
+ * What confidential imports of this consortium derive ids from: made once, and kept beside what else is here of it. Whoever
+ * imports a file again without it is told that the payments are known by another id.
+ */
+function importSecret(options: GlobalOptions): Uint8Array {
+  const file = path.join(layoutOf(options).folder, 'import.secret');
+  if (!existsSync(file)) {
+    mkdirSync(path.dirname(file), { recursive: true });
+    writeFileSync(file, randomBytes(SECRET_BYTES), { mode: 0o600, flag: 'wx' });
+  }
+  const secret = readFileSync(file);
+  if (secret.length >= SECRET_BYTES) return secret;
+  throw new UserError(
+    `${file} has fewer than ${SECRET_BYTES} bytes; it is no secret of an import.`,
+  );
 }
 
 /** The four parts that an import plays, from the environment or the demo's key ring. */
@@ -129,11 +161,12 @@ export function registerImport(program: Command): void {
         .choices(FLOWS)
         .default('marked'),
     )
+    .option('--confidential', 'by the contract of confidential invoices (einvoice)')
     .option('--concurrency <number>', 'documents under way at once', '32')
     .action(
       async (
         file: string,
-        given: { mapping?: string; flow: Flow; concurrency: string },
+        given: { mapping?: string; flow: Flow; confidential?: boolean; concurrency: string },
         command: Command,
       ) => {
         const options = globalOptions(command);
@@ -145,11 +178,12 @@ export function registerImport(program: Command): void {
         }
         const abort = new AbortController();
         process.once('SIGINT', () => abort.abort());
-        const { mapping, flow } = given;
+        const { mapping, flow, confidential } = given;
         const report = await runImport(options, {
           file,
           mapping,
           flow,
+          confidential,
           concurrency,
           signal: abort.signal,
         });

@@ -2,9 +2,9 @@
  * From a payment to its invoice: recorded once and invoiced once, however often it is told and wherever this process
  * stopped. All that is random in the calls is derived from the payment and a secret, so that each attempt is the same.
  */
-import { createHmac } from 'node:crypto';
 import { z } from 'zod';
 import { textDigest } from '../../shared/contract/text-digest.ts';
+import { checkCodeOf, paymentId } from '../../workloads/einvoice/import/derived-ids.ts';
 import { PartySchema, RateBpSchema } from '../../workloads/invoice/document.ts';
 import { MemberSchema } from '../../workloads/invoice/records.ts';
 import { taxedAmount, withTotals } from '../../workloads/invoice/tax.ts';
@@ -84,7 +84,7 @@ function invoiceOf({ form, secret }: Payee, paid: PaidTransaction, id: string): 
   const { buyer = form.buyer, to } = attached(paid.attach);
   // The day where the payment was made: its time has that place's offset.
   const issuedOn = paid.success_time.slice(0, 10);
-  const checkCode = digitsOf(secret, `check code ${paid.transaction_id}`);
+  const checkCode = checkCodeOf(secret, paid.transaction_id);
   const document = withTotals({
     ...{ currency: paid.amount.currency, seller: form.seller, buyer, issuedOn },
     lines: [{ description, ...(code && { code }), net, rateBp, tax }],
@@ -127,21 +127,3 @@ async function post(target: Target, route: string, idempotencyKey: string, body:
   if (answer.status !== 'committed') throw new NotFinalYet(`${route} is ${answer.status}`);
   return answer;
 }
-
-const hmac = (secret: Uint8Array, text: string): Buffer =>
-  createHmac('sha256', secret).update(text).digest();
-
-/** A UUID (RFC 9562, version 8) that only who has the secret connects with the payment. */
-export function paymentId(secret: Uint8Array, transaction: string): string {
-  const bytes = hmac(secret, `payment ${transaction}`).subarray(0, 16);
-  bytes[6] = (bytes[6]! & 0x0f) | 0x80;
-  bytes[8] = (bytes[8]! & 0x3f) | 0x80;
-  const hex = bytes.toString('hex');
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
-}
-
-/** 20 digits; 128 bits give each of them the same chance but for 2^-61. */
-const digitsOf = (secret: Uint8Array, text: string): string => {
-  const value = BigInt(`0x${hmac(secret, text).subarray(0, 16).toString('hex')}`);
-  return (value % 10n ** 20n).toString().padStart(20, '0');
-};

@@ -2,8 +2,9 @@
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import type { Logger } from 'pino';
+import { paymentId } from '../../workloads/einvoice/import/derived-ids.ts';
 import { CallRefused } from '../gateway-call.ts';
-import { invoicePayment, type Payee, paymentId } from './invoice-payment.ts';
+import { invoicePayment, type Payee } from './invoice-payment.ts';
 import { type NotificationKeys, NotificationRefused, openNotification } from './notification.ts';
 
 /** Notifications are a few kilobytes. */

@@ -35,7 +35,8 @@ type Amounts = Pick<InvoiceDocument, 'lines' | 'taxes' | 'net' | 'tax' | 'gross'
 
 /** An invoice as it was issued. */
 export function invoiceVoucher({ record, values }: Known): Voucher {
-  const { checkCode, to: _, ...rest } = values;
+  // What opens an attachment is no accounting system's business.
+  const { checkCode, to: _to, attachments: _attachments, ...rest } = values;
   const { currency } = record;
   const document = {
     currency,

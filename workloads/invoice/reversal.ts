@@ -30,12 +30,16 @@ interface Asked {
     | undefined;
 }
 
+/** What is looked at of an invoice. */
+type Reversible = Pick<Invoice, 'number' | 'document' | 'status' | 'groups' | 'reversedLines'>;
+type Rejecting = Pick<InvoiceContext, 'reject'>;
+
 /** The note's document, and the original as it is after it; rejects what is more than is left. */
-export function reversalOf(
-  context: InvoiceContext,
-  original: Invoice,
+export function reversalOf<O extends Reversible>(
+  context: Rejecting,
+  original: O,
   { issuedOn, lines, amounts }: Asked,
-): { readonly document: InvoiceDocument; readonly reversed: Invoice } {
+): { readonly document: InvoiceDocument; readonly reversed: O } {
   const left = new Map(original.groups.map((group) => [groupKey(group), leftOf(group)]));
   const taken = lines
     ? linesTaken(context, original, left, lines)
@@ -62,7 +66,7 @@ export function reversalOf(
     const { net, tax } = leftOf(group);
     return net === 0 && tax === 0;
   });
-  const reversed: Invoice = {
+  const reversed: O = {
     ...original,
     status: isAll ? 'reversed' : original.status,
     groups,
@@ -86,8 +90,8 @@ export function reversalOf(
 }
 
 function linesTaken(
-  context: InvoiceContext,
-  original: Invoice,
+  context: Rejecting,
+  original: Reversible,
   left: ReadonlyMap<string, TaxGroup>,
   indexes: readonly number[],
 ): Map<string, TaxGroup> {
@@ -124,7 +128,7 @@ function linesTaken(
 }
 
 function amountsTaken(
-  context: InvoiceContext,
+  context: Rejecting,
   left: ReadonlyMap<string, TaxGroup>,
   amounts: NonNullable<Asked['amounts']>,
 ): Map<string, TaxGroup> {
@@ -161,7 +165,7 @@ function followingTax(left: TaxGroup, net: number): number {
   return isWithin(left.tax, tax) ? tax : left.tax;
 }
 
-function requireLeft(context: InvoiceContext, left: TaxGroup, part: TaxGroup): void {
+function requireLeft(context: Rejecting, left: TaxGroup, part: TaxGroup): void {
   if (!isWithin(left.net, part.net) || !isWithin(left.tax, part.tax)) {
     context.reject('more-than-left', `This is more than is left at ${groupKey(left)}.`, {
       got: { net: part.net, tax: part.tax },
@@ -173,7 +177,7 @@ function requireLeft(context: InvoiceContext, left: TaxGroup, part: TaxGroup): v
 const negative = (amount: number): number => (amount === 0 ? 0 : -amount);
 
 function noteDocument(
-  { number, document }: Invoice,
+  { number, document }: Reversible,
   issuedOn: string,
   groups: readonly TaxGroup[],
 ): InvoiceDocument {

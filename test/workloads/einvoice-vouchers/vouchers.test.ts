@@ -39,9 +39,9 @@ const record = (more: Partial<Invoice> = {}): Invoice => ({
   ...more,
 });
 
-/** The hidden values of an invoice over a document. */
+/** The hidden values of an invoice over a document, and what is no part of that. */
 const hidden = ({ currency: _, rounding: __, ...rest }: InvoiceDocument) => ({
-  ...{ ...rest, checkCode: CODE, to: 'works' },
+  ...{ ...rest, checkCode: CODE, to: 'works', attachments: [{ key: 'opens a file' }] },
 });
 const voucherOf = (document: InvoiceDocument, more: Partial<Invoice> = {}): Voucher =>
   invoiceVoucher({

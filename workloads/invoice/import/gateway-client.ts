@@ -70,6 +70,8 @@ export interface GatewayClient {
   post(call: PostCall): Promise<Outcome>;
   /** Asks a query; undefined where nothing is found. */
   get(key: string, path: string): Promise<unknown>;
+  /** The confidential fields of a transaction; undefined where the key's identity is shown none. */
+  values(key: string, transaction: string): Promise<Readonly<Record<string, unknown>> | undefined>;
 }
 
 interface Answer {
@@ -83,6 +85,7 @@ const DOCUMENT_CODES = new Set([
   'invalid-arguments',
   'contract-rejected',
   'contract-error',
+  'endorsement-refused',
   'limit-exceeded',
   'too-large',
   'payload-too-large',
@@ -170,6 +173,13 @@ export function gatewayClient(options: GatewayOptions): GatewayClient {
       if (answer.status === 404 && isQueryMiss(answer)) return undefined;
       if (answer.status !== 200) throw unexpected(answer, path);
       return (answer.json as { output?: unknown }).output;
+    },
+    async values(key, transaction) {
+      const path = `/transactions/${transaction}/values`;
+      const answer = await ask(key, path);
+      if ([403, 404, 410].includes(answer.status)) return undefined;
+      if (answer.status !== 200) throw unexpected(answer, path);
+      return (answer.json as { fields: Readonly<Record<string, unknown>> }).fields;
     },
   };
 

@@ -18,19 +18,19 @@ import {
   saveProgress,
 } from './import-progress.ts';
 import { chains, inOrder } from './in-order.ts';
-import { type ImportKeys, ledgerAccess, memberOf } from './ledger-access.ts';
+import { type ImportKeys, memberOf } from './ledger-access.ts';
 import { type CancellationMatch, matchIndex } from './match-cancellations.ts';
 import type { InvoiceSource } from './open-source.ts';
 import type { SourceDocument, SourceRecord } from './source-record.ts';
-import { cancellationWriter } from './write-cancellation.ts';
-import { writeInvoice } from './write-invoice.ts';
-import { writeReimbursement } from './write-reimbursement.ts';
+import { publicWriters, type WritersOf } from './writers.ts';
 import { refusedWhole, type Written } from './written.ts';
 
 export interface ImportOptions {
   readonly source: InvoiceSource;
   readonly gateway: GatewayOptions;
   readonly keys: ImportKeys;
+  /** The contract that it writes by; the public one unless told. */
+  readonly writers?: WritersOf;
   /** Documents under way at once. */
   readonly concurrency?: number;
   /** Which invoices an employee claims: those marked with a purpose (the default), all, or none. */
@@ -70,6 +70,7 @@ const SAVE_EVERY = 50;
 /** Runs an import. Throws a `GatewayFault` where the gateway, a key or the set-up stops it. */
 export async function importInvoices(options: ImportOptions): Promise<ImportReport> {
   const { source, keys, concurrency = 32, reimburse = 'marked', signal } = options;
+  const { writers: writersOf = publicWriters } = options;
   const started = performance.now();
   const latency = createHistogram();
   let transactions = 0;
@@ -81,14 +82,14 @@ export async function importInvoices(options: ImportOptions): Promise<ImportRepo
       options.gateway.onCommit?.(elapsedMs);
     },
   });
-  const ledger = ledgerAccess(client, keys);
-  const writeCancellation = cancellationWriter(ledger);
+  const writers = writersOf(client, keys);
   const buyer = keys.employee === undefined ? undefined : memberOf('employee', keys.employee);
   const claims = (record: SourceDocument): boolean =>
     reimburse === 'all' || (reimburse === 'marked' && record.purpose !== undefined);
 
   const progressPath = `${source.path}.progress.json`;
-  const of = `${source.digest} ${options.gateway.consortium} ${ledger.seller}`;
+  const into = writers.contract === 'invoice' ? '' : ` ${writers.contract}`;
+  const of = `${source.digest} ${options.gateway.consortium} ${writers.seller}${into}`;
   let progress = loadProgress(progressPath, of) ?? newProgress(of);
   const resumedAt = progress.done;
   const refused = lineFile(`${source.path}.refused.jsonl`, progress.bytes.refused);
@@ -131,11 +132,11 @@ export async function importInvoices(options: ImportOptions): Promise<ImportRepo
       index.add(record);
       if (at < progress.done) return undefined;
       const holder = claims(record) && options.person === undefined ? buyer : undefined;
-      return chain(record.reference, () => writeInvoice(ledger, record, holder));
+      return chain(record.reference, () => writers.invoice(record, holder));
     }
     const match = index.match(record);
     // Those of an earlier run are looked at again: it tells its notes from those still to be written.
-    return afterInvoices(record, match, () => writeCancellation(record, match));
+    return afterInvoices(record, match, () => writers.cancellation(record, match));
   }
 
   function afterInvoices<R>(
@@ -153,7 +154,7 @@ export async function importInvoices(options: ImportOptions): Promise<ImportRepo
     if (at < progress.done || record.kind !== 'invoice' || !claims(record)) return undefined;
     const { purpose = record.purpose ?? 'other', person } = options;
     const claimant = { purpose, ...(person === undefined ? {} : { person }) };
-    return writeReimbursement(ledger, record, claimant);
+    return writers.reimbursement(record, claimant);
   }
 
   const run = async (task: typeof issue): Promise<void> => {

@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import type { InvoiceLine } from '../document.ts';
 import { NumberSchema } from '../records.ts';
+import type { reversalOf } from '../reversal.ts';
 import { isTaxOf, taxedAmount, taxGroups, withTotals } from '../tax.ts';
 import type { Outcome, Problem } from './gateway-client.ts';
 import type { LedgerAccess, Summary } from './ledger-access.ts';
@@ -15,6 +16,8 @@ import { NOTHING, refusedBy, reused, type Written } from './written.ts';
 
 const NumberedSchema = z.object({ number: NumberSchema, gross: z.int() });
 const ReversedSchema = z.object({ note: NumberSchema, gross: z.int() });
+
+type Part = Pick<Parameters<typeof reversalOf>[2], 'lines' | 'amounts'>;
 
 /** Writes cancellations of one run; it remembers which notes it has accounted for. */
 export function cancellationWriter(
@@ -161,15 +164,15 @@ function followingLine(line: InvoiceLine): InvoiceLine {
 }
 
 /** A cancellation whose source names the invoice: its amounts by rate. */
-function wholeReversal({ document, relatesTo }: SourceDocument): PlannedReversal {
+export function wholeReversal({ document, relatesTo }: SourceDocument): PlannedReversal {
   const amounts = taxGroups(document)
     .filter(({ net }) => net !== 0)
     .map((group) => ({ ...group, net: -group.net, tax: group.tax === 0 ? 0 : -group.tax }));
   return { reference: relatesTo!, amounts, net: -document.net, covers: document.lines };
 }
 
-/** The part of a reversal's input that says how much; tax only where it can follow from its net. */
-function reversalPart({ lines, amounts = [] }: PlannedReversal, withTax: boolean): object {
+/** What says how much of an invoice is taken back; tax only where it can follow from its net. */
+export function reversalPart({ lines, amounts = [] }: PlannedReversal, withTax: boolean): Part {
   if (lines) return { lines };
   return {
     amounts: amounts.map(({ tax, ...amount }) =>
