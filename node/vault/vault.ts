@@ -98,7 +98,7 @@ export function openVault(
       const name = nameOf(id);
       if (await isGone(id)) return false;
       const before = await read(transaction.id);
-      const all = [...new Set([...(before?.disclosures ?? []), ...disclosures])];
+      const all = before ? [...new Set([...before.disclosures, ...disclosures])] : disclosures;
       const content = encodeContent({ transaction, disclosures: all });
       const also = await attachments.changesWith({ transaction, disclosures: all });
       await store.write([

@@ -78,11 +78,28 @@ export function digestsIn(args: Arguments): readonly string[] {
   return digests as string[];
 }
 
+/** What was revealed by a list of disclosures: each is looked at by several parts, one after the other. */
+const known = new WeakMap<
+  readonly string[],
+  { readonly args: Arguments; readonly fields: ReadonlyMap<string, Disclosure> }
+>();
+
 /**
  * The fields that disclosures reveal of a transaction's arguments (RFC 9901 §7.1). Throws `BadDisclosure` where one
  * is none of theirs, or is there twice, or names a field that is there already.
  */
-export function revealed(args: Arguments, disclosures: readonly string[]): Map<string, Disclosure> {
+export function revealed(
+  args: Arguments,
+  disclosures: readonly string[],
+): ReadonlyMap<string, Disclosure> {
+  const before = known.get(disclosures);
+  if (before?.args === args) return before.fields;
+  const fields = reveal(args, disclosures);
+  known.set(disclosures, { args, fields });
+  return fields;
+}
+
+function reveal(args: Arguments, disclosures: readonly string[]): Map<string, Disclosure> {
   const digests = digestsIn(args);
   if (new Set(digests).size < digests.length)
     throw new BadDisclosure('a digest that is there twice');

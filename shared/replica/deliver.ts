@@ -2,6 +2,7 @@
  * Brings confidential values to the nodes of their readers, in envelopes that the reader alone opens. What is due stands in the
  * vault until its reader has it durably, so nothing is forgotten by a node that ends; bringing it twice is harmless.
  */
+import type { Digest } from '../bytes/digest.ts';
 import { fromUtf8 } from '../bytes/text.ts';
 import {
   type Delivery,
@@ -22,7 +23,16 @@ export async function deliver(
   keeper: ValueKeeper,
   deliveries: readonly Delivery[],
 ): Promise<readonly Delivery[]> {
-  const taken = await Promise.all(deliveries.map((one) => deliverOne(replica, keeper, one)));
+  // Of several readers of one transaction the first looks it up.
+  const kept = new Map<Digest, Promise<KeptValues | undefined>>();
+  const valuesOf = (id: Digest): Promise<KeptValues | undefined> => {
+    const found = kept.get(id) ?? keeper.read(id);
+    kept.set(id, found);
+    return found;
+  };
+  const taken = await Promise.all(
+    deliveries.map((one) => deliverOne(replica, keeper, one, valuesOf)),
+  );
   return deliveries.filter((_, index) => !taken[index]);
 }
 
@@ -30,9 +40,10 @@ async function deliverOne(
   replica: Replica,
   keeper: ValueKeeper,
   delivery: Delivery,
+  valuesOf: (id: Digest) => Promise<KeptValues | undefined>,
 ): Promise<boolean> {
   const { transaction: id, to, fields } = delivery;
-  const kept = await keeper.read(id);
+  const kept = await valuesOf(id);
   // Erased since: nobody is to get them any more.
   if (!kept) {
     await keeper.delivered(delivery);

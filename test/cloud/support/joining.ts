@@ -2,6 +2,7 @@
 import type { Cloud } from '../../../infra/emulator/consortium.ts';
 import { CallRefused, call } from '../../../node/gateway-call.ts';
 import { fuqiJson } from '../../support/fuqi.ts';
+import { eventually } from './eventually.ts';
 
 export const CONSORTIUM = 'shenzhen-invoice';
 /** The hosted members; the first one invites. */
@@ -18,7 +19,8 @@ members:
 /** How far an invitation has come. */
 export interface Progress {
   readonly status: string;
-  readonly proposal: string;
+  /** Null until it was accepted. */
+  readonly proposal: string | null;
   readonly votesItself: boolean;
   readonly votes: { readonly status: string } | null;
 }
@@ -33,19 +35,26 @@ export function administrators(cloud: Cloud, root: string) {
   });
   const progress = async (id: string): Promise<Progress> =>
     ((await call(as(`${HOSTED[0]}/admin`), `/invitations/${id}`)) as { output: Progress }).output;
-  const voteAs = async (member: string, id: string, ...more: string[]): Promise<void> => {
-    const { proposal } = await progress(id);
-    await fuqiJson('vote', proposal, ...more, '--as', `${member}/admin`, ...own);
-  };
-  /** Whether it was accepted; another member's node, which reads, may not even have the invitation yet. */
-  const isAccepted = async (id: string): Promise<boolean> => {
+  /** Undefined while the node that is asked has not even the invitation: it may be behind the one that took it. */
+  const progressIfThere = async (id: string): Promise<Progress | undefined> => {
     try {
-      return (await progress(id)).status === 'accepted';
+      return await progress(id);
     } catch (error) {
-      if (error instanceof CallRefused && error.status === 404) return false;
+      if (error instanceof CallRefused && error.status === 404) return undefined;
       throw error;
     }
   };
+  const voteAs = async (member: string, id: string, ...more: string[]): Promise<void> => {
+    let proposal: string | null | undefined;
+    await eventually(async () => {
+      proposal = (await progressIfThere(id))?.proposal;
+      return typeof proposal === 'string';
+    }, 60_000);
+    await fuqiJson('vote', proposal!, ...more, '--as', `${member}/admin`, ...own);
+  };
+  /** Whether it was accepted, as the node knows that is asked. */
+  const isAccepted = async (id: string): Promise<boolean> =>
+    (await progressIfThere(id))?.status === 'accepted';
   return {
     as,
     progress,
