@@ -64,9 +64,15 @@ function addGlobals(command: Command): void {
 }
 
 // A reader that has seen enough (`| head`) or a terminal that was closed is no fault of a command.
-for (const stream of [process.stdout, process.stderr]) {
+const CLOSED = ['EPIPE', 'EIO'];
+// Where a log's disk is full nobody can be told; a node goes on, also where a library says something.
+const FULL = ['ENOSPC', 'EFBIG', 'EDQUOT'];
+for (const [stream, codes] of [
+  [process.stdout, CLOSED],
+  [process.stderr, [...CLOSED, ...FULL]],
+] as const) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
+    if (!codes.includes(error.code ?? '')) throw error;
   });
 }
 

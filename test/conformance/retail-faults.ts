@@ -65,7 +65,15 @@ const fullDisk =
     await until(async () => {
       await pay();
       return (await consortium.health(member)).status === 'store-unwritable';
-    }, 30_000);
+    }, 30_000).catch(async (error: Error) => {
+      const all = await Promise.all(
+        MEMBERS.map(async (one) => `${one} ${JSON.stringify(await consortium.health(one))}`),
+      );
+      throw new Error(
+        `after ${payments} payments: ${all.join('; ')}\n${consortium.logOf(member).slice(-3000)}`,
+        { cause: error },
+      );
+    });
     const { reason } = await consortium.health(member);
     assert.match(reason ?? '', /\((ENOSPC|EFBIG)\)$/);
     const refused = await consortium.ask(member, '/blocks');
