@@ -45,7 +45,8 @@ export async function importUnderFailure(options: RetailFailures) {
     copyFileSync(RETAIL_FILE, file);
     const importer = new Importer(file, consortium.home, concurrency);
     opened = importer;
-    const faults: Faults = { consortium, importer, random, meanwhile: [], timesFull: new Map() };
+    const [timesFull, timesKilled] = [new Map(), new Map()];
+    const faults: Faults = { consortium, importer, random, meanwhile: [], timesFull, timesKilled };
     const kinds = Object.entries(faultsOf(consortium));
     const plan = Array.from({ length: rounds }, () => shuffled(kinds, random)).flat();
     const imported = importer.run();
