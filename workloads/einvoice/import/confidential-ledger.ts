@@ -1,24 +1,14 @@
 /** The ledger as the importer's writers of confidential invoices see it, and what is there already under a source's references. */
-import { randomUUID } from 'node:crypto';
 import type { z } from 'zod';
 import { type GatewayClient, GatewayFault } from '../../invoice/import/gateway-client.ts';
-import { type ImportKeys, memberOf } from '../../invoice/import/ledger-access.ts';
-import { intentKey } from '../../invoice/import/source-reference.ts';
+import { type ImportKeys, type ImportRun, importRun } from '../../invoice/import/ledger-access.ts';
 import { InvoiceSchema, PaymentSchema } from '../records.ts';
 import { checkCodeOf, paymentId } from './derived-ids.ts';
 
 type Invoice = z.infer<typeof InvoiceSchema>;
 type Values = Readonly<Record<string, unknown>>;
 
-export interface ConfidentialLedger {
-  readonly client: GatewayClient;
-  readonly keys: ImportKeys;
-  /** The merchant that the seller's key belongs to. */
-  readonly seller: string;
-  /** Whether the last document was there already: then the next is looked up before it is sent. */
-  isRepeat: boolean;
-  /** An idempotency key of this run: a later one may try again what was refused now. */
-  intent(reference: string, step: string): string;
+export interface ConfidentialLedger extends ImportRun {
   /** What stands for a reference on the ledger. */
   idOf(reference: string): string;
   checkCodeOf(reference: string): string;
@@ -35,16 +25,11 @@ export function confidentialLedger(
   keys: ImportKeys,
   secret: Uint8Array,
 ): ConfidentialLedger {
-  const seller = memberOf('seller', keys.seller);
-  const run = randomUUID().slice(0, 8);
-  const named = (reference: string): string => JSON.stringify([seller, reference]);
+  const run = importRun(client, keys);
+  const named = (reference: string): string => JSON.stringify([run.seller, reference]);
   const idOf = (reference: string): string => paymentId(secret, named(reference));
   return {
-    client,
-    keys,
-    seller,
-    isRepeat: false,
-    intent: (reference, step) => `${intentKey(seller, reference, step)}.${run}`,
+    ...run,
     idOf,
     checkCodeOf: (reference) => checkCodeOf(secret, named(reference)),
     async payment(reference) {

@@ -93,7 +93,7 @@ export function confidentialCancellations(
     if (!payment?.invoice) return undefined;
     const known = await knownOf(payment.invoice);
     const { issuedOn } = record.document;
-    const before = await earlier(payment.invoice, issuedOn, planned.net);
+    const before = await earlier(known, issuedOn, planned.net);
     if (before) return before;
     const { document, reversed } = noteOver(known.original, planned, issuedOn);
     const { gross } = document;
@@ -113,7 +113,7 @@ export function confidentialCancellations(
       // Nothing else on the ledger keeps a note over a part from being written twice, so this one stays.
       idempotencyKey: intentKey(ledger.seller, record.reference, `${step}.${parts.length}`),
       recheck: async (): Promise<Outcome | undefined> => {
-        const found = await earlier(payment.invoice!, issuedOn, planned.net);
+        const found = await earlier(await knownOf(payment.invoice!), issuedOn, planned.net);
         return found && { ok: true, output: { note: '' } };
       },
     });
@@ -124,11 +124,10 @@ export function confidentialCancellations(
 
   /** An earlier note that nothing in this run accounts for and that is just like this one. */
   async function earlier(
-    number: string,
+    { original, record }: Awaited<ReturnType<typeof knownOf>>,
     issuedOn: string,
     net: number,
   ): Promise<Reversed | undefined> {
-    const { original, record } = await knownOf(number);
     for (const note of record.parts.filter((one) => !attributed.has(one))) {
       const values = await ledger.values((await ledger.record(note)).transaction);
       if (values?.net !== net || values.issuedOn !== issuedOn) continue;

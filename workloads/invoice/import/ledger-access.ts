@@ -35,7 +35,8 @@ const FullSchema = z.object({
 type Payment = z.infer<typeof PaymentSchema>;
 type Full = z.infer<typeof FullSchema>;
 
-export interface LedgerAccess {
+/** One run of an import, by whichever contract. */
+export interface ImportRun {
   readonly client: GatewayClient;
   readonly keys: ImportKeys;
   /** The merchant that the seller's key belongs to. */
@@ -47,6 +48,9 @@ export interface LedgerAccess {
   isRepeat: boolean;
   /** An idempotency key of this run: a later one may try again what was refused now. */
   intent(reference: string, step: string): string;
+}
+
+export interface LedgerAccess extends ImportRun {
   payment(reference: string): Promise<Payment | undefined>;
   /** The invoice or credit note of a source's reference. */
   find(reference: string): Promise<Summary | undefined>;
@@ -60,7 +64,7 @@ export function memberOf(role: keyof ImportKeys, key: string | undefined): strin
   return member;
 }
 
-export function ledgerAccess(client: GatewayClient, keys: ImportKeys): LedgerAccess {
+export function importRun(client: GatewayClient, keys: ImportKeys): ImportRun {
   const seller = memberOf('seller', keys.seller);
   const run = randomUUID().slice(0, 8);
   return {
@@ -69,6 +73,14 @@ export function ledgerAccess(client: GatewayClient, keys: ImportKeys): LedgerAcc
     seller,
     isRepeat: false,
     intent: (reference, step) => `${intentKey(seller, reference, step)}.${run}`,
+  };
+}
+
+export function ledgerAccess(client: GatewayClient, keys: ImportKeys): LedgerAccess {
+  const run = importRun(client, keys);
+  const { seller } = run;
+  return {
+    ...run,
     async payment(reference) {
       const path = `/payments/${encodeURIComponent(reference)}`;
       const found = await client.get(keys['payment-platform'], path);
