@@ -1,10 +1,11 @@
 /**
  * The vault keys of a hosted node, sealed in its own table: the one of its setup, until it is rotated. A rotation is
  *
- *   prepared   ─ the new key stands in the table before the old one: every invocation that begins from now on seals with the
- *                new one and opens with both. Execution environments look for it every few seconds.
- *   registered ─ once no invocation from before can be running any more, the member's administrator registers it: others
- *                encrypt to it.
+ *   prepared   ─ the new key stands in the table: every invocation that begins from now on opens with both. Execution
+ *                environments look for it every few seconds. Once none is running that knows the old one alone, they seal
+ *                with the new one.
+ *   registered ─ once none is running that seals with the old one, the member's administrator registers it: others encrypt
+ *                to it.
  *   done       ─ what rests is wrapped by it, and the old one is gone.
  *
  * A crash between any two of these leaves what the next call goes on from.
@@ -30,8 +31,11 @@ import { sealKey, unsealKey, VAULT_PURPOSE } from './sealed-keys.ts';
 const Key = keyItem({ p: 'config#vault-keys', s: '-' });
 /** How long an execution environment goes by what it read. */
 const KNOWN_MS = 10_000;
-/** By then every invocation has begun after the new key was there. */
-const REGISTER_MS = KNOWN_MS + DEADLINES.functions.client;
+/** After so long every invocation that runs has begun after all environments could read what was there before. */
+const SEEN_MS = KNOWN_MS + DEADLINES.functions.client;
+/** Since it was made: when a key seals, and when nothing seals with the old one any more. */
+const SEAL_MS = SEEN_MS;
+const REGISTER_MS = SEAL_MS + SEEN_MS;
 
 const StoredSchema = z.strictObject({
   /** Sealed, the newest first. */
@@ -79,13 +83,16 @@ export async function hostedVaultKeys(table: Table, dataKey: Buffer, first: stri
     }
   };
 
-  /** The vault and the webhooks have this list: what changes in it they see. */
-  const keys = (await read()).stored.keys.map(open) as [VaultKey, ...VaultKey[]];
+  /** The first seals: what it sealed has to open in every environment. */
+  const inUse = ({ keys: all, preparedAt }: Stored, now: number): VaultKey[] =>
+    (now < preparedAt + SEAL_MS ? all.toReversed() : all).map(open);
   let knownAt = Date.now();
+  /** The vault and the webhooks have this list: what changes in it they see. */
+  const keys = inUse((await read()).stored, knownAt) as [VaultKey, ...VaultKey[]];
   const follow = async (now: number): Promise<void> => {
     if (now < knownAt + KNOWN_MS) return;
     const { stored } = await read();
-    keys.splice(0, keys.length, ...stored.keys.map(open));
+    keys.splice(0, keys.length, ...inUse(stored, now));
     knownAt = now;
   };
 

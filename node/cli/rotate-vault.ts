@@ -14,7 +14,9 @@ const RotationSchema = z.object({
 export function registerRotateVault(program: Command): void {
   program
     .command('rotate-vault')
-    .description('gives your hosted node’s vault another key, while it runs; takes about a minute')
+    .description(
+      'gives your hosted node’s vault another key, while it runs; takes a minute and a half',
+    )
     .action(async (_: unknown, command: Command) => {
       const options = globalOptions(command);
       const target = targetOf(options);
