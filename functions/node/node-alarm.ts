@@ -60,7 +60,8 @@ const NEVER: AlarmRecord = {
   claimedAt: null,
 };
 
-const DELAY_S_MAX = 900;
+/** What SQS holds a message back at the most. */
+export const DELAY_S_MAX = 900;
 /** It rings no sooner than this after it rang: invocations that wait side by side become due one by one. */
 const GAP_MS = 2000;
 /** One that rings this much later is the same; the queue counts in seconds. */
@@ -105,7 +106,7 @@ export async function setAlarm(
     // Lost to another invocation, which sends one now.
     if (!(await write(version + 1, { due: ownDue, waited, claimedAt: now }))) continue;
     known.delete(node.table);
-    await send(node, seconds, waited);
+    await sendEvent(node, { kind: 'alarm', waited }, seconds);
     // Where this is lost, one that rings earlier took its place.
     await write(version + 2, { due: ownDue, waited, claimedAt: null });
     return;
@@ -130,15 +131,16 @@ type Encoded = [due: number, claimedAt: number | null, waited: [number, number, 
 const encoded = ({ due, claimedAt, waited: { height, round, rings } }: AlarmRecord): Uint8Array =>
   encodeCbor([due, claimedAt, [height, round, rings]] satisfies Encoded);
 
-async function send(
+/** Has this node's client function invoked with an event after so many seconds, 900 at the most. */
+export async function sendEvent(
   { environment, queue }: Pick<HostedNode, 'environment' | 'queue'>,
+  event: NodeEvent,
   seconds: number,
-  waited: Waited,
 ): Promise<void> {
   const { FUQI_CONSORTIUM, FUQI_MEMBER, FUQI_ALARM_QUEUE } = environment;
   const message: AlarmMessage = {
     function: functionName(FUQI_CONSORTIUM, FUQI_MEMBER, 'client'),
-    event: { kind: 'alarm', waited, ...about() },
+    event: { ...event, ...about() },
   };
   await queue.send(
     new SendMessageCommand({

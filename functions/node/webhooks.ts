@@ -4,7 +4,6 @@
  * a time: a record says when it rings, and is written after it was sent, so that a crash between the two makes it ring
  * twice and not never.
  */
-import { SendMessageCommand } from '@aws-sdk/client-sqs';
 import type { VaultKey } from '../../node/vault/vault-key.ts';
 import { type WebhookBook, webhookBook } from '../../node/webhooks/book.ts';
 import { deliverWebhook } from '../../node/webhooks/deliver.ts';
@@ -18,9 +17,8 @@ import { ledgerService } from '../../shared/replica/service.ts';
 import { DEADLINES } from '../deadlines.ts';
 import type { Table } from '../dynamodb/table.ts';
 import { dynamoVaultStore } from '../dynamodb/vault-store.ts';
-import { functionName } from '../function-name.ts';
 import type { HostedNode } from './cold-start.ts';
-import { type AlarmMessage, about } from './node-alarm.ts';
+import { DELAY_S_MAX, sendEvent } from './node-alarm.ts';
 
 /** What ringing takes of a node. */
 type Ringing = Pick<HostedNode, 'table' | 'queue' | 'environment'>;
@@ -98,7 +96,6 @@ export function followForWebhooks(node: HostedNode, replica: Replica): void {
  */
 type Cause = 'commit' | 'retry' | 'change';
 const ringEntry = (cause: Cause): string => `webhook-ring/${cause}`;
-const DELAY_S_MAX = 900;
 /** One that rings this much later is the same: the queue counts in seconds. */
 const SAME_MS = 1000;
 /** When the messages ring that wait, as this execution environment knows it. */
@@ -122,18 +119,7 @@ export async function ringWebhooks(
   if (due !== undefined) own.set(cause, due);
   if (isInTime(due)) return;
   const seconds = Math.min(DELAY_S_MAX, Math.max(0, Math.ceil((at - now) / 1000)));
-  const { FUQI_CONSORTIUM, FUQI_MEMBER, FUQI_ALARM_QUEUE } = environment;
-  const message: AlarmMessage = {
-    function: functionName(FUQI_CONSORTIUM, FUQI_MEMBER, 'client'),
-    event: { kind: 'webhooks', ...about() },
-  };
-  await queue.send(
-    new SendMessageCommand({
-      QueueUrl: FUQI_ALARM_QUEUE,
-      MessageBody: JSON.stringify(message),
-      DelaySeconds: seconds,
-    }),
-  );
+  await sendEvent({ environment, queue }, { kind: 'webhooks' }, seconds);
   const ringsAt = now + seconds * 1000;
   await store.write([{ name: ringEntry(cause), bytes: utf8(String(ringsAt)) }]);
   own.set(cause, ringsAt);

@@ -4,12 +4,11 @@
  */
 import type { Digest } from '../../shared/bytes/digest.ts';
 import { fromBase64Url, fromUtf8, utf8 } from '../../shared/bytes/text.ts';
-import { type Attachment, attachmentsIn, partsOf } from '../../shared/ledger/attachment.ts';
-import { revealedValues } from '../../shared/ledger/disclosure.ts';
+import { type Attachment, partsOf } from '../../shared/ledger/attachment.ts';
 import { LIMITS } from '../../shared/ledger/limits.ts';
 import type { Attached, AttachmentKeeper, Wanted } from '../../shared/ports/attachment-keeper.ts';
 import type { AttachmentStore } from '../../shared/ports/attachment-store.ts';
-import type { KeptValues } from '../../shared/ports/value-keeper.ts';
+import { attachmentsOf, type KeptValues } from '../../shared/ports/value-keeper.ts';
 import type { VaultChange, VaultStore } from '../../shared/ports/vault-store.ts';
 import { entriesOf } from './entries-of.ts';
 import {
@@ -171,5 +170,5 @@ export function openAttachments(
 }
 
 /** As many of them as a transaction may have: of whoever sends more the first are taken. */
-const namedIn = ({ transaction, disclosures }: KeptValues): readonly Attachment[] =>
-  attachmentsIn(revealedValues(transaction.body.args, disclosures)).slice(0, LIMITS.attachmentsMax);
+const namedIn = (values: KeptValues): readonly Attachment[] =>
+  attachmentsOf(values).slice(0, LIMITS.attachmentsMax);

@@ -25,7 +25,8 @@
  */
 import type { PublicJwk } from '../bytes/crypto.ts';
 import type { Digest } from '../bytes/digest.ts';
-import { revealed } from '../ledger/disclosure.ts';
+import { type Attachment, attachmentsIn } from '../ledger/attachment.ts';
+import { revealed, revealedValues } from '../ledger/disclosure.ts';
 import type { Transaction } from '../ledger/transaction.ts';
 import type { AttachmentKeeper } from './attachment-keeper.ts';
 
@@ -42,6 +43,10 @@ export function onlyFields(values: KeptValues, fields: readonly string[]): KeptV
   const disclosures = fields.flatMap((field) => all.get(field)?.text ?? []);
   return { transaction: values.transaction, disclosures };
 }
+
+/** The attachments that values name. Throws as `revealed`. */
+export const attachmentsOf = ({ transaction, disclosures }: KeptValues): readonly Attachment[] =>
+  attachmentsIn(revealedValues(transaction.body.args, disclosures));
 
 /** Bytes of values before they are encrypted, about. */
 export const sizeOf = ({ transaction, disclosures }: KeptValues): number =>

@@ -11,7 +11,6 @@ import { invalidArguments } from '../contract/argument-issues.ts';
 import { splitArguments } from '../contract/confidential.ts';
 import type { TransactionDefinition } from '../contract/define.ts';
 import { checkSignature, checkWindow, unknownKey } from '../execution/admissible.ts';
-import { attachmentsIn } from '../ledger/attachment.ts';
 import {
   type Arguments,
   BadDisclosure,
@@ -23,6 +22,7 @@ import { Rejected, rejected } from '../ledger/rejection.ts';
 import type { Transaction } from '../ledger/transaction.ts';
 import type { Custody } from '../ports/custody.ts';
 import {
+  attachmentsOf,
   type CallName,
   type Delivery,
   DUE_MAX,
@@ -165,16 +165,16 @@ async function keepDue(
 async function attach(
   replica: Replica,
   keeper: ValueKeeper,
-  { transaction, disclosures }: KeptValues,
+  values: KeptValues,
 ): Promise<Rejected | undefined> {
-  const named = attachmentsIn(revealedValues(transaction.body.args, disclosures));
+  const named = attachmentsOf(values);
   const { attachmentsMax: expected } = LIMITS;
   if (named.length > expected) {
     const got = named.length;
     return rejected('limit-exceeded', 'A call has no more attachments.', { got, expected });
   }
   for (const attachment of named) {
-    const attached = { transaction: transaction.id, attachment };
+    const attached = { transaction: values.transaction.id, attachment };
     if (await keeper.attachments.attach(attached, replica.ports.time.now())) continue;
     return rejected(
       'unknown-attachment',

@@ -1,21 +1,17 @@
 /** Attachments for whoever reads the values that name them: of this node's vault, or under a grant of another member. */
 import type { AttachmentContent } from '../api/ledger-service.ts';
 import type { Digest } from '../bytes/digest.ts';
-import { attachmentsIn } from '../ledger/attachment.ts';
-import { revealedValues } from '../ledger/disclosure.ts';
 import { type Rejected, rejected } from '../ledger/rejection.ts';
 import type { Attached } from '../ports/attachment-keeper.ts';
-import type { KeptValues, ValueKeeper } from '../ports/value-keeper.ts';
+import { attachmentsOf, type KeptValues, type ValueKeeper } from '../ports/value-keeper.ts';
 import { fetchAttachment, readGrantedPart } from './fetch-attachments.ts';
 import { unavailable } from './holders.ts';
 import type { Replica } from './replica.ts';
 
 /** The attachment of that digest which values name; undefined where they name none. */
 export function attachmentOf(values: KeptValues, digest: string): Attached | undefined {
-  const { id: transaction, body } = values.transaction;
-  const named = attachmentsIn(revealedValues(body.args, values.disclosures));
-  const attachment = named.find((one) => one.digest === digest);
-  return attachment && { transaction, attachment };
+  const attachment = attachmentsOf(values).find((one) => one.digest === digest);
+  return attachment && { transaction: values.transaction.id, attachment };
 }
 
 /** One of this node's vault, fetched from another holder where it has not come yet. */

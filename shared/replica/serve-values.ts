@@ -17,11 +17,16 @@ import {
 import { checkSignature, checkWindow } from '../execution/admissible.ts';
 import { decodeValue } from '../execution/decoded-values.ts';
 import { callerOf, mayCall } from '../execution/run-transaction.ts';
-import { attachmentsIn } from '../ledger/attachment.ts';
 import { revealed, revealedValues } from '../ledger/disclosure.ts';
 import { Rejected } from '../ledger/rejection.ts';
 import { decodeTransaction, type Transaction } from '../ledger/transaction.ts';
-import { type KeptValues, onlyFields, sizeOf, type ValueKeeper } from '../ports/value-keeper.ts';
+import {
+  attachmentsOf,
+  type KeptValues,
+  onlyFields,
+  sizeOf,
+  type ValueKeeper,
+} from '../ports/value-keeper.ts';
 import { BadMessage } from './bad-message.ts';
 import { confirmHead } from './confirmed-head.ts';
 import { keyRecord } from './key-record.ts';
@@ -155,8 +160,7 @@ export async function serveAttachment(
       ? await readBy(replica, keeper, from, id)
       : await granted(replica, keeper, { reader: from, grant, id });
   if (typeof values === 'string') return values;
-  const named = attachmentsIn(revealedValues(values.transaction.body.args, values.disclosures));
-  const attachment = named.find((one) => one.sealed === sealed);
+  const attachment = attachmentsOf(values).find((one) => one.sealed === sealed);
   if (!attachment) return 'not-a-reader';
   const bytes = await keeper.attachments.sealedPart({ transaction: id, attachment }, part);
   return bytes ? [bytes] : 'not-held';
