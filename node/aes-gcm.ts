@@ -2,7 +2,14 @@
  * Sealing by AES-256-GCM (NIST SP 800-38D) under a key of 32 bytes: a 96-bit IV, the ciphertext, a 128-bit tag.
  * What is sealed for one purpose opens for no other. A key seals 2^32 times at the most (§8.3).
  */
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  hkdfSync,
+  randomBytes,
+} from 'node:crypto';
 import { utf8 } from '../shared/bytes/text.ts';
 
 const IV_BYTES = 12;
@@ -27,7 +34,8 @@ export function sealBytesAlike(key: Uint8Array, purpose: string, bytes: Uint8Arr
 }
 
 function sealWith(key: Uint8Array, iv: Uint8Array, purpose: string, bytes: Uint8Array): Buffer {
-  const cipher = createCipheriv('aes-256-gcm', key, iv);
+  // Of bytes in place of a key object Node takes 25 µs to find out that they are none.
+  const cipher = createCipheriv('aes-256-gcm', createSecretKey(key), iv);
   cipher.setAAD(utf8(purpose));
   return Buffer.concat([iv, cipher.update(bytes), cipher.final(), cipher.getAuthTag()]);
 }
@@ -36,7 +44,8 @@ function sealWith(key: Uint8Array, iv: Uint8Array, purpose: string, bytes: Uint8
 export function unsealBytes(key: Uint8Array, purpose: string, sealed: Uint8Array): Buffer {
   const tagAt = sealed.length - TAG_BYTES;
   if (tagAt < IV_BYTES) throw new Error('too few bytes to be sealed');
-  const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, IV_BYTES), {
+  const iv = sealed.subarray(0, IV_BYTES);
+  const decipher = createDecipheriv('aes-256-gcm', createSecretKey(key), iv, {
     authTagLength: TAG_BYTES,
   });
   decipher.setAAD(utf8(purpose));

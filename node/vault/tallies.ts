@@ -15,6 +15,7 @@ import type {
   ValueKeeper,
 } from '../../shared/ports/value-keeper.ts';
 import type { VaultStore } from '../../shared/ports/vault-store.ts';
+import { Together } from '../../shared/replica/together.ts';
 import { openRecord, sealRecord } from './sealed-record.ts';
 import type { VaultKey } from './vault-key.ts';
 
@@ -28,71 +29,54 @@ type Tally = z.infer<typeof TallySchema>;
 /** Others may change a tally at the same time; more often than this in a row is a fault. */
 const ATTEMPTS_MAX = 100;
 
+/** What a transaction takes of a tally in the place of what it has taken; null: nothing any more. */
+interface Change {
+  readonly taker: Taker;
+  readonly takes: Reservation | null;
+  readonly outcome: OutcomeOf;
+}
+
 export function openTallies(
   store: VaultStore,
   keys: readonly [VaultKey, ...VaultKey[]],
 ): Pick<ValueKeeper, 'reserve'> {
-  /** Within this process one after the other, so that only other processes can come in between. */
-  const last = new Map<string, Promise<unknown>>();
-  const inTurn = <T>(name: string, work: () => Promise<T>): Promise<T> => {
-    const done = (last.get(name) ?? Promise.resolve()).then(work, work);
-    last.set(name, done);
-    const ended = () => {
-      if (last.get(name) === done) last.delete(name);
-    };
-    done.then(ended, ended);
-    return done;
+  /** Of each tally in turn, so that only other processes can come in between; what comes meanwhile goes together. */
+  const changing = new Map<string, Together<Change, boolean>>();
+  const change = (name: string, one: Change): Promise<boolean> => {
+    const tally =
+      changing.get(name) ??
+      new Together({
+        ways: 1,
+        run: (lot) => swapUntilDone(name, lot),
+        onIdle: () => changing.delete(name),
+      });
+    changing.set(name, tally);
+    return tally.add(one);
   };
 
-  /** Changes a tally by what `change` answers; undefined leaves it as it is. Answers what `change` did last. */
-  const update = (
-    name: string,
-    change: (tally: Tally) => Promise<Tally | undefined>,
-  ): Promise<Tally | undefined> => inTurn(name, () => swapUntilDone(name, change));
-
-  const swapUntilDone = async (
-    name: string,
-    change: (tally: Tally) => Promise<Tally | undefined>,
-  ): Promise<Tally | undefined> => {
+  const swapUntilDone = async (name: string, lot: readonly Change[]): Promise<boolean[]> => {
     const entry = tallyEntry(name);
     for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
       const before = await store.get(entry);
       const tally: Tally = before
         ? TallySchema.parse(decodeCbor(openRecord(keys, entry, before)))
         : [0, []];
-      const after = await change(tally);
-      if (!after) return undefined;
+      const { done, after } = await changed(tally, lot);
+      if (!done.includes(true)) return done;
       const bytes = sealRecord(keys[0], entry, encodeCbor(after));
-      if (await store.swap({ name: entry, bytes }, before ?? null)) return after;
+      if (await store.swap({ name: entry, bytes }, before ?? null)) return done;
     }
     throw new Error('a tally that is changed all the time');
   };
-
-  const take = async (
-    { id, notAfter }: Taker,
-    { name, amount, max }: Reservation,
-    outcome: OutcomeOf,
-  ): Promise<boolean> => {
-    const taken = await update(name, async (tally) => {
-      const [committed, open] = await settled(tally, id, outcome);
-      const sum = open.reduce((total, [, each]) => total + each, committed);
-      // Giving back is never too much.
-      if (amount > 0 && sum + amount > max) return undefined;
-      return [committed, [...open, [id, amount, notAfter]]];
-    });
-    return taken !== undefined;
-  };
-
-  const giveBack = ({ id }: Taker, { name }: Reservation): Promise<unknown> =>
-    update(name, async ([committed, open]) => [committed, open.filter(([one]) => one !== id)]);
 
   return {
     async reserve(taker, reservations, outcome) {
       const done: Reservation[] = [];
       for (const reservation of reservations) {
-        if (await take(taker, reservation, outcome)) done.push(reservation);
-        else {
-          for (const one of done) await giveBack(taker, one);
+        if (await change(reservation.name, { taker, takes: reservation, outcome })) {
+          done.push(reservation);
+        } else {
+          for (const { name } of done) await change(name, { taker, takes: null, outcome });
           return reservation.reason;
         }
       }
@@ -101,15 +85,41 @@ export function openTallies(
   };
 }
 
-/** A tally with what became of its open takers; without the one that takes anew. */
-async function settled([taken, takers]: Tally, own: Digest, outcome: OutcomeOf): Promise<Tally> {
+/** A tally after changes, one after the other; and of each whether it was made. */
+async function changed(
+  tally: Tally,
+  lot: readonly Change[],
+): Promise<{ readonly done: boolean[]; readonly after: Tally }> {
+  const own = new Set<string>(lot.map(({ taker }) => taker.id));
+  const [committed, entries] = await settled(tally, own, lot[0]!.outcome);
+  const open = new Map(entries.map((entry) => [entry[0], entry]));
+  let sum = entries.reduce((total, [, amount]) => total + amount, committed);
+  const done = lot.map(({ taker: { id, notAfter }, takes }) => {
+    const others = sum - (open.get(id)?.[1] ?? 0);
+    // Giving back is never too much.
+    if (takes && takes.amount > 0 && others + takes.amount > takes.max) return false;
+    open.delete(id);
+    if (takes) open.set(id, [id, takes.amount, notAfter]);
+    sum = others + (takes?.amount ?? 0);
+    return true;
+  });
+  return { done, after: [committed, [...open.values()]] };
+}
+
+/** A tally with what became of its open takers, but for those that change theirs. */
+async function settled(
+  [taken, takers]: Tally,
+  changing: ReadonlySet<string>,
+  outcome: OutcomeOf,
+): Promise<Tally> {
   let committed = taken;
   const open: Tally[1] = [];
-  const others = takers.filter(([id]) => id !== own);
   const ends = await Promise.all(
-    others.map(([id, , notAfter]) => outcome({ id: id as Digest, notAfter })),
+    takers.map(([id, , notAfter]) =>
+      changing.has(id) ? 'open' : outcome({ id: id as Digest, notAfter }),
+    ),
   );
-  for (const [index, taker] of others.entries()) {
+  for (const [index, taker] of takers.entries()) {
     if (ends[index] === 'committed') committed += taker[1];
     else if (ends[index] === 'open') open.push(taker);
   }

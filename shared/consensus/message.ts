@@ -91,9 +91,9 @@ export type Request = { readonly standing: Standing } & (
       readonly request: Uint8Array;
     }
   | {
-      /** A transaction whose values the receiver has, and whose contract wants its signature. */
+      /** Transactions whose values the receiver has, and whose contract wants its signature. */
       readonly kind: 'endorse';
-      readonly transaction: Digest;
+      readonly transactions: readonly Digest[];
     }
   | {
       /** What the sender reads of a transaction's values by its contract, and lacks. */
@@ -127,7 +127,8 @@ export interface Reply {
   readonly attestation: Attestation | null;
   /**
    * Parts of a snapshot in the order they were asked for; fewer where the rest did not fit or is not kept. Or envelopes, a sealed
-   * part of an attachment, a signature, or of each transaction's values in an envelope why they were not taken: a text, empty where they were.
+   * part of an attachment, or of each transaction's values in an envelope why they were not taken: a text, empty where they were. Or
+   * of each transaction to endorse two: a protected header and a signature, or an empty one and why not.
    */
   readonly parts: readonly Uint8Array[];
 }
@@ -209,6 +210,7 @@ export function encodeRequest(request: Request): Uint8Array {
     case 'read-values':
       return encodeCbor([...head, request.request]);
     case 'endorse':
+      return encodeCbor([...head, request.transactions.map(fromHex)]);
     case 'fetch-values':
       return encodeCbor([...head, fromHex(request.transaction)]);
     case 'attachment': {
@@ -282,6 +284,7 @@ export function decodeRequest(bytes: Uint8Array): Request {
     case 'read-values':
       return { kind, standing, request: byteString(a) };
     case 'endorse':
+      return { kind, standing, transactions: decodeEndorsed(a) };
     case 'fetch-values':
       return { kind, standing, transaction: digestOf(a) };
     case 'attachment': {
@@ -301,6 +304,16 @@ export function decodeRequest(bytes: Uint8Array): Request {
 }
 
 const digestOf = (item: Cbor | undefined): Digest => toHex(byteString(item, 32)) as Digest;
+
+/** Transactions that one message has endorsed. */
+export const ENDORSED_MAX = 64;
+
+function decodeEndorsed(item: Cbor | undefined): Digest[] {
+  const ids = list(item);
+  if (ids.length < 1 || ids.length > ENDORSED_MAX)
+    throw new Error('too many transactions, or none');
+  return ids.map(digestOf);
+}
 
 const PLACE = /^[0-9a-f]{0,64}$/;
 

@@ -16,6 +16,7 @@ import { vaultKeyOfMember } from './readers.ts';
 import { ERASED } from './receive-values.ts';
 import { inBackground, pause, type Replica } from './replica.ts';
 import { ask } from './tell.ts';
+import { Together } from './together.ts';
 
 /** Brings deliveries, side by side; answers those that their readers did not take. */
 export async function deliver(
@@ -58,15 +59,8 @@ async function deliverOne(
   return true;
 }
 
-/** Values that wait to be brought to one reader. */
-interface Outbox {
-  waiting: { readonly values: KeptValues; readonly answer: (why: string | null) => void }[];
-  /** Envelopes under way. */
-  busy: number;
-}
-
-const outboxes = new WeakMap<Replica, Map<string, Outbox>>();
-/** While so many envelopes are under way to a reader, what comes for it gathers, and goes in the next one. */
+const outboxes = new WeakMap<Replica, Map<string, Together<KeptValues, string | null>>>();
+/** Envelopes under way to a reader. */
 const WAYS = 2;
 /** Of the transactions and texts in one envelope; the first goes in whatever its size. */
 const ENVELOPE_BYTES_MAX = 256 * 1024;
@@ -78,50 +72,32 @@ function bring(
   to: string,
   values: KeptValues,
 ): Promise<string | null> {
-  const outbox = outboxOf(replica, to);
-  return new Promise((answer) => {
-    outbox.waiting.push({ values, answer });
-    if (outbox.busy < WAYS) void empty(replica, keeper, to, outbox);
-  });
-}
-
-function outboxOf(replica: Replica, to: string): Outbox {
-  const all = outboxes.get(replica) ?? new Map<string, Outbox>();
+  const all = outboxes.get(replica) ?? new Map<string, Together<KeptValues, string | null>>();
   outboxes.set(replica, all);
-  const outbox = all.get(to) ?? { waiting: [], busy: 0 };
-  all.set(to, outbox);
-  return outbox;
-}
-
-async function empty(
-  replica: Replica,
-  keeper: ValueKeeper,
-  to: string,
-  outbox: Outbox,
-): Promise<void> {
-  outbox.busy++;
-  // Several calls of one turn of the event loop go together.
-  await Promise.resolve();
-  while (outbox.waiting.length > 0) {
-    const together = takeSome(outbox);
-    const values = together.map((one) => one.values);
-    const whys = await send(replica, keeper, to, values).catch((error: unknown) => String(error));
-    together.forEach(({ answer }, index) => {
-      answer(typeof whys === 'string' ? whys : (whys[index] ?? null));
+  const outbox =
+    all.get(to) ??
+    new Together({
+      ways: WAYS,
+      take: fitting,
+      async run(lot) {
+        const whys = await send(replica, keeper, to, lot).catch((error: unknown) => String(error));
+        return typeof whys === 'string' ? lot.map(() => whys) : whys;
+      },
     });
-  }
-  outbox.busy--;
+  all.set(to, outbox);
+  return outbox.add(values);
 }
 
-function takeSome({ waiting }: Outbox): Outbox['waiting'] {
+/** How many of the first go in one envelope. */
+function fitting(waiting: readonly KeptValues[]): number {
   let bytes = 0;
   let count = 0;
-  for (const { values } of waiting) {
+  for (const values of waiting) {
     bytes += sizeOf(values);
     if (count > 0 && (bytes > ENVELOPE_BYTES_MAX || count === ENVELOPE_VALUES_MAX)) break;
     count++;
   }
-  return waiting.splice(0, count);
+  return count;
 }
 
 /** Sends an envelope; answers why none of it was taken, or of each why not. */

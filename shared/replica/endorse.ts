@@ -5,6 +5,7 @@
 import { encodeCbor } from '../bytes/cbor.ts';
 import type { Digest } from '../bytes/digest.ts';
 import { fromUtf8, toBase64Url, utf8 } from '../bytes/text.ts';
+import { ENDORSED_MAX } from '../consensus/message.ts';
 import { bindEndorsement, ContractRejection } from '../contract/bind.ts';
 import { confidentialFields } from '../contract/confidential.ts';
 import type { Contract, Endorsement, TransactionDefinition } from '../contract/define.ts';
@@ -21,6 +22,7 @@ import { activeMembers, contractNow, memberRecord, rolesOf } from './readers.ts'
 import type { Replica } from './replica.ts';
 import { runWithValues } from './run-with-values.ts';
 import { ask } from './tell.ts';
+import { Together } from './together.ts';
 import { outcomeOf } from './values-record.ts';
 
 /** An entry of a JWS (RFC 7515 §7.2.1). */
@@ -32,8 +34,29 @@ interface Signed {
 /** A refusal by the rule itself: `refused <reason>`. */
 const REFUSED = /^refused ([a-z0-9-]{1,64})$/;
 
+/**
+ * Endorses what another node asks for: of each transaction a protected header and a signature, or an empty part and why not. A
+ * fault of one is none of the others'.
+ */
+export async function endorseAll(
+  replica: Replica,
+  ids: readonly Digest[],
+): Promise<readonly Uint8Array[]> {
+  const ends = await Promise.all(
+    ids.map((id) =>
+      endorse(replica, id).catch((error: unknown) => {
+        replica.log('endorsement-failed', { transaction: id, error: String(error) });
+        return 'a fault';
+      }),
+    ),
+  );
+  return ends.flatMap((end) =>
+    typeof end === 'string' ? [new Uint8Array(), utf8(end)] : [utf8(end.protected), end.signature],
+  );
+}
+
 /** Checks a transaction whose values this node has, and signs it; answers why not in a word. */
-export async function endorse(replica: Replica, id: Digest): Promise<Signed | string> {
+async function endorse(replica: Replica, id: Digest): Promise<Signed | string> {
   const { keeper, nodeCustody } = replica;
   if (!keeper || !nodeCustody) return 'no-vault';
   const kept = await keeper.read(id);
@@ -184,12 +207,37 @@ async function oneOf(
   );
 }
 
-async function askOne(replica: Replica, member: string, id: Digest): Promise<Signed | string> {
+const outboxes = new WeakMap<Replica, Map<string, Together<Digest, Signed | string>>>();
+/** Messages under way to an endorser. */
+const WAYS = 2;
+
+/** Asks one node, together with what else is asked of it. */
+function askOne(replica: Replica, member: string, id: Digest): Promise<Signed | string> {
   if (member === replica.member) return endorse(replica, id);
-  const reply = await ask(replica, member, { kind: 'endorse', transaction: id });
-  if (!reply) return 'no answer';
-  const [head, signature] = reply.parts;
-  const text = head && fromUtf8(head);
-  if (reply.refusal !== null || !text || !signature) return reply.refusal ?? 'another answer';
-  return { protected: text, signature };
+  const all = outboxes.get(replica) ?? new Map<string, Together<Digest, Signed | string>>();
+  outboxes.set(replica, all);
+  const outbox =
+    all.get(member) ??
+    new Together({
+      ways: WAYS,
+      take: (waiting) => Math.min(waiting.length, ENDORSED_MAX),
+      run: (lot) => send(replica, member, lot),
+    });
+  all.set(member, outbox);
+  return outbox.add(id);
+}
+
+async function send(
+  replica: Replica,
+  member: string,
+  ids: readonly Digest[],
+): Promise<readonly (Signed | string)[]> {
+  const reply = await ask(replica, member, { kind: 'endorse', transactions: ids });
+  return ids.map((_, index) => {
+    if (!reply) return 'no answer';
+    const [head, end] = reply.parts.slice(2 * index);
+    const text = head && fromUtf8(head);
+    if (text === undefined || !end) return reply.refusal ?? 'another answer';
+    return text === '' ? (fromUtf8(end) ?? 'another answer') : { protected: text, signature: end };
+  });
 }

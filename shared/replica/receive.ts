@@ -12,7 +12,7 @@ import { countTimeout, settleAlarm, signTimeout, told } from './alarm.ts';
 import { BadMessage, decodeSent } from './bad-message.ts';
 import { catchUp, stepsAfter } from './catch-up.ts';
 import { type Inserted, insert, Refused } from './chain.ts';
-import { endorse } from './endorse.ts';
+import { endorseAll } from './endorse.ts';
 import { tryFollowStore } from './follow-store.ts';
 import { NO_ROOM, route } from './forward.ts';
 import { receiveValues } from './receive-values.ts';
@@ -63,12 +63,8 @@ export async function receive(
       return replyWith(replica, givenOf(await serveFetch(replica, from, request.transaction)));
     case 'attachment':
       return replyWith(replica, givenOf(await serveAttachment(replica, from, request)));
-    case 'endorse': {
-      const signed = await endorse(replica, request.transaction);
-      return typeof signed === 'string'
-        ? replyWith(replica, { refusal: signed })
-        : replyWith(replica, { parts: [utf8(signed.protected), signed.signature] });
-    }
+    case 'endorse':
+      return replyWith(replica, { parts: await endorseAll(replica, request.transactions) });
     case 'state': {
       const { height, places } = request;
       return replyWith(replica, { parts: await stateParts(replica, height, places) });

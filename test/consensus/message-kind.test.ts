@@ -25,7 +25,7 @@ it('tells the kind of every request', () => {
     { kind: 'state', standing, height: 3, places: [] },
     { kind: 'values', standing, envelope: bytes },
     { kind: 'read-values', standing, request: bytes },
-    { kind: 'endorse', standing, transaction: 'ab'.repeat(32) as Digest },
+    { kind: 'endorse', standing, transactions: ['ab'.repeat(32) as Digest] },
     { kind: 'fetch-values', standing, transaction: 'ab'.repeat(32) as Digest },
     {
       ...{ kind: 'attachment', standing, part: 1, grant: null },

@@ -56,7 +56,12 @@ const request: fc.Arbitrary<Request> = fc.oneof(
   }),
   record({ kind: kind('values'), standing, envelope: bytes }),
   record({ kind: kind('read-values'), standing, request: bytes }),
-  record({ kind: fc.constantFrom('fetch-values', 'endorse'), standing, transaction: digest }),
+  record({
+    kind: kind('endorse'),
+    standing,
+    transactions: fc.array(digest, { minLength: 1, maxLength: 3 }),
+  }),
+  record({ kind: kind('fetch-values'), standing, transaction: digest }),
   record({
     kind: fc.constant('attachment'),
     standing,

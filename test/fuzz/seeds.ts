@@ -124,7 +124,7 @@ async function chainSeeds() {
     { kind: 'blocks', standing, after: 0 },
     { kind: 'values', standing, envelope: new Uint8Array(3) },
     { kind: 'read-values', standing, request: new Uint8Array(3) },
-    { kind: 'endorse', standing, transaction: gamma.head.id },
+    { kind: 'endorse', standing, transactions: [gamma.head.id] },
     { kind: 'fetch-values', standing, transaction: gamma.head.id },
     {
       ...{ kind: 'attachment', standing, part: 1, grant: gamma.head.id },

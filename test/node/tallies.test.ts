@@ -90,3 +90,36 @@ it('tells nothing of names and amounts to whoever has the store', async () => {
   const text = [...entries].map(([name, bytes]) => name + Buffer.from(bytes).toString('latin1'));
   assert.ok(!text.join().includes('alpha') && !text.join().includes(takerOf(1).id));
 });
+
+it('reads and writes once for all that come while it is written, each by its own bound', async () => {
+  const store = memoryVaultStore();
+  let swaps = 0;
+  const counted = {
+    ...store,
+    async swap(...change: Parameters<typeof store.swap>) {
+      swaps++;
+      return store.swap(...change);
+    },
+  };
+  const vault = openVault(counted, memoryAttachmentStore(), [newKey()]);
+  const asked = [];
+  const outcome = async ({ id }: Taker) => {
+    asked.push(id);
+    return 'open' as const;
+  };
+  const take = (from: number, amounts: readonly number[]) =>
+    Promise.all(
+      amounts.map((amount, index) =>
+        vault.reserve(takerOf(from + index), [reservation(amount)], outcome),
+      ),
+    );
+  // Four fit in a hundred, the fifth is too much, and a smaller one after it fits.
+  const ends = await take(1, [20, 20, 20, 20, 30, 10]);
+  const tooMuch = 'too much of limit';
+  assert.deepEqual(ends, [undefined, undefined, undefined, undefined, tooMuch, undefined]);
+  assert.equal(swaps, 1);
+  // What one takes anew is in the place of what it had, others' in the same lot count.
+  assert.deepEqual(await take(1, [5, 30, 36]), [undefined, undefined, tooMuch]);
+  assert.deepEqual(await take(3, [35]), [undefined]);
+  assert.equal(asked.length, 2 + 4);
+});

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { encodeCbor } from '../../shared/bytes/cbor.ts';
 import type { Digest } from '../../shared/bytes/digest.ts';
 import { toBase64Url, utf8 } from '../../shared/bytes/text.ts';
-import { kindOf } from '../../shared/consensus/message.ts';
+import { decodeRequest, kindOf } from '../../shared/consensus/message.ts';
 import { catalog } from '../../shared/contract/catalog.ts';
 import type { Receipt } from '../../shared/ledger/receipt.ts';
 import { Rejected } from '../../shared/ledger/rejection.ts';
@@ -107,6 +107,40 @@ describe('an endorsement', () => {
     assert.equal(await resell(of, 500), 'committed');
     assert.equal(await resell('a'.repeat(64), 500), 'endorsement-refused unknown-sale');
     assert.equal(await resell('what?', 500), 'endorsement-refused unknown-sale');
+  });
+
+  it('is asked for together, and each call has its own answer: a fault of one is none of the others’', async () => {
+    const asked: number[] = [];
+    network.intercept = (_from, _to, message) => {
+      const request = decodeRequest(message);
+      if (request.kind === 'endorse') asked.push(request.transactions.length);
+      return message;
+    };
+    const keeper = network.vaultOf('delta');
+    const { read } = keeper;
+    let damaged: Digest | undefined;
+    keeper.read = async (id) => {
+      const kept = await read(id);
+      if (kept?.transaction.body.args.deal !== 'd-damaged') return kept;
+      damaged = id;
+      throw new Error('a record that does not open');
+    };
+    const prices = [500, 5, 600, 700, 6, 800, 900, 1000];
+    const ends = await Promise.all([
+      ...prices.map((price, index) => sell(`d-${index}`, price)),
+      sell('d-damaged', 500),
+    ]);
+    const expected = prices.map((price) =>
+      price < 10 ? 'endorsement-refused too-cheap' : 'committed',
+    );
+    assert.deepEqual(ends.map(endOf), [...expected, 'endorser-unavailable']);
+    assert.ok(damaged !== undefined && asked.length < ends.length, `${asked}`);
+    assert.equal(
+      asked.reduce((sum, count) => sum + count, 0),
+      ends.length,
+    );
+    keeper.read = read;
+    idOf(await sell('d-damaged', 500));
   });
 
   it('is waited for: without it nothing is submitted, and the same call goes on', async () => {
