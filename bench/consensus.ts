@@ -9,10 +9,11 @@ import { print, startConsortium } from './local/consortium.ts';
 import { load } from './local/load.ts';
 import { measure } from './local/measure.ts';
 
-const { nodes, clients, txs, port, keep, custodial, gateway } = new Command()
+const { nodes, clients, txs, warm, port, keep, custodial, gateway } = new Command()
   .option('--nodes <number>', 'validators', '4')
   .option('--clients <list>', 'numbers of clients, one line each', '1,16,128,1024')
   .option('--txs <number>', 'transactions for each line', '4000')
+  .option('--warm <number>', 'transactions before, which count for nothing', '6000')
   .option('--port <number>', 'the first port', '9180')
   .option('--custodial', 'the nodes sign for their clients, which call with API keys')
   .option('--gateway', 'the clients call the gateway')
@@ -23,6 +24,7 @@ const { nodes, clients, txs, port, keep, custodial, gateway } = new Command()
     nodes: string;
     clients: string;
     txs: string;
+    warm: string;
     port: string;
     keep?: boolean;
     custodial?: boolean;
@@ -35,9 +37,9 @@ try {
   await load(consortium, 1, 1);
   const ms = Math.round(performance.now() - started);
   print({ name: 'start-to-first-commit', nodes: consortium.targets.length, ms });
-  // The engine compiles what is hot; a short load before the first line takes that out of it.
+  // The engine compiles what is hot, and goes on for thousands; a load before the first line takes that out of it.
   const options = { custodial, throughGateway: gateway };
-  await load(consortium, 16, 500, options);
+  await load(consortium, 256, Number(warm), options);
   const name = ['consensus', ...(custodial ? ['custodial'] : []), ...(gateway ? ['gateway'] : [])];
   for (const count of clients.split(',').map(Number)) {
     const figures = await measure(consortium, count, Number(txs), options);

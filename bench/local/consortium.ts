@@ -34,33 +34,46 @@ export interface BenchConsortium {
 /** Starts so many validators on ports from `port` on (the gateway's first). */
 export async function startConsortium(nodes: number, port: number): Promise<BenchConsortium> {
   const members = Array.from({ length: nodes }, (_, index) => `member-${index + 1}`);
-  const description: LocalConsortium = {
-    format: 'fuqi-local-1',
-    name: NAME,
-    members: members.map((id) => ({
-      id,
-      name: id,
-      identities: { platform: ['invoice.payment-platform'], seller: ['invoice.seller'] },
-    })),
-  };
-  const root = mkdtempSync(path.join(tmpdir(), 'fuqi-bench-'));
-  const layout = provision(root, description, port);
-  const processes = await startProcesses(layout, description, undefined, await buildCli());
-  const nodeProcesses = processes.filter(({ name }) => name !== 'gateway');
+  const started = await startDescribed(
+    {
+      format: 'fuqi-local-1',
+      name: NAME,
+      members: members.map((id) => ({
+        id,
+        name: id,
+        identities: { platform: ['invoice.payment-platform'], seller: ['invoice.seller'] },
+      })),
+    },
+    port,
+  );
+  const { layout, nodeProcesses, keyOf } = started;
   const { ledger } = await getJson(nodeProcesses[0]!, BASE);
   const passphrase = readPassphrase({ env: {}, file: layout.passphrase });
-  const ring: KeyRing = JSON.parse(readFileSync(layout.keyRing, 'utf8'));
   return {
+    ...started,
     ledger,
-    layout,
-    gateway: processes.find(({ name }) => name === 'gateway')!,
     targets: nodeProcesses.map((process) => ({
       process,
       key: openKeyFile(layout.member(process.name).identityKey('platform'), passphrase),
-      apiKey: ring.keys[`${process.name}/platform`]!,
+      apiKey: keyOf(process.name, 'platform'),
       data: layout.member(process.name).data,
     })),
-    async stop(keep = false) {
+  };
+}
+
+/** Starts the nodes of a described consortium, as the product's built command line runs them. */
+export async function startDescribed(description: LocalConsortium, port: number) {
+  const root = mkdtempSync(path.join(tmpdir(), 'fuqi-bench-'));
+  const layout = provision(root, description, port);
+  const processes = await startProcesses(layout, description, undefined, await buildCli());
+  const { keys }: KeyRing = JSON.parse(readFileSync(layout.keyRing, 'utf8'));
+  return {
+    layout,
+    gateway: processes.find(({ name }) => name === 'gateway')!,
+    nodeProcesses: processes.filter(({ name }) => name !== 'gateway'),
+    /** The API key of a member's identity. */
+    keyOf: (member: string, identity: string): string => keys[`${member}/${identity}`]!,
+    async stop(keep = false): Promise<void> {
       await stopProcesses(layout);
       if (keep) process.stderr.write(`${root}\n`);
       else rmSync(root, { recursive: true, force: true });
