@@ -4,6 +4,6 @@ export const CODE_HASHES = {
   identity: '8d0d27db5559693ffc77f58fed09f6353631ab42f32785433654e37437fa7d6d',
   evidence: '5da66934b35d902f1667ad16f19a05a2a1440f4d993fcfc8683e004de2e4915b',
   confidential: '96e973f6d97f33cc93b8b3d92da5fa1a8a7f44c673e9cbb00c24cf12b35021ac',
-  einvoice: 'f3fa9e5ad8c7229682371c03c0124e6ad60520e542dc1d718a7c30a71ab8e410',
+  einvoice: 'c2e5dd716b6278ca3b3f158d7864d709f65baa0bce8cb1645446889b2ae16f1a',
   invoice: '2d1b0bd73ce48261c18bd6fdab6cadf61d735691ed97aab4845d676269da17dd',
 } as const;

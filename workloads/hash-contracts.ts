@@ -43,6 +43,7 @@ export const SOURCES: Readonly<Record<string, readonly string[]>> = {
     einvoice('authority'),
     einvoice('claim'),
     einvoice('contract'),
+    einvoice('credit'),
     einvoice('declare'),
     einvoice('entry'),
     einvoice('hidden'),

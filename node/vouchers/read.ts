@@ -1,6 +1,7 @@
 /** Confidential invoices and notes over the API, as far as the key's identity is shown them. */
 import type { Invoice } from '../../workloads/einvoice/records.ts';
 import {
+  creditVoucher,
   type HiddenValues,
   invoiceVoucher,
   type Known,
@@ -38,7 +39,8 @@ export async function voucherOf(target: Target, number: string): Promise<Voucher
   const record = await invoiceRecord(target, number);
   const shown = await known(target, record);
   if (record.status !== 'note') return shown && invoiceVoucher(shown);
-  const invoice = await invoiceRecord(target, record.counterpart!);
+  if (record.counterpart === null) return shown && creditVoucher(shown);
+  const invoice = await invoiceRecord(target, record.counterpart);
   const original = await known(target, invoice);
   // A note over all that was left has no amounts of its own.
   const own = invoice.parts.includes(number) ? shown : { record, values: shown?.values ?? {} };

@@ -48,7 +48,9 @@ async function read(target: Target, event: ToldEvent): Promise<Happening | undef
   const { subject: transaction, data } = event;
   const [values, invoice] = await Promise.all([
     needsValues(type) ? valuesOf(target, transaction) : undefined,
-    type === 'issued' ? invoiceOf(target, data.number as string) : undefined,
+    ['issued', 'credit-noted'].includes(type)
+      ? invoiceOf(target, data.number as string)
+      : undefined,
   ]);
   const at = Date.parse(event.time);
   return happeningOf({ type, at, transaction, data }, values, invoice);

@@ -66,7 +66,7 @@ export async function invoicePayment(
       payee: payee.member,
       currency: paid.amount.currency,
       amount: paid.amount.total,
-      ...(paid.payer && { payer: paid.payer.openid }),
+      ...payerOf(paid),
     });
   }
   const { output } = await post(
@@ -76,6 +76,12 @@ export async function invoicePayment(
     invoiceOf(payee, paid, id),
   );
   return output.number;
+}
+
+/** By the merchant's own app, where it has one. */
+function payerOf({ payer = {} }: PaidTransaction): { readonly payer?: string } {
+  const id = payer.openid ?? payer.sub_openid ?? payer.sp_openid;
+  return id === undefined ? {} : { payer: id };
 }
 
 function invoiceOf({ form, secret }: Payee, paid: PaidTransaction, id: string): object {
@@ -103,7 +109,8 @@ function attached(attach: string | undefined): z.infer<typeof AttachSchema> {
   }
 }
 
-async function paymentOf(
+/** The payment of an id, where it was recorded; and its invoice. */
+export async function paymentOf(
   target: Target,
   id: string,
 ): Promise<{ readonly invoice: string | null } | undefined> {
@@ -118,7 +125,8 @@ async function paymentOf(
   }
 }
 
-async function post(target: Target, route: string, idempotencyKey: string, body: object) {
+/** Calls until it is final. Throws `CallRefused`, or `NotFinalYet`. */
+export async function post(target: Target, route: string, idempotencyKey: string, body: object) {
   const headers = { 'idempotency-key': idempotencyKey, prefer: 'wait=20' };
   const answer = (await call(target, route, { body: JSON.stringify(body), headers })) as {
     status: string;

@@ -1,6 +1,6 @@
 /**
- * Notifications of WeChat Pay's API v3: who sent them, and what was paid. The signature is the platform's, over
- * `<timestamp>\n<nonce>\n<body>\n` (SHA256-RSA2048); what was paid is encrypted with the merchant's APIv3 key
+ * Notifications of WeChat Pay's API v3: who sent them, and what was paid or refunded. The signature is the platform's, over
+ * `<timestamp>\n<nonce>\n<body>\n` (SHA256-RSA2048); what happened is encrypted with the merchant's APIv3 key
  * (AEAD_AES_256_GCM). Source: WeChat Pay, API v3, "signature verification" and "decryption of callbacks".
  */
 import { createDecipheriv, type KeyObject, verify } from 'node:crypto';
@@ -30,22 +30,42 @@ const NotificationSchema = z.looseObject({
   }),
 });
 
+/** Whose payment it is: a merchant's, or one of a merchant (`sub_mchid`) that a service provider serves. */
+const merchant = {
+  mchid: z.string().min(1).max(32).optional(),
+  sp_mchid: z.string().min(1).max(32).optional(),
+  sub_mchid: z.string().min(1).max(32).optional(),
+};
+const number = z.string().regex(/^[A-Za-z0-9]{1,32}$/);
+/** In the currency's smallest unit. */
+const amount = z.int().min(1).max(1_000_000_000_000);
+const openid = z.string().min(1).max(64).optional();
+
 const TransactionSchema = z.looseObject({
-  mchid: z.string().min(1).max(32),
-  transaction_id: z.string().regex(/^[A-Za-z0-9]{1,32}$/),
+  ...merchant,
+  transaction_id: number,
   trade_state: z.string(),
   success_time: z.iso.datetime({ offset: true }),
   /** The order's own text, as the merchant gave it. */
   attach: z.string().max(128).optional(),
-  payer: z.looseObject({ openid: z.string().min(1).max(64) }).optional(),
-  /** In the currency's smallest unit. */
-  amount: z.looseObject({
-    total: z.int().min(1).max(1_000_000_000_000),
-    currency: z.string().regex(/^[A-Z]{3}$/),
-  }),
+  payer: z.looseObject({ openid, sp_openid: openid, sub_openid: openid }).optional(),
+  amount: z.looseObject({ total: amount, currency: z.string().regex(/^[A-Z]{3}$/) }),
 });
 /** A payment that succeeded. */
 export type PaidTransaction = z.infer<typeof TransactionSchema>;
+
+const RefundSchema = z.looseObject({
+  ...merchant,
+  transaction_id: number,
+  refund_id: number,
+  refund_status: z.string(),
+  success_time: z.iso.datetime({ offset: true }).optional(),
+  amount: z.looseObject({ total: amount, refund: amount }),
+});
+/** A refund that succeeded, of a payment or a part of it. */
+export interface Refund extends z.infer<typeof RefundSchema> {
+  readonly success_time: string;
+}
 
 /** What a request says in its headers. */
 export interface SignedBody {
@@ -58,6 +78,8 @@ export interface SignedBody {
 
 export interface NotificationKeys {
   readonly mchid: string;
+  /** Where `mchid` is a service provider: the merchant that it serves here. */
+  readonly subMchid?: string | undefined;
   /** 32 bytes. */
   readonly apiV3Key: Uint8Array;
   /** By serial number, or public key id. */
@@ -65,16 +87,16 @@ export interface NotificationKeys {
 }
 
 /**
- * What was paid; undefined for a notification of something else (a payment that failed, a refund). Throws
+ * What was paid or refunded; undefined for a notification of something else (a payment or a refund that failed). Throws
  * `NotificationRefused` where it is not from WeChat Pay, not of now, or not for this merchant.
  */
 export function openNotification(
   request: SignedBody,
-  { mchid, apiV3Key, platformKeys }: NotificationKeys,
+  keys: NotificationKeys,
   now: number,
-): PaidTransaction | undefined {
+): { readonly paid: PaidTransaction } | { readonly refund: Refund } | undefined {
   const { timestamp, nonce, serial, signature, body } = request;
-  const key = platformKeys.get(serial);
+  const key = keys.platformKeys.get(serial);
   const signed = Buffer.from(`${timestamp}\n${nonce}\n${body}\n`);
   if (!key || !verify('sha256', signed, key, Buffer.from(signature, 'base64'))) {
     throw new NotificationRefused('not-signed', 'The signature is not of a known platform key.');
@@ -83,12 +105,30 @@ export function openNotification(
     throw new NotificationRefused('too-old', 'It was signed too long ago, or in the future.');
   }
   const { event_type, resource } = parsed(NotificationSchema, body);
-  if (event_type !== 'TRANSACTION.SUCCESS') return undefined;
-  const paid = parsed(TransactionSchema, decrypted(resource, apiV3Key));
-  if (paid.mchid !== mchid) {
-    throw new NotificationRefused('another-merchant', 'The payment is to another merchant.');
+  if (event_type === 'TRANSACTION.SUCCESS') {
+    const paid = parsed(TransactionSchema, decrypted(resource, keys.apiV3Key));
+    requireOwn(paid, keys);
+    return paid.trade_state === 'SUCCESS' ? { paid } : undefined;
   }
-  return paid.trade_state === 'SUCCESS' ? paid : undefined;
+  if (event_type !== 'REFUND.SUCCESS') return undefined;
+  const refund = parsed(RefundSchema, decrypted(resource, keys.apiV3Key));
+  requireOwn(refund, keys);
+  const { refund_status, success_time } = refund;
+  if (refund_status !== 'SUCCESS') return undefined;
+  if (success_time !== undefined) return { refund: { ...refund, success_time } };
+  throw new NotificationRefused('not-understood', 'Not as expected: /success_time');
+}
+
+/** A service provider's notifications name itself and the merchant; a merchant's own, the merchant alone. */
+function requireOwn(
+  of: Pick<PaidTransaction, keyof typeof merchant>,
+  { mchid, subMchid }: NotificationKeys,
+): void {
+  const isOwn =
+    subMchid === undefined
+      ? of.mchid === mchid
+      : of.sp_mchid === mchid && of.sub_mchid === subMchid;
+  if (!isOwn) throw new NotificationRefused('another-merchant', 'It is about another merchant.');
 }
 
 function parsed<T>(schema: z.ZodType<T>, text: string): T {

@@ -18,6 +18,8 @@ export const WechatPayConfigSchema = z.strictObject({
   /** The merchant's member. */
   payee: MemberSchema,
   mchid: z.string().min(1).max(32),
+  /** Where `mchid` is a service provider: the merchant that it serves here. */
+  subMchid: z.string().min(1).max(32).optional(),
   /** Files, beside this one unless absolute: each holds a key and nothing else. */
   apiV3KeyFile: file,
   /** The platform's certificates or public keys (PEM), by serial number or public key id. */
@@ -57,7 +59,7 @@ export function loadWechatPayConfig(name: string): {
       form: config.invoice,
       secret: createHmac('sha256', apiV3Key).update('fuqi/v1/wechat-pay').digest(),
     },
-    keys: { mchid: config.mchid, apiV3Key, platformKeys },
+    keys: { mchid: config.mchid, subMchid: config.subMchid, apiV3Key, platformKeys },
   };
 }
 

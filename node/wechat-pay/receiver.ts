@@ -1,4 +1,7 @@
-/** Where WeChat Pay tells of payments: each is answered when its invoice stands on the ledger, and told again until then. */
+/**
+ * Where WeChat Pay tells of payments and refunds: each is answered when its invoice, or the note that takes it back, stands on the
+ * ledger, and told again until then.
+ */
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import type { Logger } from 'pino';
@@ -6,6 +9,7 @@ import { paymentId } from '../../workloads/einvoice/import/derived-ids.ts';
 import { CallRefused } from '../gateway-call.ts';
 import { invoicePayment, type Payee } from './invoice-payment.ts';
 import { type NotificationKeys, NotificationRefused, openNotification } from './notification.ts';
+import { noteRefund, refundId } from './refund-note.ts';
 
 /** Notifications are a few kilobytes. */
 const BODY_MAX = 64 * 1024;
@@ -35,20 +39,29 @@ export function wechatPayApp(
       signature: header('signature'),
       body: await context.req.text(),
     };
-    const paid = openNotification(request, keys, now());
-    if (!paid) return context.body(null, 204);
-    const id = paymentId(payee.secret, paid.transaction_id);
+    const told = openNotification(request, keys, now());
+    if (!told) return context.body(null, 204);
+    const of = 'paid' in told ? told.paid : told.refund;
+    const payment = paymentId(payee.secret, of.transaction_id);
+    const id = 'paid' in told ? payment : refundId(payee.secret, told.refund);
+    const rejected = rejections.get(id) ?? 0;
     try {
-      const invoice = await invoicePayment(payee, paid, rejections.get(id) ?? 0);
+      if ('paid' in told) {
+        const invoice = await invoicePayment(payee, told.paid, rejected);
+        log.info({ payment, invoice }, 'payment-invoiced');
+      } else {
+        const invoice = await noteRefund(payee, told.refund, rejected);
+        log.info({ payment, invoice }, 'refund-noted');
+      }
       rejections.delete(id);
-      log.info({ payment: id, invoice }, 'payment-invoiced');
     } catch (error) {
       const refused = error instanceof CallRefused && error.status < 500;
-      if (refused) rejections.set(id, (rejections.get(id) ?? 0) + 1);
+      if (refused) rejections.set(id, rejected + 1);
       // The first line says what; those after it what was found, which may be anybody's name.
       const why = (error as Error).message.split('\n')[0];
-      log[refused ? 'error' : 'warn']({ payment: id, why }, 'payment-not-invoiced');
-      return context.json(fail('The payment is not invoiced yet: tell it again.'), 503);
+      const what = 'paid' in told ? 'payment-not-invoiced' : 'refund-not-noted';
+      log[refused ? 'error' : 'warn']({ payment, why }, what);
+      return context.json(fail('The ledger does not have it yet: tell it again.'), 503);
     }
     return context.body(null, 204);
   });

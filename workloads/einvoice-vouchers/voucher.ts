@@ -5,6 +5,7 @@
 import { groupsOf, leftAfter } from '../einvoice/left.ts';
 import type { Invoice } from '../einvoice/records.ts';
 import type { InvoiceDocument, InvoiceLine } from '../invoice/document.ts';
+import { mirrored } from '../invoice/import/mirrored.ts';
 import { totalOf } from '../invoice/tax.ts';
 
 /** The hidden values of a transaction, as a node that holds them shows them. */
@@ -20,7 +21,7 @@ export interface Voucher {
   readonly number: string;
   readonly kind: 'invoice' | 'note';
   readonly status: Invoice['status'];
-  /** The invoice that a note takes back, or a part of it. */
+  /** The invoice that a note takes back, or a part of it: its number, or its reference elsewhere. */
   readonly of?: string;
   /** Printed on an invoice: who has it may ask whether the invoice is valid. */
   readonly checkCode?: string;
@@ -64,8 +65,24 @@ export function noteVoucher(
   const { seller, buyer } = original.values as unknown as InvoiceDocument;
   const { currency } = original.record;
   const rounding = roundingOf(taken);
-  const document = { currency, seller, buyer, rounding, ...mirrored(taken) };
+  const { issuedOn } = taken;
+  const document = { currency, seller, buyer, issuedOn, rounding, ...mirrored(taken) };
   return { ...common(record), kind: 'note', of: original.record.number, document };
+}
+
+/** A note to an invoice elsewhere, which it names as its seller did. */
+export function creditVoucher({ record, values }: Known): Voucher {
+  const { seller, buyer, original, externalId, note, ...taken } =
+    values as unknown as InvoiceDocument & {
+      readonly original: string;
+    };
+  const document = {
+    ...{ currency: record.currency, seller, buyer, issuedOn: taken.issuedOn },
+    ...{ rounding: roundingOf(values), ...mirrored(taken) },
+    ...(externalId !== undefined && { externalId }),
+    ...(note !== undefined && { note }),
+  };
+  return { ...common(record), kind: 'note', of: original, document };
 }
 
 const common = ({ number, status, transaction, issuedAt }: Invoice) => ({
@@ -103,23 +120,3 @@ const amountsOf = ({ lines, taxes, net, tax, gross }: Amounts) => ({
   ...{ lines, net, tax, gross },
   ...(taxes && { taxes }),
 });
-
-/** The same amounts with the other sign. */
-function mirrored({ issuedOn, lines, taxes, net, tax, gross }: Amounts): Amounts {
-  return {
-    issuedOn,
-    lines: lines.map((line) => ({
-      ...line,
-      ...(line.quantity !== undefined && { quantity: otherSign(line.quantity) }),
-      ...{ net: minus(line.net), tax: minus(line.tax) },
-    })),
-    ...(taxes && {
-      taxes: taxes.map((one) => ({ ...one, net: minus(one.net), tax: minus(one.tax) })),
-    }),
-    ...{ net: minus(net), tax: minus(tax), gross: minus(gross) },
-  };
-}
-
-const minus = (amount: number): number => (amount === 0 ? 0 : -amount);
-const otherSign = (decimal: string): string =>
-  decimal.startsWith('-') ? decimal.slice(1) : `-${decimal}`;

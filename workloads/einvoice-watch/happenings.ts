@@ -28,6 +28,12 @@ export interface ReversedInPart extends Happened {
   readonly number: string;
   readonly groups: readonly TaxGroup[];
 }
+/** A note to an invoice elsewhere. */
+export interface CreditNoted
+  extends Happened,
+    Pick<Issued, 'number' | 'seller' | 'buyer' | 'region' | 'currency' | 'groups'> {
+  readonly what: 'credit-noted';
+}
 export const MOVES = ['claimed', 'approved', 'refused', 'withdrawn', 'credited'] as const;
 export interface Moved extends Happened {
   readonly what: (typeof MOVES)[number];
@@ -59,6 +65,7 @@ export type Happening =
   | Issued
   | Reversed
   | ReversedInPart
+  | CreditNoted
   | Moved
   | Delivered
   | Declared
@@ -75,7 +82,7 @@ export interface ContractEvent {
 
 /** Events that tell nothing without the hidden values of their transaction. */
 export const needsValues = (type: string): boolean =>
-  ['issued', 'reversed-in-part', 'credit-limit-set'].includes(type);
+  ['issued', 'reversed-in-part', 'credit-noted', 'credit-limit-set'].includes(type);
 
 /** What is public of an invoice, as its record has it. */
 export interface PublicInvoice {
@@ -103,6 +110,12 @@ export function happeningOf(
     case 'reversed-in-part': {
       const groups = groupsOf(values as never);
       return groups ? { what: 'reversed-in-part', at, number, groups } : unknown;
+    }
+    case 'credit-noted': {
+      const groups = groupsOf(values as never);
+      if (!groups || !invoice) return unknown;
+      const { buyer, region } = partiesOf(values!, invoice);
+      return { what: 'credit-noted', at, number, ...invoice, buyer, region, groups };
     }
     case 'declared': {
       const { seller, numbers } = data as { seller: string; numbers: string[] };

@@ -4,7 +4,7 @@ import { groupKey, type TaxGroup, totalOf } from '../invoice/tax.ts';
 import type { Happening, Issued } from './happenings.ts';
 
 /** Where amounts stand. */
-export type Standing = 'issued' | 'claimed' | 'approved' | 'credited' | 'reversed';
+export type Standing = 'issued' | 'claimed' | 'approved' | 'credited' | 'reversed' | 'credit-noted';
 
 /** What is added to a sum, and the sum itself: amounts in minor units, of one rate of one merchant in one currency. */
 export interface Change {
@@ -41,6 +41,10 @@ export class WatchedInvoices {
   /** Takes a happening in; answers what it changes. Of invoices that nothing is known of nothing changes. */
   apply(happening: Happening): Change[] {
     if (happening.what === 'issued') return this.#issue(happening);
+    // Of an invoice elsewhere: it takes nothing off those that are here.
+    if (happening.what === 'credit-noted') {
+      return changes(happening, 'credit-noted', happening.groups, 1);
+    }
     if (happening.what === 'declared') {
       for (const number of happening.numbers) this.#declare(number);
       return [];
@@ -113,7 +117,7 @@ export class WatchedInvoices {
 
 /** Groups as they are added to, or taken from, a standing's sums; the first of them counts the invoice. */
 function changes(
-  { seller: merchant, region, currency }: Watched,
+  { seller: merchant, region, currency }: Pick<Watched, 'seller' | 'region' | 'currency'>,
   standing: Standing,
   groups: readonly TaxGroup[],
   sign: 1 | -1,

@@ -5,11 +5,12 @@
 import { contract } from '../../shared/contract/define.ts';
 import { allotNumbers, recordPayment, setCreditLimit } from './authority.ts';
 import { approve, claim, credited, refuse, withdraw } from './claim.ts';
+import { credit } from './credit.ts';
 import { declare } from './declare.ts';
 import { deliver, issue, reverse } from './issue.ts';
 import { reverseInPart } from './part.ts';
 import { assign } from './people.ts';
-import { allotments, check, claimRecord, invoice, payment } from './queries.ts';
+import { allotments, check, claimRecord, creditNote, invoice, payment } from './queries.ts';
 import { events, records } from './records.ts';
 
 export const einvoiceContract = contract('einvoice', {
@@ -31,6 +32,7 @@ export const einvoiceContract = contract('einvoice', {
     issue,
     reverse,
     reverseInPart,
+    credit,
     deliver,
     assign,
     claim,
@@ -40,5 +42,5 @@ export const einvoiceContract = contract('einvoice', {
     credited,
     declare,
   },
-  queries: { invoice, claimRecord, check, payment, allotments },
+  queries: { invoice, claimRecord, check, payment, creditNote, allotments },
 });

@@ -76,7 +76,7 @@ export const declare = transaction({
 });
 
 /**
- * What an invoice was issued over, or a note takes back: a part of its own, or all that was left then. Undefined where the
+ * What an invoice was issued over, or a note takes back: amounts of its own, or all that was left then. Undefined where the
  * bureau has no values of it.
  */
 function amountsOf(context: CheckContext, invoice: Invoice) {

@@ -4,6 +4,7 @@ import { textDigest } from '../../shared/contract/text-digest.ts';
 import { MemberSchema, NumberSchema, RangeSchema } from '../invoice/records.ts';
 import {
   ClaimSchema,
+  CreditNoteIdSchema,
   InvoiceSchema,
   PaymentIdSchema,
   PaymentSchema,
@@ -59,6 +60,16 @@ export const payment = query({
   output: PaymentSchema,
   answer: (context, { id }) =>
     context.get('payment', id) ?? context.reject('not-found', `There is no payment ${id}.`),
+});
+
+export const creditNote = query({
+  summary: 'The number of a credit note, by the id that its seller gave it.',
+  roles: [],
+  http: 'GET /einvoices/credit-notes/{id}',
+  input: z.strictObject({ id: CreditNoteIdSchema }),
+  output: z.strictObject({ note: NumberSchema }),
+  answer: (context, { id }) =>
+    context.get('credit', id) ?? context.reject('not-found', `There is no credit note ${id}.`),
 });
 
 export const allotments = query({

@@ -18,6 +18,8 @@ import {
 export const TransactionSchema = z.string().regex(/^[0-9a-f]{64}$/, 'a transaction’s id');
 /** A key that says nothing: a payment's own reference is confidential. */
 export const PaymentIdSchema = z.uuid();
+/** A random id, under which its seller finds a credit note. */
+export const CreditNoteIdSchema = z.uuid();
 /** Values are kept for thirty years, as accounting archives are (MOF and SAAC, order 79, 2015). */
 export const RETAIN_MS = 30 * 366 * 86_400_000;
 
@@ -67,7 +69,7 @@ export const InvoiceSchema = z.strictObject({
   /** The claim that it is in. */
   claim: TransactionSchema.nullable(),
   declaredIn: PeriodSchema.nullable(),
-  /** Of a note: what it takes back. Of an invoice: the note that took back all, or all that was left. */
+  /** Of a note: what it takes back, null where that is elsewhere. Of an invoice: the note that took back all, or all that was left. */
   counterpart: NumberSchema.nullable(),
   /** Notes that took parts back before. */
   parts: z.array(NumberSchema).max(PARTS_MAX),
@@ -87,6 +89,8 @@ export const records = {
   invoice: InvoiceSchema,
   claim: ClaimSchema,
   payment: PaymentSchema,
+  /** By its id: a note to an invoice elsewhere. */
+  credit: z.strictObject({ note: NumberSchema }),
   /** `seller/<member>`: its ranges of numbers. */
   seller: z.strictObject({ ranges: z.array(RangeSchema).max(100) }),
   /** By its last number. */
@@ -107,6 +111,7 @@ export const events = {
   issued: told,
   reversed: told,
   'reversed-in-part': told.extend({ note: NumberSchema }),
+  'credit-noted': told,
   delivered: told,
   assigned: told.extend({ member: MemberSchema }),
   claimed: toldOfClaim,

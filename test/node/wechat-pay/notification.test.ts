@@ -1,17 +1,23 @@
 /** Which notifications count: those that WeChat Pay signed now, for this merchant. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { NotificationRefused, openNotification } from '../../../node/wechat-pay/notification.ts';
+import {
+  type NotificationKeys,
+  NotificationRefused,
+  openNotification,
+} from '../../../node/wechat-pay/notification.ts';
 import {
   API_V3_KEY,
   bodyOf,
   MCHID,
   paidFor,
   platformKey,
+  refundOf,
   SERIAL,
   signedHeaders,
 } from './platform.ts';
 
+const REFUNDED = { event: 'REFUND.SUCCESS' };
 const NOW = 1_772_332_496_000;
 const keys = {
   mchid: MCHID,
@@ -32,7 +38,7 @@ const requestOf = (body: string, at = NOW) => {
 };
 const codeOf = (
   request: ReturnType<typeof requestOf>,
-  with_: Partial<typeof keys> = {},
+  with_: Partial<NotificationKeys> = {},
 ): string => {
   try {
     openNotification(request, { ...keys, ...with_ }, NOW);
@@ -47,15 +53,50 @@ const codeOf = (
 describe('a notification', () => {
   it('tells what was paid', () => {
     const opened = openNotification(requestOf(bodyOf(paid)), keys, NOW);
-    assert.equal(opened?.transaction_id, '4200000001');
-    assert.equal(opened?.amount.total, 11_300);
-    assert.equal(opened?.payer?.openid, 'canary-openid-77af');
+    assert.ok(opened && 'paid' in opened);
+    const { transaction_id, amount, payer } = opened.paid;
+    assert.equal(transaction_id, '4200000001');
+    assert.equal(amount.total, 11_300);
+    assert.equal(payer?.openid, 'canary-openid-77af');
+  });
+
+  it('tells what was refunded', () => {
+    const body = bodyOf(refundOf('4200000001', '5030000001', 1130, 11_300), REFUNDED);
+    const opened = openNotification(requestOf(body), keys, NOW);
+    assert.ok(opened && 'refund' in opened);
+    const { transaction_id, refund_id, amount, success_time } = opened.refund;
+    assert.deepEqual([transaction_id, refund_id], ['4200000001', '5030000001']);
+    assert.deepEqual([amount.refund, success_time], [1130, '2026-03-05T18:01:02+08:00']);
+  });
+
+  it('to a service provider counts for the merchant that it serves here', () => {
+    const { mchid: _, payer: __, ...rest } = paid;
+    const provided = {
+      ...{ ...rest, sp_mchid: MCHID, sub_mchid: '1900000109' },
+      payer: { sp_openid: 'canary-of-provider', sub_openid: 'canary-of-merchant' },
+    };
+    const request = requestOf(bodyOf(provided));
+    assert.equal(codeOf(request, { subMchid: '1900000109' }), 'counts');
+    assert.equal(codeOf(request, { subMchid: '1900000110' }), 'another-merchant');
+    assert.equal(
+      codeOf(request, { mchid: '1900000002', subMchid: '1900000109' }),
+      'another-merchant',
+    );
+    // Neither passes for the other's.
+    assert.equal(codeOf(request), 'another-merchant');
+    assert.equal(codeOf(requestOf(bodyOf(paid)), { subMchid: '1900000109' }), 'another-merchant');
+    const { mchid: ___, ...refund } = refundOf('4200000001', '5030000001', 1130, 11_300);
+    const refunded = { ...refund, sp_mchid: MCHID, sub_mchid: '1900000109' };
+    const back = requestOf(bodyOf(refunded, REFUNDED));
+    assert.equal(codeOf(back, { subMchid: '1900000109' }), 'counts');
+    assert.equal(codeOf(back), 'another-merchant');
   });
 
   it('that is about something else says nothing', () => {
     for (const body of [
-      bodyOf(paid, { event: 'REFUND.SUCCESS' }),
+      bodyOf(paid, { event: 'REFUND.ABNORMAL' }),
       bodyOf({ ...paid, trade_state: 'REFUND' }),
+      bodyOf(refundOf('4200000001', '5030000001', 1, 2, { refund_status: 'CLOSED' }), REFUNDED),
     ]) {
       assert.equal(openNotification(requestOf(body), keys, NOW), undefined);
     }
@@ -92,6 +133,11 @@ describe('a notification', () => {
     }
     for (const body of ['', '{', '{}', JSON.stringify({ resource: null })]) {
       assert.equal(codeOf(requestOf(body)), 'not-understood');
+    }
+    const timeless = refundOf('4200000001', '5030000001', 1, 2, { success_time: undefined });
+    const negative = refundOf('4200000001', '5030000001', -1, 2);
+    for (const refund of [timeless, negative, paid]) {
+      assert.equal(codeOf(requestOf(bodyOf(refund, REFUNDED))), 'not-understood');
     }
     const weak = bodyOf(paid).replace('AEAD_AES_256_GCM', 'AEAD_AES_128_GCM');
     assert.equal(codeOf(requestOf(weak)), 'not-understood');

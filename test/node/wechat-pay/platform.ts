@@ -18,6 +18,21 @@ export const paidFor = (transactionId: string, total: number, more: object = {})
   ...more,
 });
 
+/** A refund of a part of a payment, or all of it. */
+export const refundOf = (
+  transactionId: string,
+  refundId: string,
+  refund: number,
+  total: number,
+  more: object = {},
+) => ({
+  ...{ mchid: MCHID, transaction_id: transactionId, out_trade_no: `order-${transactionId}` },
+  ...{ refund_id: refundId, out_refund_no: `back-${refundId}`, refund_status: 'SUCCESS' },
+  ...{ success_time: '2026-03-05T18:01:02+08:00', user_received_account: '招商银行信用卡0403' },
+  amount: { total, refund, payer_total: total, payer_refund: refund },
+  ...more,
+});
+
 /** The body of a notification: what happened, encrypted. */
 export function bodyOf(
   content: object,

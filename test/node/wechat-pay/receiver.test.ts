@@ -1,6 +1,7 @@
 /** From WeChat Pay's notification to the issued invoice without a hand: the command beside a consortium of processes. */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -8,6 +9,7 @@ import { createInterface } from 'node:readline';
 import { after, before, describe, it } from 'node:test';
 import { call } from '../../../node/gateway-call.ts';
 import { localLayout } from '../../../node/local-layout.ts';
+import { paymentId } from '../../../workloads/einvoice/import/derived-ids.ts';
 import { CLI, fuqi, fuqiJson } from '../../support/fuqi.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 import {
@@ -16,6 +18,7 @@ import {
   MCHID,
   paidFor,
   platformKey,
+  refundOf,
   SERIAL,
   signedHeaders,
 } from './platform.ts';
@@ -144,6 +147,44 @@ describe('payments that WeChat Pay tells of', () => {
     assert.equal(await notePaid('4200000031', 90_000), 204);
     const payments = await ask('corner-shop/seller', '/einvoices/00000000000000000951');
     assert.equal(payments.output.payments.length, 1);
+  });
+
+  it('that are refunded are taken back, in parts and as a whole, once for each refund', async () => {
+    await allot(961, 980);
+    const attach = JSON.stringify({ buyer: { name: 'Buyer Co.' }, to: 'buyer-co' });
+    const refund = (id: string, amount: number) =>
+      notify(bodyOf(refundOf('4200000051', id, amount, 11_300), { event: 'REFUND.SUCCESS' }));
+    // Told before the payment is, it waits.
+    assert.equal(await refund('5030000001', 1000), 503);
+    assert.equal(await notePaid('4200000051', 11_300, { attach }), 204);
+    const secret = createHmac('sha256', API_V3_KEY).update('fuqi/v1/wechat-pay').digest();
+    const payment = `/einvoices/payments/${paymentId(secret, '4200000051')}`;
+    const number = (await ask('corner-shop/seller', payment)).output.invoice;
+    const invoice = async () => (await ask('corner-shop/seller', `/einvoices/${number}`)).output;
+    const parts = async () =>
+      Promise.all(
+        (await invoice()).parts.map(async (note: string) => {
+          const { output } = await ask('corner-shop/seller', `/einvoices/${note}`);
+          const at = `/transactions/${output.transaction}/values`;
+          const { gross, net, issuedOn } = (await ask('buyer-co/admin', at)).fields;
+          return [gross, net, issuedOn];
+        }),
+      );
+    for (let told = 0; told < 2; told++) assert.equal(await refund('5030000001', 1000), 204);
+    assert.deepEqual(await parts(), [[1000, 885, '2026-03-05']]);
+    // Two of the same amount are two refunds; at the same time one may have to be told again.
+    const both = ['5030000002', '5030000003'];
+    for (const id of both) {
+      while ((await refund(id, 300)) !== 204);
+    }
+    assert.equal((await parts()).length, 3);
+    assert.equal((await invoice()).status, 'issued');
+    assert.equal(await refund('5030000004', 9700), 204);
+    assert.equal((await invoice()).status, 'reversed');
+    for (const id of ['5030000001', '5030000004']) assert.equal(await refund(id, 1000), 204);
+    assert.equal((await parts()).length, 3);
+    assert.match(log, /refund-noted/);
+    assert.ok(!log.includes('5030000001'));
   });
 
   it('that somebody else tells of are refused, and nothing of any payer is logged', async () => {

@@ -9,6 +9,7 @@ import { capitals, moneyText } from '../../../workloads/einvoice-vouchers/amount
 import { jsonLine } from '../../../workloads/einvoice-vouchers/json.ts';
 import { checkUrl, dataText } from '../../../workloads/einvoice-vouchers/qr.ts';
 import {
+  creditVoucher,
   invoiceVoucher,
   noteVoucher,
   type Voucher,
@@ -169,6 +170,22 @@ describe('a voucher', () => {
     assert.equal(read.document.gross, -whole.gross);
     const json = only(await all(readJsonLines(chunks(`${jsonLine(voucher)}\n`))));
     assert.deepEqual([json.kind, json.relatesTo], ['cancellation', number(901)]);
+  });
+
+  it('of a note to an invoice elsewhere names it as its seller did, and reads as what was written', async () => {
+    const { currency: _, rounding: __, ...amounts } = whole;
+    const values = { ...amounts, original: 'B-9', reason: 'goods-returned', to: 'buyer-co' };
+    const alone = { ...note, counterpart: null };
+    const voucher = creditVoucher({ record: record(alone), values });
+    assert.deepEqual([voucher.kind, voucher.of], ['note', 'B-9']);
+    assert.equal(voucher.document.gross, -whole.gross);
+    assert.equal(documentProblem(voucher.document), undefined);
+    assert.ok(!('to' in voucher.document) && !('reason' in voucher.document));
+    const read = only(await all(readUbl(chunks(ublOf(voucher), 4096))));
+    assert.deepEqual([read.kind, read.relatesTo], ['cancellation', 'B-9']);
+    assert.equal(read.document.gross, -whole.gross);
+    const json = only(await all(readJsonLines(chunks(`${jsonLine(voucher)}\n`))));
+    assert.deepEqual([json.kind, json.relatesTo], ['cancellation', 'B-9']);
   });
 
   it('of a note over a part takes back that, and one over the rest what was left at each rate', () => {

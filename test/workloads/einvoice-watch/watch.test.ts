@@ -53,6 +53,16 @@ function alerts(list: readonly Happening[], rules: Rules = DEFAULT_RULES): strin
 }
 
 describe('sums', () => {
+  it('have notes to invoices elsewhere beside those of invoices, of which they take nothing', () => {
+    const { what: _, sameness: __, ...note } = issued('2', { groups: [group(4000)] });
+    const { totals, invoices } = summed([issued('1'), { ...note, what: 'credit-noted' }]);
+    assert.deepEqual(totals.rows(), [
+      row('credit-noted', 1, 4000, 520),
+      row('issued', 1, 10_000, 1300),
+    ]);
+    assert.equal(invoices.outstanding('corner-shop', 'CNY'), 11_300);
+  });
+
   it('move with an invoice from where it stands to where it stands next', () => {
     const { totals, invoices } = summed([
       issued('1'),
@@ -233,8 +243,16 @@ describe('what an event means', () => {
     assert.notEqual(sameness({ buyer: { name: 'Other' } }), happening.sameness);
   });
 
+  it('of a note to an invoice elsewhere is whose it is, and what it takes back', () => {
+    const happening = happeningOf({ ...event, type: 'credit-noted' }, values, invoice);
+    assert.deepEqual(happening, {
+      ...{ what: 'credit-noted', at: START, number: '1', ...invoice },
+      ...{ buyer: 'buyer-co', region: '440300', groups: [group(100)] },
+    });
+  });
+
   it('is unknown without them, and says so', () => {
-    for (const type of ['issued', 'reversed-in-part', 'credit-limit-set']) {
+    for (const type of ['issued', 'reversed-in-part', 'credit-noted', 'credit-limit-set']) {
       const happening = happeningOf({ ...event, type }, undefined, invoice);
       assert.deepEqual(happening, {
         ...{ what: 'unknown', at: START, event: type, transaction: event.transaction },

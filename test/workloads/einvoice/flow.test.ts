@@ -1,5 +1,6 @@
 /** Confidential invoices from payment to reimbursement, on real replicas with vaults. */
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { verifyReceipt } from '../../../shared/proof/verify.ts';
 import type { InvoiceDocument } from '../../../workloads/invoice/document.ts';
@@ -241,6 +242,72 @@ describe('a confidential invoice', () => {
       assert.equal(await seenBy(member, first!), isSeen, member);
       assert.equal(await seenBy(member, id), isSeen, member);
     }
+  });
+
+  it('that is elsewhere is taken back by a note of its own, once for its id, whose amounts those concerned see', async () => {
+    const { currency, ...amounts } = documentOf(lines([3_000, 1300]));
+    const id = randomUUID();
+    const own = { externalId: 'CN-1', original: 'B-9', reason: 'goods-returned' };
+    const note = { id, currency, ...amounts, ...own };
+    const credit = (more: object = {}) =>
+      parties.call('seller', 'credit', { ...note, to: 'buyer-co', ...more });
+    const { end, id: transaction, output } = await credit();
+    assert.equal(end, 'committed');
+    const of = output!.number!;
+    const { status, counterpart, check } = await invoiceOf(of);
+    assert.deepEqual([status, counterpart, check], ['note', null, '']);
+    assert.deepEqual(await parties.query('creditNote', { id }), { note: of });
+    const other = { externalId: 'CN-2' };
+    assert.equal((await credit(other)).end, 'rejected credit-noted-already');
+    const refused = async (more: object, reason: string) =>
+      assert.equal(
+        (await credit({ id: randomUUID(), ...other, ...more })).end,
+        `endorsement-refused ${reason}`,
+      );
+    await refused({ gross: amounts.gross + 1 }, 'wrong-arithmetic');
+    await refused(documentOf(lines([-100, 1300])), 'negative-total');
+    await refused({ to: 'nobody' }, 'unknown-member');
+    // What was refused took nothing; the same note under another id is the same note.
+    await refused({ externalId: 'CN-1' }, 'credit-noted-already');
+    assert.equal(await endOf(parties.call('ann', 'credit', note)), 'rejected undefined');
+    const fields = [
+      'buyer',
+      'externalId',
+      'gross',
+      'issuedOn',
+      'lines',
+      'net',
+      'original',
+      'reason',
+    ];
+    const all = [...fields, 'seller', 'tax', 'to'].sort();
+    for (const party of ['seller', 'officer', 'fin'] as const) {
+      assert.deepEqual(await parties.shown(party, transaction!), all, party);
+    }
+    assert.equal(await parties.shown('ann', transaction!), 'forbidden');
+    for (const party of ['platform', 'rival'] as const) {
+      assert.equal(await parties.shown(party, transaction!), 'none');
+    }
+    // It is a note as others are: nobody claims it, takes it back, or hands it on.
+    assert.equal(
+      await endOf(parties.call('ann', 'claim', await claiming([of]))),
+      'rejected not-claimable',
+    );
+    assert.equal(
+      await endOf(parties.call('seller', 'reverse', { number: of, reason: 'goods-returned' })),
+      'rejected not-reversible',
+    );
+    // It takes off what is declared, and no credit of anybody's.
+    const issued = await parties.issued(document);
+    const declaring = {
+      ...{ period: '2026-03', numbers: [issued.number, of] },
+      ...{ net: document.net - amounts.net, tax: document.tax - amounts.tax },
+    };
+    assert.equal(
+      await endOf(parties.call('seller', 'declare', { ...declaring, net: document.net })),
+      'endorsement-refused wrong-total',
+    );
+    await parties.done('seller', 'declare', declaring);
   });
 
   it('takes back credit by parts and the rest, and no more than it took', async () => {

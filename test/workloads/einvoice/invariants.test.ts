@@ -75,6 +75,7 @@ const CALLS: readonly (readonly [method: string, ...names: Name[]])[] = [
   ['declare', 'seller', 'rival'],
   ['reverse', 'seller', 'rival', 'ann'],
   ['reverseInPart', 'seller', 'rival', 'ann'],
+  ['credit', 'seller', 'rival', 'ann'],
   ['deliver', 'seller', 'ann'],
   ['claim', 'ann', 'ann', 'rival'],
   ['approve', 'fin', 'ann', 'fin', 'rival'],
@@ -119,6 +120,10 @@ const STATUS_IN: Readonly<Record<Claim['state'], string>> = {
 function check(ledger: TestLedger): void {
   const invoices = invoicesOf(ledger);
   const covered = new Map<string, string>();
+  const credits = [...ledger.state].flatMap(([key, value]) =>
+    key.startsWith('einvoice/credit/') ? [(value as unknown as { note: string }).note] : [],
+  );
+  for (const note of credits) assert.equal(invoices.get(note)?.counterpart, null);
   for (const [of, invoice] of invoices) {
     const [from, to] = RANGES[invoice.seller as keyof typeof RANGES];
     assert.ok(number(from) <= of && of <= number(to), 'a number of its seller');
@@ -126,7 +131,9 @@ function check(ledger: TestLedger): void {
       assert.ok(!covered.has(payment), 'a payment is invoiced once');
       covered.set(payment, of);
     }
-    if (invoice.status === 'note') {
+    if (invoice.status === 'note' && invoice.counterpart === null) {
+      assert.equal(credits.filter((note) => note === of).length, 1, 'a credit note has one id');
+    } else if (invoice.status === 'note') {
       const original = invoices.get(invoice.counterpart!)!;
       assert.equal(original.seller, invoice.seller);
       const notes = [...original.parts, ...(original.counterpart ? [original.counterpart] : [])];
@@ -210,6 +217,10 @@ it('each number and payment is used once, each status follows from one before, f
           declare: { period: '2026-03', numbers: [of], net: 100, tax: 13 },
           reverse: { number: of, reason: 'goods-returned' },
           reverseInPart: { number: of, ...part, holding, parts },
+          credit: {
+            ...{ ...document, id: payments[0] ?? paymentId(0), number: chosen },
+            ...{ externalId: 'CN-1', original: 'B-9', reason: 'goods-returned' },
+          },
           deliver: { number: of, holding, to: 'works' },
           claim: { invoices: [{ number: of, holding, parts }, ...besides], purpose: 'meals' },
           approve: { claim },

@@ -1,7 +1,6 @@
 /**
  * One cancellation: red-letter notes to the invoices that it matched, over all that is left of them or over a part. How much
- * is left only the seller's own values say. What matched no invoice is refused: this contract has no notes to originals
- * elsewhere.
+ * is left only the seller's own values say. What matched no invoice goes into a credit note, to an invoice elsewhere.
  */
 import { z } from 'zod';
 import type { InvoiceDocument, InvoiceLine } from '../../invoice/document.ts';
@@ -10,17 +9,23 @@ import type {
   CancellationMatch,
   PlannedReversal,
 } from '../../invoice/import/match-cancellations.ts';
+import { mirrored } from '../../invoice/import/mirrored.ts';
 import type { Refusal, SourceDocument } from '../../invoice/import/source-record.ts';
-import { intentKey } from '../../invoice/import/source-reference.ts';
-import { reversalPart, wholeReversal } from '../../invoice/import/write-cancellation.ts';
+import { externalId, intentKey } from '../../invoice/import/source-reference.ts';
+import {
+  documentOf as partOf,
+  reversalPart,
+  wholeReversal,
+} from '../../invoice/import/write-cancellation.ts';
 import { NOTHING, refusedBy, type Written } from '../../invoice/import/written.ts';
 import { reversalOf } from '../../invoice/reversal.ts';
-import { groupKey, type TaxGroup, withTotals } from '../../invoice/tax.ts';
+import { groupKey, type TaxGroup } from '../../invoice/tax.ts';
 import { groupsOf, leftAfter } from '../left.ts';
 import type { ConfidentialLedger } from './confidential-ledger.ts';
 
 const REASON = 'goods-returned';
 const NotedSchema = z.object({ note: z.string() });
+const NumberedSchema = z.object({ number: z.string() });
 
 type Values = Readonly<Record<string, unknown>>;
 type Reversed = { readonly gross: number; readonly isOld: boolean };
@@ -75,13 +80,55 @@ export function confidentialCancellations(
         refuse(error.problem);
       }
     }
-    if (rest.length > 0) {
-      const detail = 'an invoice of this import that it takes back';
-      const problem = { code: 'unsupported', detail };
-      refusals.push(refusedBy(record, problem, { currency, minor: grossOf(rest) }));
-    }
-    return { ...NOTHING, reversals, minor, refusals, isOld: isOld && reversals > 0 };
+    const written = { ...NOTHING, reversals, minor, refusals, isOld: isOld && reversals > 0 };
+    if (rest.length === 0) return written;
+    const note = await credit(record, rest);
+    if ('reason' in note) return { ...written, refusals: [...refusals, note] };
+    const { number } = note;
+    return {
+      ...written,
+      creditNotes: 1,
+      minor: minor + note.minor,
+      creditNote: { number, minor: note.minor },
+      isOld: isOld && note.isOld,
+    };
   };
+
+  /** The note to an invoice elsewhere, also one from an earlier run: it is found by its id. */
+  async function credit(
+    record: SourceDocument,
+    lines: readonly InvoiceLine[],
+  ): Promise<
+    { readonly number: string; readonly minor: number; readonly isOld: boolean } | Refusal
+  > {
+    const { reference, relatesTo = 'unknown' } = record;
+    const document = partOf(record, lines);
+    const { currency, seller, buyer, issuedOn, rounding, gross: minor } = document;
+    const earlier = async () => {
+      const number = await ledger.creditNote(reference);
+      return number === undefined ? undefined : { number, minor, isOld: true };
+    };
+    const before = ledger.isRepeat ? await earlier() : undefined;
+    if (before) return before;
+    const outcome = await ledger.client.post({
+      key: ledger.keys.seller,
+      path: '/einvoices/credit-notes',
+      body: {
+        ...{ id: ledger.idOf(reference), currency, seller, buyer, issuedOn, rounding },
+        ...mirrored(document),
+        externalId: externalId(ledger.seller, reference),
+        ...{ original: relatesTo.slice(0, 64), reason: REASON },
+        // The seller's own name of it stands nowhere else.
+        note: document.note ?? reference,
+      },
+      idempotencyKey: ledger.intent(reference, 'credit'),
+    });
+    if (outcome.ok) {
+      return { number: NumberedSchema.parse(outcome.output).number, minor, isOld: false };
+    }
+    const there = outcome.problem.reason === 'credit-noted-already' ? await earlier() : undefined;
+    return there ?? refusedBy(record, outcome.problem, { currency, minor });
+  }
 
   /** What the note takes; a refusal; undefined where the invoice isn't on the ledger. */
   async function reverse(
@@ -192,13 +239,11 @@ function reversedGroup(group: TaxGroup, left: readonly TaxGroup[]) {
 const documentOf = (values: Values, currency: string): InvoiceDocument =>
   ({ ...values, currency, rounding: values.taxes ? 'per-rate' : 'per-line' }) as never;
 
-/** A note's document with the invoice's sign, as a note over a part has it. */
-function positive(document: InvoiceDocument) {
-  const { issuedOn, lines } = document;
-  const taken = lines.map((line) => ({ ...line, net: -line.net || 0, tax: -line.tax || 0 }));
-  const { net, tax, gross } = withTotals({ ...document, lines: taken });
-  return { issuedOn, rounding: 'per-line', lines: taken, net, tax, gross };
-}
+/** What a note's document takes back, as a note over a part has it. */
+const positive = (document: InvoiceDocument) => {
+  const { issuedOn, rounding } = document;
+  return { issuedOn, rounding, ...mirrored(document) };
+};
 
 const sum = <T>(list: readonly T[], of: (one: T) => number): number =>
   list.reduce((total, one) => total + of(one), 0);

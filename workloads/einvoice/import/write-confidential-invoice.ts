@@ -1,9 +1,16 @@
 /** One confidential invoice: its payment, then itself. What is there from an earlier run is found by the payment's id. */
 import { textDigest } from '../../../shared/contract/text-digest.ts';
+import { GatewayFault } from '../../invoice/import/gateway-client.ts';
 import type { SourceDocument } from '../../invoice/import/source-record.ts';
 import { paymentReference } from '../../invoice/import/source-reference.ts';
 import { NOTHING, refusedBy, refusedWhole, type Written } from '../../invoice/import/written.ts';
 import type { ConfidentialLedger } from './confidential-ledger.ts';
+
+/** Going on would write what is there already once more: as credit notes what was taken back before. */
+const anotherSecret = ({ reference }: SourceDocument): GatewayFault =>
+  new GatewayFault(
+    `${reference} was imported with another secret: put that one in the place of this one (import.secret), nothing was written.`,
+  );
 
 /** Records the payment and issues the invoice; `buyer` holds it from the start. */
 export async function writeConfidentialInvoice(
@@ -31,6 +38,7 @@ export async function writeConfidentialInvoice(
     if (!paid.ok) {
       // The bureau knows each payment by its own reference: one of another id was made with another secret.
       payment = await ledger.payment(record.reference);
+      if (!payment && paid.problem.reason === 'payment-exists') throw anotherSecret(record);
       if (!payment) return refusedWhole(refusedBy(record, paid.problem, amount));
     }
   }

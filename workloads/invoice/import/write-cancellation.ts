@@ -149,7 +149,7 @@ export function cancellationWriter(
 }
 
 /** A document like a cancellation's with some of its lines. */
-function documentOf({ document }: SourceDocument, lines: readonly InvoiceLine[]) {
+export function documentOf({ document }: SourceDocument, lines: readonly InvoiceLine[]) {
   const { net, tax, gross, taxes, ...rest } = document;
   if (document.rounding === 'per-rate') return withTotals({ ...rest, lines: [...lines] });
   return withTotals({ ...rest, lines: lines.map(followingLine) });
