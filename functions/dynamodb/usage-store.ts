@@ -41,8 +41,10 @@ export function dynamoUsageStore(table: Table): UsageStore {
     async add(tenant, day, numbers, most) {
       const { requests, reads, transactions, bytesIn } = numbers;
       const base = await baseOf(tenant, day);
-      const isBounded = transactions > 0;
-      if (isBounded && (transactions > most.transactions || base + bytesIn > most.storedBytes)) {
+      const isCounted = transactions > 0;
+      const isBounded = isCounted || bytesIn > 0;
+      const isFull = isCounted && transactions > most.transactions;
+      if (isFull || (isBounded && base + bytesIn > most.storedBytes)) {
         const [usage = unusedDay(day, base)] = await this.read(tenant, day, day);
         return { added: false, usage };
       }
@@ -54,8 +56,10 @@ export function dynamoUsageStore(table: Table): UsageStore {
             UpdateExpression:
               'SET st = if_not_exists(st, :base) + :bytes ADD q :requests, r :reads, t :transactions, i :bytes',
             ...(isBounded && {
-              ConditionExpression:
-                '(attribute_not_exists(t) OR t <= :t) AND (attribute_not_exists(st) OR st <= :st)',
+              ConditionExpression: [
+                '(attribute_not_exists(st) OR st <= :st)',
+                ...(isCounted ? ['(attribute_not_exists(t) OR t <= :t)'] : []),
+              ].join(' AND '),
             }),
             ExpressionAttributeValues: {
               ':base': number(base),
@@ -63,10 +67,8 @@ export function dynamoUsageStore(table: Table): UsageStore {
               ':requests': number(requests),
               ':reads': number(reads),
               ':transactions': number(transactions),
-              ...(isBounded && {
-                ':t': number(most.transactions - transactions),
-                ':st': number(most.storedBytes - bytesIn),
-              }),
+              ...(isBounded && { ':st': number(most.storedBytes - bytesIn) }),
+              ...(isCounted && { ':t': number(most.transactions - transactions) }),
             },
             ReturnValues: 'ALL_NEW',
             ReturnValuesOnConditionCheckFailure: 'ALL_OLD',

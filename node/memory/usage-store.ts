@@ -15,8 +15,10 @@ export function addedUsage(
     bytesIn: Math.max(0, before.bytesIn + numbers.bytesIn),
     storedBytes: before.storedBytes + numbers.bytesIn,
   };
-  const fits = after.transactions <= most.transactions && after.storedBytes <= most.storedBytes;
-  return numbers.transactions <= 0 || fits ? after : null;
+  const { transactions, bytesIn } = numbers;
+  const isFull = transactions > 0 && after.transactions > most.transactions;
+  const isTooLarge = (transactions > 0 || bytesIn > 0) && after.storedBytes > most.storedBytes;
+  return isFull || isTooLarge ? null : after;
 }
 
 /** A day before anything was used on it. */

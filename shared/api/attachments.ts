@@ -12,6 +12,7 @@ import { UPLOADS_MAX } from '../ports/attachment-keeper.ts';
 import { readJsonObject, readUpTo, refusedBody } from './body.ts';
 import { type ByteRange, byteRange } from './byte-range.ts';
 import type { AttachmentContent } from './ledger-service.ts';
+import { chargeFile, unchargeFile } from './metering.ts';
 import type { ApiContext, NodeApi } from './node-api.ts';
 import { problem, problemResponse, rejectionDocument } from './problem.ts';
 import { keyNeeded } from './tenant.ts';
@@ -31,13 +32,17 @@ export async function postAttachment(c: ApiContext, node: NodeApi): Promise<Resp
   if (body instanceof Response) return body;
   const parsed = FileSchema.safeParse(body);
   if (!parsed.success) return refusedBody(parsed.error);
+  const { size } = parsed.data;
+  const refused = await chargeFile(c, node, size);
+  if (refused) return refused;
   const upload = await uploads.begin(parsed.data, Date.now());
   if (upload === undefined) {
+    unchargeFile(c, node, size);
     const detail =
       'More files are on their way to this node than it takes; complete some, or wait a day.';
     return problem('too-many-uploads', detail, { expected: UPLOADS_MAX }, { 'retry-after': '60' });
   }
-  const answer = { upload, parts: partsOf(parsed.data.size), partBytes: PART_BYTES };
+  const answer = { upload, parts: partsOf(size), partBytes: PART_BYTES };
   return c.json(answer, 201, NO_STORE);
 }
 

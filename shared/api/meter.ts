@@ -15,8 +15,10 @@ export interface Meter {
   read(tenant: string): Promise<void>;
   /** Before a transaction is taken on: counts it, or says which limit is in the way. */
   transaction(tenant: string, bytes: number): Promise<LimitReached | undefined>;
-  /** A transaction that was counted was not taken on after all; the store hears of it with the next. */
-  giveBack(tenant: string, bytes: number): void;
+  /** Before a file is taken on: counts its bytes, or says that they are too many. */
+  file(tenant: string, bytes: number): Promise<LimitReached | undefined>;
+  /** A transaction or a file that was counted was not taken on after all; the store hears of it with the next. */
+  giveBack(tenant: string, bytes: number, what?: 'transaction' | 'file'): void;
   /** What a tenant used, by days. */
   usage: UsageStore['read'];
 }
@@ -136,12 +138,18 @@ export function meter(options: MeterOptions): Meter {
   }
 
   function reachedBy(usage: UsageOfDay, bytes: number): LimitReached {
-    const at = now();
     if (usage.storedBytes + bytes > limits.storedBytes && usage.transactions < most.transactions) {
-      return { name: 'storedBytes', value: limits.storedBytes, now: at, freesAt: null };
+      return bytesFull();
     }
-    return dayFull(at);
+    return dayFull(now());
   }
+
+  const bytesFull = (): LimitReached => ({
+    name: 'storedBytes',
+    value: limits.storedBytes,
+    now: now(),
+    freesAt: null,
+  });
 
   const dayFull = (at: number): LimitReached => ({
     name: 'transactionsPerDay',
@@ -183,9 +191,14 @@ export function meter(options: MeterOptions): Meter {
       });
       return reached && refused(tenant, reached);
     },
-    giveBack(tenant, bytes) {
+    async file(tenant, bytes) {
+      const result = await tell(tenant, { transactions: 0, bytesIn: bytes });
+      return !result || result.added ? undefined : refused(tenant, bytesFull());
+    },
+    giveBack(tenant, bytes, what = 'transaction') {
       const state = stateOf(tenant);
-      state.waiting = plus(state.waiting, { ...NONE, transactions: -1, bytesIn: -bytes });
+      const transactions = what === 'transaction' ? -1 : 0;
+      state.waiting = plus(state.waiting, { ...NONE, transactions, bytesIn: -bytes });
       state.fullDay = null;
     },
     usage: (tenant, from, to) => store.read(tenant, from, to),

@@ -36,7 +36,21 @@ export async function chargeTransaction(
   return meter?.transaction(payerOf(c), bytes);
 }
 
-/** The same for a line of a batch. */
+/** Counts a file before it is taken on; the refusal where it is too large for what is left. */
+export async function chargeFile(
+  c: ApiContext,
+  { meter }: NodeApi,
+  bytes: number,
+): Promise<Response | undefined> {
+  const reached = await meter?.file(payerOf(c), bytes);
+  return reached && limitResponse(reached);
+}
+
+/** Takes back what was counted for a file that the node had no room for. */
+export const unchargeFile = (c: ApiContext, { meter }: NodeApi, bytes: number): void =>
+  meter?.giveBack(payerOf(c), bytes, 'file');
+
+/** A line of a batch is counted as a transaction is. */
 export async function refuseLine(
   c: ApiContext,
   node: NodeApi,

@@ -11,7 +11,7 @@ export const TenantLimitsSchema = z.strictObject({
   burst: z.int().min(1).max(1_000_000),
   /** Transactions that a node takes on in one day (UTC): repeats, and those that a block refuses, included. */
   transactionsPerDay: z.int().min(0),
-  /** Bytes of all transactions that a node ever took on. */
+  /** Bytes of all transactions and attachments that a node ever took on. */
   storedBytes: z.int().min(0),
 });
 export type TenantLimits = z.infer<typeof TenantLimitsSchema>;
@@ -56,7 +56,7 @@ const SENTENCES: Readonly<Record<LimitReached['name'], (value: number) => string
   transactionsPerDay: (value) =>
     `This tenant may make ${value} transactions a day, and has made them; the day ends at midnight UTC.`,
   storedBytes: (value) =>
-    `This tenant may store ${value} bytes of transactions, and this would be more; only a higher limit helps.`,
+    `This tenant may store ${value} bytes of transactions and attachments, and this would be more; only a higher limit helps.`,
 };
 
 /** The refusal as a problem document; answer it with `Retry-After`. */

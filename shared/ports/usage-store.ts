@@ -3,8 +3,8 @@
  * against it.
  *
  * The law:
- * - `add` adds all of its numbers or, where they hold transactions and a total would exceed `most`, none:
- *   never some of them. Two adds at once both count, whichever invocation of the node made them.
+ * - `add` adds all of its numbers or, where they hold transactions or bytes and a total of those would exceed `most`,
+ *   none: never some of them. Two adds at once both count, whichever invocation of the node made them.
  * - `storedBytes` goes on from the day before.
  * - Totals survive a restart. An add whose reply was lost may count twice.
  * - `read` answers the days from `from` to `to`, both included, on which there was something, in order.
@@ -16,7 +16,7 @@ export interface UsageNumbers {
   readonly requests: number;
   /** Those of them that read. */
   readonly reads: number;
-  /** Transactions that were taken on, and their bytes. */
+  /** Transactions that were taken on, and the bytes of those and of attachments. */
   readonly transactions: number;
   readonly bytesIn: number;
 }
@@ -24,7 +24,7 @@ export interface UsageNumbers {
 export interface UsageOfDay extends UsageNumbers {
   /** UTC, `YYYY-MM-DD`. */
   readonly day: string;
-  /** Bytes of all transactions that were taken on until the end of the day. */
+  /** Bytes that were taken on until the end of the day. */
   readonly storedBytes: number;
 }
 

@@ -2,6 +2,9 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { after, before, beforeEach, describe, it } from 'node:test';
+import { memoryUsageStore } from '../../node/memory/usage-store.ts';
+import { meter } from '../../shared/api/meter.ts';
+import { NO_TENANT_LIMITS } from '../../shared/api/tenant-limits.ts';
 import { catalog } from '../../shared/contract/catalog.ts';
 import { type Attachment, partsOf } from '../../shared/ledger/attachment.ts';
 import { LIMITS } from '../../shared/ledger/limits.ts';
@@ -272,6 +275,31 @@ describe('an attachment', () => {
     assert.equal((await put('alpha/clerk', at(0), partOf(file, 0))).status, 404);
     const elsewhere = await call('beta/admin', '/attachments', { method: 'POST' }, 'alpha');
     assert.equal(elsewhere.status, 403);
+  });
+
+  it('counts among what its member may store, from when it is announced', async () => {
+    const limits = { ...NO_TENANT_LIMITS, storedBytes: 10_000 };
+    const store = memoryUsageStore();
+    const app = apis.app('alpha', { meter: meter({ store, limits, now: Date.now }) });
+    const announce = async (size: number) => {
+      const { bytes: _, ...ahead } = fileOf(size);
+      const answer = await app.request(`${BASE}/attachments`, {
+        method: 'POST',
+        headers: {
+          authorization: `Bearer ${apis.keys.get('alpha/clerk')}`,
+          'content-type': 'application/json',
+        },
+        body: JSON.stringify(ahead),
+      });
+      return { status: answer.status, body: await json(answer) };
+    };
+    assert.equal((await announce(6000)).status, 201);
+    const refused = await announce(4001);
+    assert.deepEqual([refused.status, refused.body.code], [429, 'quota-exceeded']);
+    const { name, value } = refused.body.limit;
+    assert.deepEqual([name, value], ['storedBytes', 10_000]);
+    assert.equal((await announce(4000)).status, 201);
+    assert.equal((await announce(1)).status, 429);
   });
 
   it('keeps its key and its name out of the ledger, and out of what others hold', async () => {

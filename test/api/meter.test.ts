@@ -152,6 +152,19 @@ test('stored bytes bind over days; what still fits is taken', async () => {
   assert.ok(await own.transaction('a', 1));
 });
 
+test('a file counts by its bytes and is no transaction; what is given back makes room', async () => {
+  const { own, store } = open({ storedBytes: 1000, transactionsPerDay: 1 });
+  assert.equal(await own.transaction('a', 100), undefined);
+  assert.equal(await own.file('a', 900), undefined);
+  const reached = await own.file('a', 1);
+  assert.deepEqual([reached!.name, reached!.freesAt], ['storedBytes', null]);
+  own.giveBack('a', 900, 'file');
+  // The store hears of it with the next.
+  assert.equal(await own.file('a', 900), undefined);
+  const { transactions, bytesIn } = (await day(store))!;
+  assert.deepEqual([transactions, bytesIn], [1, 1000]);
+});
+
 test('a store that fails stops nobody, and what it missed is counted with the next', async () => {
   const store = memoryUsageStore();
   let fails = true;

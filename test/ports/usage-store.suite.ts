@@ -71,6 +71,26 @@ export function usageStoreSuite({ adapter, open, reopen }: UsageHarness): void {
       assert.deepEqual([last.added, last.usage.storedBytes, last.usage.bytesIn], [true, 1000, 400]);
     });
 
+    it('bounds bytes that come without a transaction by the bytes alone', async () => {
+      const store = await open();
+      await store.add('a', '2026-01-01', numbers({ transactions: 10, bytesIn: 100 }), most);
+      const bytes = (bytesIn: number) => store.add('a', '2026-01-01', numbers({ bytesIn }), most);
+      assert.equal((await bytes(901)).added, false);
+      assert.equal((await bytes(900)).added, true);
+      assert.equal((await bytes(1)).added, false);
+      // What is given back makes room.
+      assert.equal((await bytes(-500)).usage.storedBytes, 500);
+      assert.equal((await bytes(500)).added, true);
+      assert.equal(
+        (await store.add('b', '2026-01-01', numbers({ bytesIn: 1001 }), most)).added,
+        false,
+      );
+      // A limit that was lowered since stops transactions only.
+      const fewer = { transactions: 5, storedBytes: 2000 };
+      const more = await store.add('a', '2026-01-01', numbers({ bytesIn: 1 }), fewer);
+      assert.equal(more.added, true);
+    });
+
     it('loses no add of many at once, and lets no more through than fit', async () => {
       const store = await open();
       const one = numbers({ requests: 1, transactions: 1, bytesIn: 1 });
