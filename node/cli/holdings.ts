@@ -15,6 +15,8 @@ interface Holding {
   readonly own: boolean;
   readonly fields: readonly string[];
   readonly transactions: number;
+  /** Files that the values name, and those of them that are there; absent where they name none. */
+  readonly attachments?: { readonly named: number; readonly here: number };
 }
 
 export function registerHoldings(program: Command): void {
@@ -55,12 +57,21 @@ async function heldBy(target: Target): Promise<HeldValues[]> {
 
 function grouped(held: readonly HeldValues[], member: string): Holding[] {
   const groups = new Map<string, Holding>();
-  for (const { contract, method: name, owner, fields } of held) {
+  for (const { contract, method: name, owner, fields, attachments } of held) {
     const method = `${contract}.${name}`;
     const own = owner === member;
     const key = JSON.stringify([method, own, fields]);
-    const transactions = (groups.get(key)?.transactions ?? 0) + 1;
-    groups.set(key, { method, own, fields, transactions });
+    const before = groups.get(key);
+    const files = [before?.attachments, attachments].filter((one) => one !== undefined);
+    groups.set(key, {
+      ...{ method, own, fields, transactions: (before?.transactions ?? 0) + 1 },
+      ...(files.length > 0 && {
+        attachments: {
+          named: files.reduce((sum, { named }) => sum + named, 0),
+          here: files.reduce((sum, { here }) => sum + here, 0),
+        },
+      }),
+    });
   }
   return [...groups.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, group]) => group);
 }
@@ -68,8 +79,8 @@ function grouped(held: readonly HeldValues[], member: string): Holding[] {
 function text(member: string, holds: readonly Holding[]): string {
   if (holds.length === 0) return `${member}\n  holds no confidential values`;
   const lines = holds.map(
-    ({ method, own, fields, transactions }) =>
-      `  ${String(transactions).padStart(6)}  ${method}  ${own ? 'its own' : 'of others'}: ${fields.join(', ')}`,
+    ({ method, own, fields, transactions, attachments: files }) =>
+      `  ${String(transactions).padStart(6)}  ${method}  ${own ? 'its own' : 'of others'}: ${fields.join(', ')}${files ? ` (${files.here} of ${files.named} files)` : ''}`,
   );
   return [member, ...lines].join('\n');
 }

@@ -111,6 +111,8 @@ export interface HeldValues {
   /** The member that signed it. */
   readonly owner: string;
   readonly fields: readonly string[];
+  /** Where its values name files: how many, and how many of them are here. */
+  readonly attachments?: { readonly named: number; readonly here: number };
 }
 
 /** An attachment, and the parts that it is read by (`partSize` bytes each). */

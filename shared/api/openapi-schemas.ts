@@ -247,6 +247,7 @@ export const SCHEMAS: Readonly<Record<string, JsonSchema>> = {
         method: { type: 'string' },
         owner: { type: 'string' },
         fields: list({ type: 'string' }),
+        'attachments?': object({ named: natural, here: natural }),
       }),
     ),
     next: { type: ['string', 'null'] },

@@ -190,10 +190,21 @@ async function readBy(
 /** What is held of a transaction, without the values themselves. */
 export async function heldOf(
   replica: Replica,
-  { transaction, disclosures }: KeptValues,
+  keeper: ValueKeeper,
+  kept: KeptValues,
 ): Promise<HeldValues> {
+  const { transaction, disclosures } = kept;
   const { id, body, keyIds } = transaction;
   const owner = (await keyRecord(replica, keyIds[0]!))?.member ?? '';
   const fields = [...revealed(body.args, disclosures).keys()].sort();
-  return { transaction: id, contract: body.contract, method: body.method, owner, fields };
+  const named = attachmentsOf(kept);
+  const held = await Promise.all(
+    named.map((attachment) => keeper.attachments.holds({ transaction: id, attachment })),
+  );
+  return {
+    ...{ transaction: id, contract: body.contract, method: body.method, owner, fields },
+    ...(named.length > 0 && {
+      attachments: { named: named.length, here: held.filter(Boolean).length },
+    }),
+  };
 }

@@ -167,7 +167,7 @@ export function ledgerService(replica: Replica, custody: Custody): LedgerService
       const { keeper } = replica;
       if (!keeper) return [];
       const kept = await keeper.held({ limit, ...(after && { after }) });
-      return Promise.all(kept.map((values) => heldOf(replica, values)));
+      return Promise.all(kept.map((values) => heldOf(replica, keeper, values)));
     },
     async grantedValues(identity, grant, ids) {
       const { keeper } = replica;

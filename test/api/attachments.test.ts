@@ -277,6 +277,27 @@ describe('an attachment', () => {
     assert.equal(elsewhere.status, 403);
   });
 
+  it('is listed with what its readers hold: named at all of them, and here once it was fetched', async () => {
+    const attachment = await send(fileOf(3000));
+    const id = await idOf(attachment);
+    const filesOf = async (member: string) => {
+      const { records } = await json(await call(`${member}/admin`, '/vault?limit=200'));
+      const found = (records as { transaction: string; attachments?: object }[]).find(
+        ({ transaction }) => transaction === id,
+      );
+      return found?.attachments;
+    };
+    assert.deepEqual(await filesOf('alpha'), { named: 1, here: 1 });
+    const { attachments } = apis.network.vaultOf('beta');
+    // The values are there before the file is.
+    const before = await filesOf('beta');
+    const there = await attachments.holds({ transaction: id as never, attachment });
+    assert.ok(there || (before as { here: number }).here === 0);
+    await until(() => attachments.holds({ transaction: id as never, attachment }));
+    assert.deepEqual(await filesOf('beta'), { named: 1, here: 1 });
+    assert.equal(await filesOf('gamma'), undefined);
+  });
+
   it('counts among what its member may store, from when it is announced', async () => {
     const limits = { ...NO_TENANT_LIMITS, storedBytes: 10_000 };
     const store = memoryUsageStore();

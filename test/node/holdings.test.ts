@@ -16,11 +16,14 @@ const held = (number: number, more: object = {}) => ({
 const HELD: Readonly<Record<string, object[]>> = {
   'bureau-key': [
     ...Array.from({ length: 200 }, (_, number) => held(number)),
-    held(200),
+    held(200, { attachments: { named: 2, here: 2 } }),
     held(201, { fields: ['price'] }),
   ],
   'other-key': [],
-  'shop-key': [held(1), held(2, { method: 'offer', owner: 'bureau' })],
+  'shop-key': [
+    held(1, { attachments: { named: 8, here: 7 } }),
+    held(2, { method: 'offer', owner: 'bureau' }),
+  ],
 };
 
 const server = createServer((request, response) => {
@@ -60,20 +63,26 @@ it('lists what the node of each member holds, all pages of it, by method, owner 
     nodes: [
       {
         member: 'bureau',
-        holds: [make, { ...make, fields: ['price'], transactions: 1 }],
+        holds: [
+          { ...make, attachments: { named: 2, here: 2 } },
+          { ...make, fields: ['price'], transactions: 1 },
+        ],
       },
       { member: 'other', holds: [] },
       {
         member: 'shop',
         holds: [
-          { ...make, own: true, transactions: 1 },
+          { ...make, own: true, transactions: 1, attachments: { named: 8, here: 7 } },
           { ...make, method: 'deal.offer', transactions: 1 },
         ],
       },
     ],
   });
   const { stdout } = await fuqi(...own);
-  assert.match(stdout, /^bureau\n +201 {2}deal\.make {2}of others: buyer, price\n/m);
+  assert.match(
+    stdout,
+    /^bureau\n +201 {2}deal\.make {2}of others: buyer, price \(2 of 2 files\)\n/m,
+  );
   assert.match(stdout, /^other\n {2}holds no confidential values\n/m);
 });
 
