@@ -5,21 +5,15 @@
  */
 import type { Digest } from '../bytes/digest.ts';
 import { readsAlways } from '../contract/confidential.ts';
-import {
-  CONFIDENTIAL,
-  type Dispute,
-  type DisputeReason,
-  disputeKey,
-} from '../contract/confidential-records.ts';
 import { NODE_IDENTITY } from '../contract/system-records.ts';
-import { decodeValue } from '../execution/decoded-values.ts';
 import type { Block } from '../ledger/block.ts';
 import { Rejected } from '../ledger/rejection.ts';
 import { decodeTransaction } from '../ledger/transaction.ts';
-import type { ValueKeeper } from '../ports/value-keeper.ts';
+import type { Wanted } from '../ports/attachment-keeper.ts';
+import { attachmentsOf, type ValueKeeper } from '../ports/value-keeper.ts';
 import { fetchValues } from './ask-values.ts';
+import { dispute, readsByRole, settle } from './disputes.ts';
 import { finalBlocks } from './history.ts';
-import { submitAsNode } from './node-call.ts';
 import { contractNow, definitionNow, rolesOf } from './readers.ts';
 import { nodeKeys, pause, type Replica } from './replica.ts';
 import { valuesRecord } from './values-record.ts';
@@ -48,8 +42,10 @@ export async function checkDeliveries(
   if (!before) return keeper.setDeliveriesChecked({ height: head, at: now });
   if (now - before.at < LOOK_MS) return;
   for (const id of await keeper.lacking(LACKING_MAX)) await askAgain(replica, keeper, id);
+  await checkAttachments(replica, keeper, now);
   // Most members' roles read nothing hidden: no block has to be read for them.
-  if (!(await readsByRole(replica))) return keeper.setDeliveriesChecked({ height: head, at: now });
+  if (!(await readsAnything(replica)))
+    return keeper.setDeliveriesChecked({ height: head, at: now });
   const to = replica.lease ? Math.min(head, before.height + BLOCKS_MAX) : head;
   const height = await checkBlocks(replica, keeper, before.height + 1, to, now);
   // Where blocks are left, it goes on when it is woken next.
@@ -58,7 +54,7 @@ export async function checkDeliveries(
 }
 
 /** Whether a role of this member reads something of each call of some method that is in force. */
-async function readsByRole(replica: Replica): Promise<boolean> {
+async function readsAnything(replica: Replica): Promise<boolean> {
   for (const full of await rolesOf(replica, replica.member)) {
     const [name = '', role = ''] = full.split('.');
     const contract = await contractNow(replica, name);
@@ -133,37 +129,45 @@ async function claim(replica: Replica, keeper: ValueKeeper, id: Digest): Promise
   const fetched = await fetchValues(replica, id);
   if (fetched === 'kept') return;
   await keeper.setLacking(id, true);
-  if (await isDisputed(replica, id)) return;
   // Somebody has to have given it a field that can't be left out.
-  const reason: DisputeReason = fetched === 'none' ? 'refused' : fetched;
-  await say(replica, 'dispute', { record: id, reason });
+  await dispute(replica, id, fetched === 'none' ? 'refused' : fetched);
+}
+
+const ATTACHMENTS_TOGETHER = 32;
+
+/** Disputes files that values here name and nobody gave, where it is no secret that this member reads those. */
+async function checkAttachments(replica: Replica, keeper: ValueKeeper, now: number): Promise<void> {
+  for (let after: Wanted | undefined; ; ) {
+    const range = { limit: ATTACHMENTS_TOGETHER, ...(after && { after }) };
+    const wanted = await keeper.attachments.wanted(range);
+    for (const { transaction, since } of wanted) {
+      if (now < since + GRACE_MS) continue;
+      const record = await valuesRecord(replica, transaction);
+      if (!record || !(await readsByRole(replica, record))) continue;
+      await keeper.setLacking(transaction, true);
+      await dispute(replica, transaction, 'not-delivered');
+    }
+    after = wanted.at(-1);
+    if (wanted.length < ATTACHMENTS_TOGETHER || replica.stopped) return;
+  }
 }
 
 async function askAgain(replica: Replica, keeper: ValueKeeper, id: Digest): Promise<void> {
   const record = await valuesRecord(replica, id);
   const isErased = !record || record.erasedAt !== null;
-  const isHere = (await keeper.read(id)) || (await fetchValues(replica, id)) === 'kept';
+  const isHere = await isWhole(replica, keeper, id);
   if (!isErased && !isHere) return;
-  if (isHere && (await isDisputed(replica, id))) await say(replica, 'settle', { record: id });
+  if (isHere) await settle(replica, id);
   await keeper.setLacking(id, false);
 }
 
-async function isDisputed(replica: Replica, id: Digest): Promise<boolean> {
-  const stored = await replica.final.read(disputeKey(id, replica.member));
-  return stored ? (decodeValue(stored) as unknown as Dispute).settledAt === null : false;
-}
-
-async function say(
-  replica: Replica,
-  method: 'dispute' | 'settle',
-  args: { readonly record: Digest; readonly reason?: DisputeReason },
-): Promise<void> {
-  const nonce = `${method[0]}${args.record.slice(1)}`;
-  const outcome = await submitAsNode(replica, { contract: CONFIDENTIAL, method, args, nonce });
-  if (outcome instanceof Rejected) {
-    replica.log(`${method}-failed`, {
-      transaction: args.record,
-      error: outcome.rejection.message,
-    });
-  }
+/** Whether values are here, by now, and all files that they name. */
+async function isWhole(replica: Replica, keeper: ValueKeeper, id: Digest): Promise<boolean> {
+  if (!(await keeper.read(id)) && (await fetchValues(replica, id)) !== 'kept') return false;
+  const kept = await keeper.read(id);
+  const named = kept ? attachmentsOf(kept) : [];
+  const here = await Promise.all(
+    named.map((attachment) => keeper.attachments.holds({ transaction: id, attachment })),
+  );
+  return !here.includes(false);
 }

@@ -3,10 +3,12 @@
  * all are here. What came stays, so whoever is interrupted goes on where it was.
  */
 import type { Digest } from '../bytes/digest.ts';
+import type { ValuesRecord } from '../contract/confidential-records.ts';
 import type { Attachment } from '../ledger/attachment.ts';
 import type { Rejected } from '../ledger/rejection.ts';
 import { type Attached, DamagedAttachment, type Wanted } from '../ports/attachment-keeper.ts';
 import type { ValueKeeper } from '../ports/value-keeper.ts';
+import { dispute, readsByRole } from './disputes.ts';
 import { holdersOf, unavailable } from './holders.ts';
 import { inBackground, pause, type Replica } from './replica.ts';
 import { ask } from './tell.ts';
@@ -114,12 +116,22 @@ export async function fetchAttachment(
     if ((await attachments.missing(attached)).length > 0) continue;
     const outcome = await attachments.taken(attached, replica.ports.time.now());
     if (outcome !== 'others') {
-      if (outcome === 'false') replica.log('attachment-false', { transaction });
+      if (outcome === 'false') await disputeFalse(replica, attached, record);
       return true;
     }
     replica.log('attachment-not-fetched', { member: holder, transaction, why: 'other bytes' });
   }
   return false;
+}
+
+/** What its owner sealed is not the file that its value names. */
+async function disputeFalse(
+  replica: Replica,
+  { transaction }: Attached,
+  record: ValuesRecord,
+): Promise<void> {
+  replica.log('attachment-false', { transaction });
+  if (await readsByRole(replica, record)) await dispute(replica, transaction, 'digest-mismatch');
 }
 
 async function askForPart(

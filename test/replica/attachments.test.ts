@@ -10,6 +10,8 @@ import {
 } from '../../shared/consensus/message.ts';
 import { catalog } from '../../shared/contract/catalog.ts';
 import type { Attachment } from '../../shared/ledger/attachment.ts';
+import { Rejected } from '../../shared/ledger/rejection.ts';
+import { checkDeliveries } from '../../shared/replica/check-deliveries.ts';
 import { startFetchingAttachments } from '../../shared/replica/fetch-attachments.ts';
 import { standingOf } from '../../shared/replica/tell.ts';
 import { contracts } from '../../workloads/catalog.ts';
@@ -47,6 +49,30 @@ const holds = (member: string, transaction: Digest) =>
 const fetchNow = (member: string) => startFetchingAttachments(network.node(member).replica);
 const wantedBy = async (member: string) =>
   (await network.vaultOf(member).attachments.wanted({ limit: 9 })).length;
+
+const HOUR_MS = 3_600_000;
+
+/** Has all nodes look, as they would so much later. */
+async function look(laterMs: number): Promise<void> {
+  for (const member of MEMBERS) {
+    const { replica } = network.node(member);
+    await checkDeliveries(replica, network.vaultOf(member), Date.now() + laterMs);
+  }
+}
+
+/** Who disputes a transaction's values, and why; with what is settled. */
+async function disputes(record: Digest): Promise<string[]> {
+  const answer = await network
+    .service('alpha')
+    .query('confidential', 'record', { record }, undefined);
+  assert.ok(!(answer instanceof Rejected), JSON.stringify(answer));
+  const { disputes: found } = answer.output as {
+    disputes: { member: string; reason: string; settledAt: number | null }[];
+  };
+  return found.map(
+    ({ member, reason, settledAt }) => `${member} ${reason}${settledAt === null ? '' : ' settled'}`,
+  );
+}
 
 /** Asks for a part as a member, without its node. */
 async function ask(
@@ -159,6 +185,42 @@ describe('an attachment', () => {
       (await ask('beta', transaction, null, { sealed: unknown })).refusal,
       'not-a-reader',
     );
+  });
+
+  it('that nobody gives is disputed by who reads it by a role, not by a hidden party, until it comes', async () => {
+    await look(0);
+    answers = () => false;
+    const transaction = await filed();
+    await until(async () => (await wantedBy('delta')) === 1 && (await wantedBy('beta')) === 1);
+    await look(0.5 * HOUR_MS);
+    // The transaction's time and ten minutes more are what its owner has.
+    await look(3 * HOUR_MS);
+    await until(async () => (await disputes(transaction)).length > 0);
+    assert.deepEqual(await disputes(transaction), ['delta not-delivered']);
+    await look(4 * HOUR_MS);
+    assert.deepEqual(await disputes(transaction), ['delta not-delivered']);
+    answers = () => true;
+    for (const member of ['beta', 'delta']) fetchNow(member);
+    await until(() => holds('delta', transaction));
+    await look(5 * HOUR_MS);
+    await until(async () => (await disputes(transaction))[0] === 'delta not-delivered settled');
+  });
+
+  it('whose value is false is disputed as that, by the first reader who has a role', async () => {
+    const { attachments } = network.vaultOf('alpha');
+    const { attach } = attachments;
+    const right = attachment;
+    // Its owner's node says another digest than the file's.
+    attachment = { ...right, digest: 'cd'.repeat(32) as Digest };
+    Object.assign(attachments, {
+      attach: (attached: Parameters<typeof attach>[0], now: number) =>
+        attach({ ...attached, attachment: right }, now),
+    });
+    const transaction = await filed();
+    await until(async () => (await disputes(transaction)).length > 0);
+    assert.deepEqual(await disputes(transaction), ['delta digest-mismatch']);
+    assert.equal(await wantedBy('delta'), 0);
+    assert.equal(await holds('delta', transaction), false);
   });
 
   it('is fetched anew by a member whose vault was lost', async () => {
