@@ -6,7 +6,7 @@ import { createHmac } from 'node:crypto';
 import { paymentId } from '../../workloads/einvoice/import/derived-ids.ts';
 import { type Left, leftAfter, totalLeft } from '../../workloads/einvoice/left.ts';
 import type { Invoice } from '../../workloads/einvoice/records.ts';
-import { taxedAmount, withTotals } from '../../workloads/invoice/tax.ts';
+import { taxedAmount } from '../../workloads/invoice/tax.ts';
 import { invoiceRecord } from '../einvoice-records.ts';
 import { type Values, valuesOf } from '../transaction-values.ts';
 import { NotFinalYet, type Payee, paymentOf, post } from './invoice-payment.ts';
@@ -51,7 +51,7 @@ export async function noteRefund(
 
 async function part(
   payee: Payee,
-  { holding, parts, transaction, currency }: Invoice,
+  { holding, parts, transaction }: Invoice,
   issued: Values,
   left: Left,
   { amount, success_time }: Refund,
@@ -60,17 +60,14 @@ async function part(
   const { to } = holding === transaction ? issued : await shown(payee, holding);
   // The invoice of a payment has one line.
   const { category, rateBp } = left.left[0]!;
-  const { net, tax } = taxedAmount(amount.refund, rateBp, true);
-  const document = withTotals({
-    ...{ currency, seller: { name: '-' }, buyer: { name: '-' }, rounding: 'per-line' as const },
-    // The day where the refund was made: its time has that place's offset.
-    issuedOn: success_time.slice(0, 10),
-    lines: [{ description: markOf(id), category, rateBp, net, tax }],
-  });
-  const { issuedOn, rounding, lines } = document;
+  const { net, tax, gross } = taxedAmount(amount.refund, rateBp, true);
   return {
     ...{ holding, parts: parts.length, reason: REASON, ...(to !== undefined && { to }) },
-    ...{ rounding, issuedOn, lines, net: document.net, tax: document.tax, gross: document.gross },
+    // The day where the refund was made: its time has that place's offset.
+    issuedOn: success_time.slice(0, 10),
+    rounding: 'per-line',
+    lines: [{ description: markOf(id), category, rateBp, net, tax }],
+    ...{ net, tax, gross },
   };
 }
 

@@ -9,7 +9,7 @@ import type { ConfidentialLedger } from './confidential-ledger.ts';
 /** Going on would write what is there already once more: as credit notes what was taken back before. */
 const anotherSecret = ({ reference }: SourceDocument): GatewayFault =>
   new GatewayFault(
-    `${reference} was imported with another secret: put that one in the place of this one (import.secret), nothing was written.`,
+    `${reference} was imported with another secret: put that one in the place of this one (import.secret).`,
   );
 
 /** Records the payment and issues the invoice; `buyer` holds it from the start. */

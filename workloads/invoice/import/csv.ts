@@ -208,8 +208,14 @@ function addRow(group: Group, row: Row, info: RowInfo, mapping: CsvMapping): voi
     if (!decimal) fail(`a decimal number in ${name}`, text);
     return decimal;
   };
-  const quantity = columns.quantity ? number(columns.quantity) : undefined;
-  const unitPrice = columns.unitPrice ? number(columns.unitPrice) : undefined;
+  // Beside an amount they only say how it came about: a fee has none.
+  const beside = (name: string | undefined): Decimal | undefined => {
+    const isLeftOut =
+      columns.amount !== undefined && name !== undefined && row[name]!.trim() === '';
+    return name === undefined || isLeftOut ? undefined : number(name);
+  };
+  const quantity = beside(columns.quantity);
+  const unitPrice = beside(columns.unitPrice);
   const amount = columns.amount
     ? number(columns.amount)
     : quantity && unitPrice && product(quantity, unitPrice);

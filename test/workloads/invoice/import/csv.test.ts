@@ -55,6 +55,22 @@ describe('the CSV reader', () => {
     assert.equal(record.document.lines[0]!.description, '85123A');
   });
 
+  it('takes a row without quantity or price by its amount, and refuses it where they make the amount', async () => {
+    const columns = { reference: 'no', date: 'date', quantity: 'n', unitPrice: 'price' };
+    const more = { rateBp: 0, seller: { name: 'Shop' } };
+    const [counted, named] = [columns, { ...columns, amount: 'sum' }].map((of) =>
+      CsvMappingSchema.parse({ columns: of, ...more }),
+    );
+    const text = 'no,date,n,price,sum\nA,2026-03-01,2,1.50,3.00\nA,2026-03-01,,,0.80\n';
+    const record = only(await all(readCsv(chunks(text), named!)));
+    const [first, fee] = record.document.lines;
+    assert.deepEqual([first!.quantity, first!.unitPrice, first!.net], ['2', '1.5', 300]);
+    assert.deepEqual([fee!.net, 'quantity' in fee!, 'unitPrice' in fee!], [80, false, false]);
+    const [refused] = await all(readCsv(chunks(text), counted!));
+    assert.ok(refused?.kind === 'refused');
+    assert.equal(refused.expected, 'a decimal number in n');
+  });
+
   it('keeps rows over nothing beside others', async () => {
     const record = only(await read([row('1', 1, '0.0'), row('1', 1, '2.5')]));
     assert.deepEqual([record.document.lines.length, record.document.gross], [2, 250]);
