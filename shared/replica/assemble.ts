@@ -70,7 +70,6 @@ export function assembleReplica(options: ReplicaOptions, durables: Durables): Re
     heights: new Map(),
     missing: new Set(),
     recovery: noRecovery(epoch.set.epoch),
-    delivering: false,
     stopped: false,
   };
   return replica;

@@ -14,9 +14,10 @@ import {
 } from '../ports/value-keeper.ts';
 import { vaultKeyOfMember } from './readers.ts';
 import { ERASED } from './receive-values.ts';
-import { inBackground, pause, type Replica } from './replica.ts';
+import type { Replica } from './replica.ts';
 import { ask } from './tell.ts';
 import { Together } from './together.ts';
+import { type Progress, startUntilNothingLeft, type UnderWay } from './until-nothing-left.ts';
 
 /** Brings deliveries, side by side; answers those that their readers did not take. */
 export async function deliver(
@@ -121,39 +122,26 @@ async function send(
 }
 
 const TOGETHER = 32;
-const PAUSE_MS = 1000;
-const PAUSE_MS_MAX = 60_000;
+const delivering: UnderWay = new WeakMap();
 
-/**
- * Brings in the background what is due, and what was not taken again, ever more rarely, until nothing is. A host that
- * lives for one request brings each once.
- */
+/** Brings in the background what is due, and what was not taken again, until nothing is. */
 export function startDelivering(replica: Replica): void {
   const { keeper } = replica;
-  if (!keeper || replica.delivering || replica.stopped) return;
-  replica.delivering = true;
+  if (!keeper) return;
   const faulted = (error: unknown) => replica.log('delivery-failed', { error: String(error) });
-  const ended = deliverDue(replica, keeper)
-    .catch(faulted)
-    .finally(() => {
-      replica.delivering = false;
-    });
-  inBackground(replica, ended);
+  startUntilNothingLeft(replica, delivering, () => deliverDue(replica, keeper), faulted);
 }
 
-async function deliverDue(replica: Replica, keeper: ValueKeeper): Promise<void> {
-  for (let pauseMs = PAUSE_MS; !replica.stopped; pauseMs = Math.min(2 * pauseMs, PAUSE_MS_MAX)) {
-    let left = 0;
-    let after: Delivery | undefined;
-    for (;;) {
-      const due = await keeper.deliveries({ limit: TOGETHER, ...(after && { after }) });
-      if (due.length === 0 || replica.stopped) break;
-      after = due.at(-1);
-      const missed = await deliver(replica, keeper, due);
-      left += missed.length;
-      if (missed.length < due.length) pauseMs = PAUSE_MS;
-    }
-    if (left === 0 || replica.lease) return;
-    await pause(replica, pauseMs);
+/** Brings all that is due once. */
+async function deliverDue(replica: Replica, keeper: ValueKeeper): Promise<Progress> {
+  let [left, came] = [0, 0];
+  let after: Delivery | undefined;
+  for (;;) {
+    const due = await keeper.deliveries({ limit: TOGETHER, ...(after && { after }) });
+    if (due.length === 0 || replica.stopped) return { left, came };
+    after = due.at(-1);
+    const missed = await deliver(replica, keeper, due);
+    left += missed.length;
+    came += due.length - missed.length;
   }
 }

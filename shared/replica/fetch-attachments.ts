@@ -10,66 +10,24 @@ import { type Attached, DamagedAttachment, type Wanted } from '../ports/attachme
 import type { ValueKeeper } from '../ports/value-keeper.ts';
 import { dispute, readsByRole } from './disputes.ts';
 import { holdersOf, unavailable } from './holders.ts';
-import { inBackground, pause, type Replica } from './replica.ts';
+import type { Replica } from './replica.ts';
 import { ask } from './tell.ts';
+import { type Progress, startUntilNothingLeft, type UnderWay } from './until-nothing-left.ts';
 import { valuesRecord } from './values-record.ts';
 
 const TOGETHER = 32;
-const PAUSE_MS = 1000;
-const PAUSE_MS_MAX = 60_000;
+const fetching: UnderWay = new WeakMap();
 
-/** Of replicas that fetch: ends a pause. */
-const fetching = new WeakMap<Replica, { wake: () => void }>();
-
-/**
- * Fetches in the background what is wanted, and what nobody gave again, ever more rarely, until nothing is. A host that lives
- * for one request looks once, and is woken again.
- */
+/** Fetches in the background what is wanted, until nothing is. A host that lives for one request is woken again. */
 export function startFetchingAttachments(replica: Replica): void {
   const { keeper } = replica;
-  if (!keeper || replica.stopped) return;
-  const underWay = fetching.get(replica);
-  if (underWay) {
-    underWay.wake();
-    return;
-  }
-  const pausing = { wake: () => {} };
-  fetching.set(replica, pausing);
+  if (!keeper) return;
   const faulted = (error: unknown) => replica.log('attachments-failed', { error: String(error) });
-  const ended = fetchWanted(replica, keeper, pausing)
-    .catch(faulted)
-    .finally(() => fetching.delete(replica));
-  inBackground(replica, ended);
-}
-
-async function fetchWanted(
-  replica: Replica,
-  keeper: ValueKeeper,
-  pausing: { wake: () => void },
-): Promise<void> {
-  for (let pauseMs = PAUSE_MS; !replica.stopped; pauseMs = Math.min(2 * pauseMs, PAUSE_MS_MAX)) {
-    // What comes to be wanted meanwhile may stand before where this is.
-    let isWoken = false;
-    const woken = new Promise<void>((resolve) => {
-      pausing.wake = () => {
-        isWoken = true;
-        resolve();
-      };
-    });
-    const { left, came } = await fetchOnce(replica, keeper);
-    if (!isWoken && (left === 0 || replica.lease)) return;
-    if (replica.lease) continue;
-    if (isWoken || came > 0) pauseMs = PAUSE_MS;
-    await Promise.race([pause(replica, pauseMs), woken.then(() => pause(replica, PAUSE_MS))]);
-    if (isWoken) pauseMs = PAUSE_MS;
-  }
+  startUntilNothingLeft(replica, fetching, () => fetchOnce(replica, keeper), faulted);
 }
 
 /** Tries all that is wanted once. */
-async function fetchOnce(
-  replica: Replica,
-  keeper: ValueKeeper,
-): Promise<{ readonly left: number; readonly came: number }> {
+async function fetchOnce(replica: Replica, keeper: ValueKeeper): Promise<Progress> {
   let [left, came] = [0, 0];
   let after: Wanted | undefined;
   for (;;) {

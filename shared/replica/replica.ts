@@ -190,8 +190,6 @@ export interface Replica extends ReplicaOptions {
   missing: Set<string>;
   /** What the other validators answered to this restored node, in which epoch, and how often it asked. */
   recovery: Recovery;
-  /** Values that members did not take are brought again. */
-  delivering: boolean;
   stopped: boolean;
 }
 
