@@ -16,7 +16,7 @@ import { vaultKeyOfMember } from './readers.ts';
 import { ERASED } from './receive-values.ts';
 import type { Replica } from './replica.ts';
 import { ask } from './tell.ts';
-import { Together } from './together.ts';
+import { togetherByName } from './together.ts';
 import { type Progress, startUntilNothingLeft, type UnderWay } from './until-nothing-left.ts';
 
 /** Brings deliveries, side by side; answers those that their readers did not take. */
@@ -51,7 +51,7 @@ async function deliverOne(
     await keeper.delivered(delivery);
     return true;
   }
-  const why = await bring(replica, keeper, to, onlyFields(kept, fields));
+  const why = await outbox(replica, to).add(onlyFields(kept, fields));
   if (why !== null && why !== ERASED) {
     replica.log('values-not-delivered', { member: to, transaction: id, why });
     return false;
@@ -60,34 +60,20 @@ async function deliverOne(
   return true;
 }
 
-const outboxes = new WeakMap<Replica, Map<string, Together<KeptValues, string | null>>>();
 /** Envelopes under way to a reader. */
 const WAYS = 2;
 /** Of the transactions and texts in one envelope; the first goes in whatever its size. */
 const ENVELOPE_BYTES_MAX = 256 * 1024;
 
-/** Brings values to a reader, with others that wait for it; answers why it did not take them. */
-function bring(
-  replica: Replica,
-  keeper: ValueKeeper,
-  to: string,
-  values: KeptValues,
-): Promise<string | null> {
-  const all = outboxes.get(replica) ?? new Map<string, Together<KeptValues, string | null>>();
-  outboxes.set(replica, all);
-  const outbox =
-    all.get(to) ??
-    new Together({
-      ways: WAYS,
-      take: fitting,
-      async run(lot) {
-        const whys = await send(replica, keeper, to, lot).catch((error: unknown) => String(error));
-        return typeof whys === 'string' ? lot.map(() => whys) : whys;
-      },
-    });
-  all.set(to, outbox);
-  return outbox.add(values);
-}
+/** What waits to be brought to each reader; answers why it did not take it. */
+const outbox = togetherByName<Replica, KeptValues, string | null>((replica, to) => ({
+  ways: WAYS,
+  take: fitting,
+  async run(lot) {
+    const whys = await send(replica, to, lot).catch((error: unknown) => String(error));
+    return typeof whys === 'string' ? lot.map(() => whys) : whys;
+  },
+}));
 
 /** How many of the first go in one envelope. */
 function fitting(waiting: readonly KeptValues[]): number {
@@ -104,12 +90,12 @@ function fitting(waiting: readonly KeptValues[]): number {
 /** Sends an envelope; answers why none of it was taken, or of each why not. */
 async function send(
   replica: Replica,
-  keeper: ValueKeeper,
   to: string,
   values: readonly KeptValues[],
 ): Promise<string | readonly (string | null)[]> {
+  const { keeper } = replica;
   const key = await vaultKeyOfMember(replica, to);
-  if (!key) return 'no vault key';
+  if (!keeper || !key) return 'no vault key';
   const reply = await ask(replica, to, {
     kind: 'values',
     envelope: await keeper.wrap(key, values),

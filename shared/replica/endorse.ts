@@ -22,7 +22,7 @@ import { activeMembers, contractNow, memberRecord, rolesOf } from './readers.ts'
 import type { Replica } from './replica.ts';
 import { runWithValues } from './run-with-values.ts';
 import { ask } from './tell.ts';
-import { Together } from './together.ts';
+import { togetherByName } from './together.ts';
 import { outcomeOf } from './values-record.ts';
 
 /** An entry of a JWS (RFC 7515 §7.2.1). */
@@ -207,25 +207,19 @@ async function oneOf(
   );
 }
 
-const outboxes = new WeakMap<Replica, Map<string, Together<Digest, Signed | string>>>();
 /** Messages under way to an endorser. */
 const WAYS = 2;
 
+/** What is asked of each member. */
+const outbox = togetherByName<Replica, Digest, Signed | string>((replica, member) => ({
+  ways: WAYS,
+  take: (waiting) => Math.min(waiting.length, ENDORSED_MAX),
+  run: (lot) => send(replica, member, lot),
+}));
+
 /** Asks one node, together with what else is asked of it. */
-function askOne(replica: Replica, member: string, id: Digest): Promise<Signed | string> {
-  if (member === replica.member) return endorse(replica, id);
-  const all = outboxes.get(replica) ?? new Map<string, Together<Digest, Signed | string>>();
-  outboxes.set(replica, all);
-  const outbox =
-    all.get(member) ??
-    new Together({
-      ways: WAYS,
-      take: (waiting) => Math.min(waiting.length, ENDORSED_MAX),
-      run: (lot) => send(replica, member, lot),
-    });
-  all.set(member, outbox);
-  return outbox.add(id);
-}
+const askOne = async (replica: Replica, member: string, id: Digest): Promise<Signed | string> =>
+  member === replica.member ? endorse(replica, id) : outbox(replica, member).add(id);
 
 async function send(
   replica: Replica,

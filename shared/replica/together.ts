@@ -13,6 +13,20 @@ export interface TogetherOptions<T, A> {
   readonly onIdle?: () => void;
 }
 
+/** One for each name, of each owner: what goes to a member from a replica. */
+export function togetherByName<O extends object, T, A>(
+  optionsFor: (owner: O, name: string) => TogetherOptions<T, A>,
+): (owner: O, name: string) => Together<T, A> {
+  const owners = new WeakMap<O, Map<string, Together<T, A>>>();
+  return (owner, name) => {
+    const named = owners.get(owner) ?? new Map<string, Together<T, A>>();
+    owners.set(owner, named);
+    const together = named.get(name) ?? new Together(optionsFor(owner, name));
+    named.set(name, together);
+    return together;
+  };
+}
+
 interface Waiting<T, A> {
   readonly item: T;
   readonly resolve: (answer: A) => void;

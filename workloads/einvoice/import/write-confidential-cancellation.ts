@@ -17,7 +17,13 @@ import {
   reversalPart,
   wholeReversal,
 } from '../../invoice/import/write-cancellation.ts';
-import { NOTHING, refusedBy, type Written } from '../../invoice/import/written.ts';
+import {
+  type CreditNoted,
+  NOTHING,
+  refusedBy,
+  type Written,
+  withCreditNote,
+} from '../../invoice/import/written.ts';
 import { reversalOf } from '../../invoice/reversal.ts';
 import { groupKey, type TaxGroup } from '../../invoice/tax.ts';
 import { groupsOf, leftAfter } from '../left.ts';
@@ -82,25 +88,14 @@ export function confidentialCancellations(
     }
     const written = { ...NOTHING, reversals, minor, refusals, isOld: isOld && reversals > 0 };
     if (rest.length === 0) return written;
-    const note = await credit(record, rest);
-    if ('reason' in note) return { ...written, refusals: [...refusals, note] };
-    const { number } = note;
-    return {
-      ...written,
-      creditNotes: 1,
-      minor: minor + note.minor,
-      creditNote: { number, minor: note.minor },
-      isOld: isOld && note.isOld,
-    };
+    return withCreditNote(written, await credit(record, rest), isOld);
   };
 
   /** The note to an invoice elsewhere, also one from an earlier run: it is found by its id. */
   async function credit(
     record: SourceDocument,
     lines: readonly InvoiceLine[],
-  ): Promise<
-    { readonly number: string; readonly minor: number; readonly isOld: boolean } | Refusal
-  > {
+  ): Promise<CreditNoted | Refusal> {
     const { reference, relatesTo = 'unknown' } = record;
     const document = partOf(record, lines);
     const { currency, seller, buyer, issuedOn, rounding, gross: minor } = document;

@@ -12,7 +12,14 @@ import type { LedgerAccess, Summary } from './ledger-access.ts';
 import type { CancellationMatch, PlannedReversal } from './match-cancellations.ts';
 import type { Refusal, SourceDocument } from './source-record.ts';
 import { externalId, intentKey } from './source-reference.ts';
-import { NOTHING, refusedBy, reused, type Written } from './written.ts';
+import {
+  type CreditNoted,
+  NOTHING,
+  refusedBy,
+  reused,
+  type Written,
+  withCreditNote,
+} from './written.ts';
 
 const NumberedSchema = z.object({ number: NumberSchema, gross: z.int() });
 const ReversedSchema = z.object({ note: NumberSchema, gross: z.int() });
@@ -81,7 +88,7 @@ export function cancellationWriter(
   async function credit(
     record: SourceDocument,
     lines: readonly InvoiceLine[],
-  ): Promise<(NonNullable<Written['creditNote']> & { readonly isOld: boolean }) | Refusal> {
+  ): Promise<CreditNoted | Refusal> {
     const own = externalId(seller, record.reference);
     const document = { ...documentOf(record, lines), externalId: own };
     const { currency } = document;
@@ -135,16 +142,7 @@ export function cancellationWriter(
     }
     const written = { ...NOTHING, reversals, minor, refusals, isOld: isOld && reversals > 0 };
     if (rest.length === 0) return written;
-    const note = await credit(record, rest);
-    if ('reason' in note) return { ...written, refusals: [...refusals, note] };
-    const { number } = note;
-    return {
-      ...written,
-      creditNotes: 1,
-      minor: minor + note.minor,
-      creditNote: { number, minor: note.minor },
-      isOld: isOld && note.isOld,
-    };
+    return withCreditNote(written, await credit(record, rest), isOld);
   };
 }
 

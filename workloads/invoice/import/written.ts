@@ -33,6 +33,26 @@ export const NOTHING: Written = {
 /** A document of which only a refusal came. */
 export const refusedWhole = (refusal: Refusal): Written => ({ ...NOTHING, refusals: [refusal] });
 
+/** A credit note on the ledger, and whether it was there before. */
+export type CreditNoted = NonNullable<Written['creditNote']> & { readonly isOld: boolean };
+
+/** The same with the credit note for what matched no invoice, or why there is none; `isOld`: whether the rest was there before. */
+export function withCreditNote(
+  written: Written,
+  note: CreditNoted | Refusal,
+  isOld: boolean,
+): Written {
+  if ('reason' in note) return { ...written, refusals: [...written.refusals, note] };
+  const { number, minor } = note;
+  return {
+    ...written,
+    creditNotes: 1,
+    minor: written.minor + minor,
+    creditNote: { number, minor },
+    isOld: isOld && note.isOld,
+  };
+}
+
 /** A reference that stands for something else on the ledger. */
 export const reused = (
   { line, reference, document }: SourceDocument,
