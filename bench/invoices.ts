@@ -3,10 +3,11 @@
  * amounts and parties the tax bureau's node endorses and each party alone reads: a bureau, a payment platform, two shops and a
  * buyer, each with a node that signs for its clients. Prints JSON lines.
  */
-import { createHash, randomInt, randomUUID } from 'node:crypto';
+import { randomInt, randomUUID } from 'node:crypto';
 import { createHistogram } from 'node:perf_hooks';
 import { Command } from 'commander';
 import { Client } from 'undici';
+import { textDigest } from '../shared/contract/text-digest.ts';
 import { withTotals } from '../workloads/invoice/tax.ts';
 import { print, round, startDescribed } from './local/consortium.ts';
 import { send } from './local/load.ts';
@@ -165,7 +166,7 @@ const CONTRACTS = {
     invoice({ id, shop }: Payment) {
       const document = documentOf(shop);
       const checkCode = Array.from({ length: 20 }, () => randomInt(10)).join('');
-      const check = createHash('sha256').update(`${document.issuedOn} ${checkCode}`).digest('hex');
+      const check = textDigest(`${document.issuedOn} ${checkCode}`);
       return { ...document, payments: [id], check, checkCode, to: 'buyer' };
     },
   },

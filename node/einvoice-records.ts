@@ -9,6 +9,14 @@ export async function invoiceRecord(target: Target, number: string): Promise<Inv
   return output;
 }
 
+/** What the notes hide that took parts of an invoice back; `read` answers a transaction's values. */
+export const partValues = (
+  target: Target,
+  numbers: readonly string[],
+  read: (transaction: string) => Promise<Values | undefined>,
+): Promise<(Values | undefined)[]> =>
+  Promise.all(numbers.map(async (note) => read((await invoiceRecord(target, note)).transaction)));
+
 /** What an invoice hides: as it was issued, or as whoever holds it now was handed it. `read` answers a transaction's values. */
 export async function invoiceValues(
   { transaction, holding }: Pick<Invoice, 'transaction' | 'holding'>,

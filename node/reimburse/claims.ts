@@ -1,7 +1,7 @@
 /** Claims of one employer as its own node has them: the ledger's records, and the hidden values that it holds. */
 import { leftAfter, totalLeft } from '../../workloads/einvoice/left.ts';
 import type { ClaimedInvoice } from '../../workloads/reimbursement/policy.ts';
-import { invoiceRecord, invoiceValues } from '../einvoice-records.ts';
+import { invoiceRecord, invoiceValues, partValues } from '../einvoice-records.ts';
 import { call, type Target } from '../gateway-call.ts';
 import { type Values, valuesOf } from '../transaction-values.ts';
 
@@ -24,13 +24,9 @@ export const invoicesOf = (target: Target, { numbers }: Claim): Promise<ClaimedI
 async function invoiceOf(target: Target, number: string): Promise<ClaimedInvoice> {
   const record = await invoiceRecord(target, number);
   const { seller, currency, parts } = record;
-  const notes = await Promise.all(
-    parts.map(async (note) => {
-      const { transaction: id } = await invoiceRecord(target, note);
-      return valuesOf(target, id);
-    }),
-  );
-  const values = await invoiceValues(record, (id) => valuesOf(target, id));
+  const read = (transaction: string) => valuesOf(target, transaction);
+  const notes = await partValues(target, parts, read);
+  const values = await invoiceValues(record, read);
   return { number, seller, currency, known: knownOf(values, notes) };
 }
 

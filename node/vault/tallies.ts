@@ -15,7 +15,7 @@ import type {
   ValueKeeper,
 } from '../../shared/ports/value-keeper.ts';
 import type { VaultStore } from '../../shared/ports/vault-store.ts';
-import { Together } from '../../shared/replica/together.ts';
+import { togetherByName } from '../../shared/replica/together.ts';
 import { openRecord, sealRecord } from './sealed-record.ts';
 import type { VaultKey } from './vault-key.ts';
 
@@ -41,18 +41,11 @@ export function openTallies(
   keys: readonly [VaultKey, ...VaultKey[]],
 ): Pick<ValueKeeper, 'reserve'> {
   /** Of each tally in turn, so that only other processes can come in between; what comes meanwhile goes together. */
-  const changing = new Map<string, Together<Change, boolean>>();
-  const change = (name: string, one: Change): Promise<boolean> => {
-    const tally =
-      changing.get(name) ??
-      new Together({
-        ways: 1,
-        run: (lot) => swapUntilDone(name, lot),
-        onIdle: () => changing.delete(name),
-      });
-    changing.set(name, tally);
-    return tally.add(one);
-  };
+  const changing = togetherByName<VaultStore, Change, boolean>((_, name) => ({
+    ways: 1,
+    run: (lot) => swapUntilDone(name, lot),
+  }));
+  const change = (name: string, one: Change): Promise<boolean> => changing(store, name).add(one);
 
   const swapUntilDone = async (name: string, lot: readonly Change[]): Promise<boolean[]> => {
     const entry = tallyEntry(name);

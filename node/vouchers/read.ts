@@ -8,7 +8,7 @@ import {
   noteVoucher,
   type Voucher,
 } from '../../workloads/einvoice-vouchers/voucher.ts';
-import { invoiceRecord, invoiceValues } from '../einvoice-records.ts';
+import { invoiceRecord, invoiceValues, partValues } from '../einvoice-records.ts';
 import { CallRefused, type Target } from '../gateway-call.ts';
 import { eventsFrom } from '../ledger-events.ts';
 import { valuesOf } from '../transaction-values.ts';
@@ -46,11 +46,7 @@ export async function voucherOf(target: Target, number: string): Promise<Voucher
   const own = invoice.parts.includes(number) ? shown : { record, values: shown?.values ?? {} };
   if (!original || !own) return undefined;
   const others = invoice.parts.filter((part) => part !== number);
-  const parts = await Promise.all(
-    others.map(async (part) =>
-      shownValues(target, (await invoiceRecord(target, part)).transaction),
-    ),
-  );
+  const parts = await partValues(target, others, (id) => shownValues(target, id));
   return noteVoucher(own, original, parts);
 }
 

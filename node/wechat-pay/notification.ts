@@ -67,6 +67,9 @@ export interface Refund extends z.infer<typeof RefundSchema> {
   readonly success_time: string;
 }
 
+/** What a notification tells of. */
+export type Told = { readonly paid: PaidTransaction } | { readonly refund: Refund };
+
 /** What a request says in its headers. */
 export interface SignedBody {
   readonly timestamp: string;
@@ -94,7 +97,7 @@ export function openNotification(
   request: SignedBody,
   keys: NotificationKeys,
   now: number,
-): { readonly paid: PaidTransaction } | { readonly refund: Refund } | undefined {
+): Told | undefined {
   const { timestamp, nonce, serial, signature, body } = request;
   const key = keys.platformKeys.get(serial);
   const signed = Buffer.from(`${timestamp}\n${nonce}\n${body}\n`);

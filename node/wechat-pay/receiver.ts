@@ -8,7 +8,12 @@ import type { Logger } from 'pino';
 import { paymentId } from '../../workloads/einvoice/import/derived-ids.ts';
 import { CallRefused } from '../gateway-call.ts';
 import { invoicePayment, type Payee } from './invoice-payment.ts';
-import { type NotificationKeys, NotificationRefused, openNotification } from './notification.ts';
+import {
+  type NotificationKeys,
+  NotificationRefused,
+  openNotification,
+  type Told,
+} from './notification.ts';
 import { noteRefund, refundId } from './refund-note.ts';
 
 /** Notifications are a few kilobytes. */
@@ -41,26 +46,18 @@ export function wechatPayApp(
     };
     const told = openNotification(request, keys, now());
     if (!told) return context.body(null, 204);
-    const of = 'paid' in told ? told.paid : told.refund;
-    const payment = paymentId(payee.secret, of.transaction_id);
-    const id = 'paid' in told ? payment : refundId(payee.secret, told.refund);
+    const { id, payment, write, done, failed } = workOf(payee, told);
     const rejected = rejections.get(id) ?? 0;
     try {
-      if ('paid' in told) {
-        const invoice = await invoicePayment(payee, told.paid, rejected);
-        log.info({ payment, invoice }, 'payment-invoiced');
-      } else {
-        const invoice = await noteRefund(payee, told.refund, rejected);
-        log.info({ payment, invoice }, 'refund-noted');
-      }
+      const invoice = await write(rejected);
       rejections.delete(id);
+      log.info({ payment, invoice }, done);
     } catch (error) {
       const refused = error instanceof CallRefused && error.status < 500;
       if (refused) rejections.set(id, rejected + 1);
       // The first line says what; those after it what was found, which may be anybody's name.
       const why = (error as Error).message.split('\n')[0];
-      const what = 'paid' in told ? 'payment-not-invoiced' : 'refund-not-noted';
-      log[refused ? 'error' : 'warn']({ payment, why }, what);
+      log[refused ? 'error' : 'warn']({ payment, why }, failed);
       return context.json(fail('The ledger does not have it yet: tell it again.'), 503);
     }
     return context.body(null, 204);
@@ -72,4 +69,21 @@ export function wechatPayApp(
   });
   app.notFound((context) => context.json(fail('Not found: POST /wechat-pay/notify.'), 404));
   return app;
+}
+
+/** What a notification asks for: by which name, of which payment, and what is logged of it. */
+function workOf(payee: Payee, told: Told) {
+  if ('paid' in told) {
+    const payment = paymentId(payee.secret, told.paid.transaction_id);
+    return {
+      ...{ id: payment, payment, done: 'payment-invoiced', failed: 'payment-not-invoiced' },
+      write: (rejected: number) => invoicePayment(payee, told.paid, rejected),
+    };
+  }
+  return {
+    id: refundId(payee.secret, told.refund),
+    payment: paymentId(payee.secret, told.refund.transaction_id),
+    ...{ done: 'refund-noted', failed: 'refund-not-noted' },
+    write: (rejected: number) => noteRefund(payee, told.refund, rejected),
+  };
 }

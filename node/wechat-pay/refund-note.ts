@@ -7,7 +7,7 @@ import { paymentId } from '../../workloads/einvoice/import/derived-ids.ts';
 import { type Left, leftAfter, totalLeft } from '../../workloads/einvoice/left.ts';
 import type { Invoice } from '../../workloads/einvoice/records.ts';
 import { taxedAmount } from '../../workloads/invoice/tax.ts';
-import { invoiceRecord } from '../einvoice-records.ts';
+import { invoiceRecord, partValues } from '../einvoice-records.ts';
 import { type Values, valuesOf } from '../transaction-values.ts';
 import { NotFinalYet, type Payee, paymentOf, post } from './invoice-payment.ts';
 import type { Refund } from './notification.ts';
@@ -34,30 +34,29 @@ export async function noteRefund(
   const number = payment.invoice;
   const record = await invoiceRecord(issuer, number);
   const id = refundId(secret, refund);
-  const issued = await shown(payee, record.transaction);
-  const notes = await Promise.all(
-    record.parts.map(async (note) => shown(payee, (await invoiceRecord(issuer, note)).transaction)),
-  );
+  const read = (transaction: string) => valuesOf(issuer, transaction);
+  const issued = await read(record.transaction);
+  const notes = await partValues(issuer, record.parts, read);
   if (record.status === 'reversed' || notes.some((note) => isOf(note, id))) return number;
   const left = leftAfter(issued as never, notes as never[]);
-  if (!left) throw new NotFinalYet('the invoice is not shown to the issuer yet');
+  if (!issued || !left) throw new NotFinalYet('the invoice is not shown to the issuer yet');
   const isAll = totalLeft(left).gross === refund.amount.refund;
   // A note that takes all needs no amounts: what rounding left goes with it.
-  const body = isAll ? { reason: REASON } : await part(payee, record, issued, left, refund, id);
+  const body = isAll ? { reason: REASON } : await part(record, issued, left, refund, id, read);
   const route = `/einvoices/${number}/${isAll ? 'reversals' : 'partial-reversals'}`;
   await post(issuer, route, `refund-${id}-${record.parts.length}-${rejected}`, body);
   return number;
 }
 
 async function part(
-  payee: Payee,
   { holding, parts, transaction }: Invoice,
   issued: Values,
   left: Left,
   { amount, success_time }: Refund,
   id: string,
+  read: (transaction: string) => Promise<Values | undefined>,
 ): Promise<object> {
-  const { to } = holding === transaction ? issued : await shown(payee, holding);
+  const to = (holding === transaction ? issued : await read(holding))?.to;
   // The invoice of a payment has one line.
   const { category, rateBp } = left.left[0]!;
   const { net, tax, gross } = taxedAmount(amount.refund, rateBp, true);
@@ -73,10 +72,6 @@ async function part(
 
 const markOf = (id: string): string => `退款 ${id}`;
 
-const isOf = (note: Values, id: string): boolean =>
-  (note.lines as readonly { readonly description: string }[] | undefined)?.[0]?.description ===
+const isOf = (note: Values | undefined, id: string): boolean =>
+  (note?.lines as readonly { readonly description: string }[] | undefined)?.[0]?.description ===
   markOf(id);
-
-/** What a transaction hides, as the issuer is shown it. */
-const shown = async ({ issuer }: Payee, transaction: string): Promise<Values> =>
-  (await valuesOf(issuer, transaction)) ?? {};

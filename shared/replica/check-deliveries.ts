@@ -10,10 +10,11 @@ import type { Block } from '../ledger/block.ts';
 import { Rejected } from '../ledger/rejection.ts';
 import { decodeTransaction } from '../ledger/transaction.ts';
 import type { Wanted } from '../ports/attachment-keeper.ts';
-import { attachmentsOf, type ValueKeeper } from '../ports/value-keeper.ts';
+import type { ValueKeeper } from '../ports/value-keeper.ts';
 import { fetchValues } from './ask-values.ts';
 import { dispute, readsByRole, settle } from './disputes.ts';
 import { finalBlocks } from './history.ts';
+import { attachmentsHere } from './read-attachment.ts';
 import { contractNow, definitionNow, rolesOf } from './readers.ts';
 import { nodeKeys, pause, type Replica } from './replica.ts';
 import { valuesRecord } from './values-record.ts';
@@ -163,11 +164,12 @@ async function askAgain(replica: Replica, keeper: ValueKeeper, id: Digest): Prom
 
 /** Whether values are here, by now, and all files that they name. */
 async function isWhole(replica: Replica, keeper: ValueKeeper, id: Digest): Promise<boolean> {
-  if (!(await keeper.read(id)) && (await fetchValues(replica, id)) !== 'kept') return false;
-  const kept = await keeper.read(id);
-  const named = kept ? attachmentsOf(kept) : [];
-  const here = await Promise.all(
-    named.map((attachment) => keeper.attachments.holds({ transaction: id, attachment })),
-  );
-  return !here.includes(false);
+  let kept = await keeper.read(id);
+  if (!kept) {
+    if ((await fetchValues(replica, id)) !== 'kept') return false;
+    kept = await keeper.read(id);
+  }
+  if (!kept) return true;
+  const { named, here } = await attachmentsHere(keeper, kept);
+  return named === here;
 }

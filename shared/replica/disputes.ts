@@ -1,6 +1,5 @@
 /** Disputes that a node raises on the ledger by itself, and settles. */
 import type { Digest } from '../bytes/digest.ts';
-import { confidentialFields } from '../contract/confidential.ts';
 import {
   CONFIDENTIAL,
   type Dispute,
@@ -10,12 +9,13 @@ import {
 } from '../contract/confidential-records.ts';
 import { decodeValue } from '../execution/decoded-values.ts';
 import { Rejected } from '../ledger/rejection.ts';
+import { readingRoles } from './holders.ts';
 import { submitAsNode } from './node-call.ts';
-import { definitionNow, rolesOf } from './readers.ts';
+import { rolesOf } from './readers.ts';
 import type { Replica } from './replica.ts';
 
 /** Whether this member disputes a transaction's values now. */
-export async function isDisputed(replica: Replica, id: Digest): Promise<boolean> {
+async function isDisputed(replica: Replica, id: Digest): Promise<boolean> {
   const stored = await replica.final.read(disputeKey(id, replica.member));
   return stored ? (decodeValue(stored) as unknown as Dispute).settledAt === null : false;
 }
@@ -24,16 +24,9 @@ export async function isDisputed(replica: Replica, id: Digest): Promise<boolean>
  * Whether a role of this member reads something of such calls. Only then it may say so itself: that a member reads them as a
  * party is hidden.
  */
-export async function readsByRole(
-  replica: Replica,
-  { contract, method }: Pick<ValuesRecord, 'contract' | 'method'>,
-): Promise<boolean> {
-  const definition = await definitionNow(replica, contract, method);
-  if (!definition) return false;
+export async function readsByRole(replica: Replica, record: ValuesRecord): Promise<boolean> {
   const own = await rolesOf(replica, replica.member);
-  return [...confidentialFields(definition.input).values()].some(({ roles = [] }) =>
-    roles.some((role) => own.includes(`${contract}.${role}`)),
-  );
+  return (await readingRoles(replica, record)).some((role) => own.includes(role));
 }
 
 /** Disputes values, unless this member does. */

@@ -14,6 +14,20 @@ export function attachmentOf(values: KeptValues, digest: string): Attached | und
   return attachment && { transaction: values.transaction.id, attachment };
 }
 
+/** How many attachments values name, and how many of them are in this node's vault. */
+export async function attachmentsHere(
+  keeper: ValueKeeper,
+  values: KeptValues,
+): Promise<{ readonly named: number; readonly here: number }> {
+  const transaction = values.transaction.id;
+  const held = await Promise.all(
+    attachmentsOf(values).map((attachment) =>
+      keeper.attachments.holds({ transaction, attachment }),
+    ),
+  );
+  return { named: held.length, here: held.filter(Boolean).length };
+}
+
 /** One of this node's vault, fetched from another holder where it has not come yet. */
 export async function ownAttachment(
   replica: Replica,

@@ -30,6 +30,7 @@ import {
 import { BadMessage } from './bad-message.ts';
 import { confirmHead } from './confirmed-head.ts';
 import { keyRecord } from './key-record.ts';
+import { attachmentsHere } from './read-attachment.ts';
 import { definitionNow, memberRecord, readersOf, vaultKeyOfMember } from './readers.ts';
 import type { Replica } from './replica.ts';
 import { submit } from './submit.ts';
@@ -197,14 +198,9 @@ export async function heldOf(
   const { id, body, keyIds } = transaction;
   const owner = (await keyRecord(replica, keyIds[0]!))?.member ?? '';
   const fields = [...revealed(body.args, disclosures).keys()].sort();
-  const named = attachmentsOf(kept);
-  const held = await Promise.all(
-    named.map((attachment) => keeper.attachments.holds({ transaction: id, attachment })),
-  );
+  const attachments = await attachmentsHere(keeper, kept);
   return {
     ...{ transaction: id, contract: body.contract, method: body.method, owner, fields },
-    ...(named.length > 0 && {
-      attachments: { named: named.length, here: held.filter(Boolean).length },
-    }),
+    ...(attachments.named > 0 && { attachments }),
   };
 }

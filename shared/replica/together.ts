@@ -13,15 +13,16 @@ export interface TogetherOptions<T, A> {
   readonly onIdle?: () => void;
 }
 
-/** One for each name, of each owner: what goes to a member from a replica. */
+/** One for each name of each owner, such as what goes to a member from a replica; for as long as it has something to do. */
 export function togetherByName<O extends object, T, A>(
-  optionsFor: (owner: O, name: string) => TogetherOptions<T, A>,
+  optionsFor: (owner: O, name: string) => Omit<TogetherOptions<T, A>, 'onIdle'>,
 ): (owner: O, name: string) => Together<T, A> {
   const owners = new WeakMap<O, Map<string, Together<T, A>>>();
   return (owner, name) => {
     const named = owners.get(owner) ?? new Map<string, Together<T, A>>();
     owners.set(owner, named);
-    const together = named.get(name) ?? new Together(optionsFor(owner, name));
+    const onIdle = (): void => void named.delete(name);
+    const together = named.get(name) ?? new Together({ ...optionsFor(owner, name), onIdle });
     named.set(name, together);
     return together;
   };
