@@ -1,6 +1,7 @@
 /**
  * Sends this node's proof that it follows the ledger where an approved proposal waits for it, signed by
- * an administrator whose key this node keeps. Without such a key the proof is logged for whoever has one.
+ * an administrator whose key this node keeps. Without such a key the proof is logged for whoever has one. The node of a member
+ * that moves has copied the vault of the other one before.
  */
 import type { LedgerService } from '../shared/api/ledger-service.ts';
 import { toValue } from '../shared/bytes/cbor.ts';
@@ -8,20 +9,21 @@ import { LIMITS } from '../shared/ledger/limits.ts';
 import { Rejected } from '../shared/ledger/rejection.ts';
 import { proveReadiness } from '../shared/replica/readiness.ts';
 import { inBackground, type Replica } from '../shared/replica/replica.ts';
+import { isVaultCopied } from '../shared/replica/take-vault.ts';
 import { awaitedNodes } from './ledger-members.ts';
 
-/** Looks after each commit, and once at the start. */
+/** Looks after each commit, and once at the start; answers what makes it look again. */
 export function announceReadiness(
   replica: Replica,
   service: LedgerService,
   identities: readonly string[],
-): void {
+): () => void {
   let underWay = false;
   const look = async (): Promise<void> => {
     if (underWay || replica.stopped) return;
     underWay = true;
     try {
-      if (!isOnItsWay(replica) && (await isAwaited(replica))) {
+      if (!isOnItsWay(replica) && (await isAwaited(replica)) && (await isVaultCopied(replica))) {
         await announce(replica, service, identities);
       }
     } catch (error) {
@@ -33,6 +35,7 @@ export function announceReadiness(
   const begin = (): void => inBackground(replica, look());
   replica.commitListeners.add(begin);
   begin();
+  return begin;
 }
 
 /** Whether a proof of this member's waits already to be committed: another input of this node has sent it. */
@@ -56,14 +59,24 @@ async function announce(
 ): Promise<void> {
   const proof = await proveReadiness(replica);
   if (typeof proof === 'string') return;
-  for (const name of identities) {
-    const identity = await service.identity(name);
-    if (!identity?.roles.includes('admin')) continue;
-    const call = { contract: 'governance', method: 'ready', args: toValue(proof) };
-    const status = await service.submitCustodial(name, call, LIMITS.waitMsMax);
-    const refusal = status instanceof Rejected ? status.rejection : undefined;
-    replica.log('readiness-sent', { keyId: proof.keyId, height: proof.height, refusal });
+  const name = await administratorAmong(service, identities);
+  if (name === undefined) {
+    replica.log('readiness-awaits-an-administrator', { ready: proof });
     return;
   }
-  replica.log('readiness-awaits-an-administrator', { ready: proof });
+  const call = { contract: 'governance', method: 'ready', args: toValue(proof) };
+  const status = await service.submitCustodial(name, call, LIMITS.waitMsMax);
+  const refusal = status instanceof Rejected ? status.rejection : undefined;
+  replica.log('readiness-sent', { keyId: proof.keyId, height: proof.height, refusal });
+}
+
+/** The first of the identities that administers; undefined where none does. */
+export async function administratorAmong(
+  service: LedgerService,
+  identities: readonly string[],
+): Promise<string | undefined> {
+  for (const name of identities) {
+    if ((await service.identity(name))?.roles.includes('admin')) return name;
+  }
+  return undefined;
 }

@@ -38,6 +38,17 @@ export interface KnownMember extends MemberRecord {
 /** Finds an active member; undefined for anybody else. */
 export type MemberDirectory = (member: string) => KnownMember | undefined;
 
+/**
+ * Where the other node of a node's own member is: the member's, where that is not this one; else the one before it. Undefined
+ * where there is none.
+ */
+export function otherNodeOf(
+  record: MemberRecord | undefined,
+  holds: (nodeKey: PublicJwk) => boolean,
+): MemberRecord['former'] {
+  return record && holds(record.nodeKey) ? record.former : record;
+}
+
 /** The active members as of the head. */
 export async function activeMembers(replica: Replica): Promise<MemberDirectory> {
   const [records, awaited] = await Promise.all([memberRecords(replica), awaitedNodes(replica)]);

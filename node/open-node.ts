@@ -31,13 +31,14 @@ import type { Replica } from '../shared/replica/replica.ts';
 import { reportEvidence } from '../shared/replica/report.ts';
 import { ledgerService } from '../shared/replica/service.ts';
 import { tellStanding } from '../shared/replica/tell.ts';
+import { vaultPlace } from '../shared/replica/vault-place.ts';
 import { contracts } from '../workloads/catalog.ts';
-import { announceReadiness } from './announce-readiness.ts';
 import { openApiKeys } from './api-keys.ts';
 import { custodyOf } from './custody.ts';
 import { damageReport } from './damage-report.ts';
 import { followUntilInForce } from './follow-until-in-force.ts';
 import { followUsage } from './follow-usage.ts';
+import { followVault } from './follow-vault.ts';
 import { httpPeers, peerHandler } from './http-peers.ts';
 import { openKeyFile, publicJwkOf, signerFromKeys } from './key-file.ts';
 import { followMembers, onEpoch, warnOfOtherKeys } from './ledger-members.ts';
@@ -112,7 +113,8 @@ export async function openNode(
   );
   const apiKeys = openApiKeys([at(config.apiKeys)]);
 
-  const endpoints = peerEndpoints(configFile, config, genesis.consortium);
+  const signer = signerFromKeys(nodeKeys);
+  const endpoints = peerEndpoints(configFile, config, genesis.consortium, signer.holds);
   let isUnwritable = false;
   const damage = damageReport(log);
   const stores = lmdbStores(files.data, (fault) => {
@@ -157,7 +159,7 @@ export async function openNode(
       genesis,
       member,
       catalog: options.catalog ?? contracts,
-      ports: { ...stores, heads, signer: signerFromKeys(nodeKeys), peers, time },
+      ports: { ...stores, heads, signer, peers, time },
       store: store.identity,
       restored: store.restored !== undefined,
       acceptLoss: store.acceptLoss,
@@ -234,7 +236,7 @@ export async function openNode(
     const book = webhookBook(stores.vault, [vaultKey!, ...olderKeys]);
     const sender = webhookPost({ allowed: config.webhookAddresses ?? [] });
     const following = followWebhooks({
-      names: book.names,
+      names: async () => ((await vaultPlace(opened, vault!)) === 'here' ? book.names() : []),
       deliver: (name, isOver) =>
         deliverWebhook(
           {
@@ -250,28 +252,31 @@ export async function openNode(
   let relay: ReturnType<typeof connectToRelay> | undefined;
   let stopAsking: (() => void) | undefined;
 
+  /** What waits in the vault; nothing of it where the vault is still with another node. */
+  function beginWithVault(): void {
+    startDelivering(opened);
+    startFetchingAttachments(opened);
+    lookForErasures(opened);
+    hooks?.wake();
+  }
+
   async function begin(): Promise<void> {
     await warnOfMissingCode(opened, log);
     const own = { node: nodeKeys.map(publicJwkOf), peer: peerKeys.map(publicJwkOf) };
     await warnOfOtherKeys(opened, own, log);
     onEpoch(opened, () => endpoints.reload(log));
-    announceReadiness(opened, service, Object.keys(config.keys.identities));
+    followVault(opened, service, Object.keys(config.keys.identities), beginWithVault);
     // An idle ledger sends nothing, so who was away asks what it missed.
     void tellStanding(opened);
-    startDelivering(opened);
-    startFetchingAttachments(opened);
+    beginWithVault();
     if (vault && olderKeys.length > 0) {
       void vault.rewrap().then(
         ({ count }) => log.info({ count }, 'vault-rewrapped'),
         (error: unknown) => log.error({ err: error }, 'vault-not-rewrapped'),
       );
     }
-    lookForErasures(opened);
     stopAsking = followUntilInForce(opened, members);
-    if (hooks) {
-      service.onCommit(hooks.wake);
-      hooks.wake();
-    }
+    if (hooks) service.onCommit(hooks.wake);
     const { gateway, relay: socket } = config;
     if (socket === undefined || gateway === undefined) return;
     relay = connectToRelay({

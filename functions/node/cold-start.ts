@@ -8,7 +8,7 @@ import { KMSClient } from '@aws-sdk/client-kms';
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { custodyOf } from '../../node/custody.ts';
-import type { MemberDirectory } from '../../node/ledger-members.ts';
+import { type MemberDirectory, otherNodeOf } from '../../node/ledger-members.ts';
 import type { NodeStores } from '../../node/node-stores.ts';
 import { tokenVerifier } from '../../node/oidc-tokens.ts';
 import type { StructuredLog } from '../../node/replica-log.ts';
@@ -73,7 +73,9 @@ export interface HostedNode {
   readonly identities: readonly string[];
   readonly peerCustody: Custody;
   readonly vaultKeys: HostedVaultKeys | undefined;
+  /** Where this function opens it: what votes does not. */
   readonly vault: Vault | undefined;
+  readonly hasVault: boolean;
   /** Like the vault, only where the values are. */
   readonly webhooks: HostedWebhooks | undefined;
   /** The active members as of an epoch, and as of the one before: their keys and endpoints change with epochs only. */
@@ -137,7 +139,10 @@ export async function coldStart(
     tells: true,
     async post(to, headers, body, waits) {
       const { find, before } = opened.members ?? {};
-      const there = find?.(to);
+      const record = find?.(to);
+      // One's own member's other node, while the member moves.
+      const there = to === member ? otherNodeOf(record, signer.holds) : record;
+      if (to === member && !there) throw new Error('there is no other node of this member');
       const isGone = there?.hosting !== 'hosted' && before?.(to)?.hosting === 'hosted';
       if (isGone && !waits && gateway === undefined) {
         // That the member's node is another one now, the one that was here learns by this alone.
@@ -196,6 +201,7 @@ export async function coldStart(
     queue,
     custody: custodyOf(new Map(identities)),
     vaultKeys,
+    hasVault: record.vault !== undefined,
     vault:
       vaultKeys &&
       openVault(

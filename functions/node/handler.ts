@@ -35,6 +35,7 @@ import type { Replica } from '../../shared/replica/replica.ts';
 import { ledgerService } from '../../shared/replica/service.ts';
 import { isStoreIdle } from '../../shared/replica/store-idle.ts';
 import { replyWith, tellStanding } from '../../shared/replica/tell.ts';
+import { vaultPlace } from '../../shared/replica/vault-place.ts';
 import { isFor, metered } from '../billing/metered-handler.ts';
 import { dynamoLedgerUsageStore } from '../dynamodb/ledger-usage-store.ts';
 import { dynamoStores } from '../dynamodb/stores.ts';
@@ -124,7 +125,9 @@ async function answer(event: LambdaEvent | NodeEvent, context: LambdaContext) {
   }
   return invocation(node, remainingMs, 'read', async ({ replica }) => {
     if (event.kind === 'webhooks') {
-      if (hostingElsewhere(node) === undefined) await deliverDue(node, replica, remainingMs);
+      const { vault } = node;
+      const isHere = vault && (await vaultPlace(replica, vault)) === 'here';
+      if (isHere) await deliverDue(node, replica, remainingMs);
       return;
     }
     if (event.kind === 'alarm') {

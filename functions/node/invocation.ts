@@ -7,13 +7,16 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { announceReadiness, isAwaited } from '../../node/announce-readiness.ts';
+import { followVault } from '../../node/follow-vault.ts';
 import { activeMembers, onEpoch } from '../../node/ledger-members.ts';
 import type { NodeStores } from '../../node/node-stores.ts';
 import { replicaLog } from '../../node/replica-log.ts';
 import type { MempoolLimits } from '../../shared/mempool/mempool.ts';
 import type { Waited } from '../../shared/ports/time.ts';
 import { saveNews } from '../../shared/replica/act.ts';
-import { followErasures } from '../../shared/replica/erasures.ts';
+import { startDelivering } from '../../shared/replica/deliver.ts';
+import { followErasures, lookForErasures } from '../../shared/replica/erasures.ts';
+import { startFetchingAttachments } from '../../shared/replica/fetch-attachments.ts';
 import { itemName } from '../../shared/replica/items.ts';
 import { leaveToDriver } from '../../shared/replica/lease.ts';
 import { openReplica } from '../../shared/replica/open.ts';
@@ -28,6 +31,7 @@ import {
 import { reportEvidence } from '../../shared/replica/report.ts';
 import { isResumable, resumeReplica } from '../../shared/replica/resume.ts';
 import { ledgerService } from '../../shared/replica/service.ts';
+import { vaultPlace } from '../../shared/replica/vault-place.ts';
 import { contracts } from '../../workloads/catalog.ts';
 import { wakeNode } from '../call-member.ts';
 import { DEADLINES } from '../deadlines.ts';
@@ -134,6 +138,17 @@ export async function invocation<T>(
       begun.log('readiness-failed', { error: String(error) });
     }
   };
+  /** Where it may be waited for, or its member has moved here a moment ago. */
+  const followVaultIn = async (begun: Replica, isWaitedFor: boolean): Promise<void> => {
+    const { vault } = node;
+    if (!isWaitedFor && (!vault || (await vaultPlace(begun, vault)) === 'here')) return;
+    const service = ledgerService(begun, node.custody);
+    followVault(begun, service, node.identities, () => {
+      startDelivering(begun);
+      startFetchingAttachments(begun);
+      lookForErasures(begun);
+    });
+  };
   const begin = async (from: Replica | undefined): Promise<Replica> => {
     const begun = await open(from);
     // Another invocation of this node went further: what this one holds goes on in a new one.
@@ -158,9 +173,11 @@ export async function invocation<T>(
     followForWebhooks(node, begun);
     // A node without a vote may be waited for: it joins, or votes by a new key. So may one with two keys.
     const rotates = node.environment.FUQI_SIGNING_KEYS.length > 1;
-    if (ownIndex(begun) < 0 || (rotates && !isPeer)) {
+    const isOutside = ownIndex(begun) < 0;
+    if (!isPeer) await followVaultIn(begun, isOutside || rotates);
+    else if (isOutside && !node.hasVault) {
       announceReadiness(begun, ledgerService(begun, node.custody), node.identities);
-    } else if (rotates) {
+    } else if (isOutside || rotates) {
       begun.commitListeners.add(() => inBackground(begun, leaveReadiness(begun)));
     }
     return begun;

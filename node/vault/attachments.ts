@@ -40,6 +40,8 @@ export interface VaultAttachments extends AttachmentKeeper {
   changesWith(values: KeptValues): Promise<readonly VaultChange[]>;
   /** Removes what belongs to a transaction. May be interrupted and done again. */
   remove(transaction: Digest): Promise<void>;
+  /** Where files are that are here: transactions', and those that none has taken yet. */
+  places(): AsyncIterable<Pick<Place, 'name' | 'size'>>;
 }
 
 /** Opens the attachments of a vault; `read` answers a transaction's values, `isGone` whether they were erased. */
@@ -157,6 +159,10 @@ export function openAttachments(
       return changes;
     },
     remove,
+    async *places() {
+      for await (const { bytes } of entriesOf(store, ATTACHED)) yield decodePlace(bytes);
+      yield* uploads.places();
+    },
     async sweep(before) {
       await uploads.sweep(before);
       for await (const { name, bytes } of entriesOf(store, AHEAD)) {

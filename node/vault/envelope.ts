@@ -11,14 +11,21 @@ const ALGORITHM = 'ECDH-ES+A256KW';
 const ENCRYPTION = 'A256GCM';
 /** The JWE `typ` header: no other encrypted text can pass for one. */
 export const ENVELOPE_TYPE = 'fuqi-values+jwe';
+/** Of what a member's vault gives to the one that takes its place. */
+export const VAULT_TYPE = 'fuqi-vault+jwe';
+type EnvelopeType = typeof ENVELOPE_TYPE | typeof VAULT_TYPE;
 /** Nothing that a vault keeps needs more. */
 const ENVELOPE_CHARACTERS_MAX = 768 * 1024;
 
 /** Encrypts bytes to a reader. */
-export function encryptTo(reader: PublicJwk, content: Uint8Array): Promise<string> {
+export function encryptTo(
+  reader: PublicJwk,
+  content: Uint8Array,
+  typ: EnvelopeType = ENVELOPE_TYPE,
+): Promise<string> {
   return new CompactEncrypt(content)
     .setProtectedHeader({
-      ...{ alg: ALGORITHM, enc: ENCRYPTION, typ: ENVELOPE_TYPE },
+      ...{ alg: ALGORITHM, enc: ENCRYPTION, typ },
       kid: jwkThumbprint(reader),
     })
     .encrypt(reader);
@@ -28,12 +35,13 @@ export function encryptTo(reader: PublicJwk, content: Uint8Array): Promise<strin
 export async function openEnvelope(
   keys: readonly VaultKey[],
   envelope: string,
+  expected: EnvelopeType = ENVELOPE_TYPE,
 ): Promise<Uint8Array> {
   if (envelope.length > ENVELOPE_CHARACTERS_MAX) {
     throw new BadEnvelope(`an envelope of more than ${ENVELOPE_CHARACTERS_MAX} characters`);
   }
   const { typ, kid } = headerOf(envelope);
-  if (typ !== ENVELOPE_TYPE) throw new BadEnvelope(`an envelope whose typ is not ${ENVELOPE_TYPE}`);
+  if (typ !== expected) throw new BadEnvelope(`an envelope whose typ is not ${expected}`);
   const key = keys.find(({ id }) => id === kid);
   if (!key) throw new ForAnotherKey('an envelope to another key than this member’s vault key');
   try {

@@ -24,14 +24,9 @@ export class UnopenableRecord extends Error {
 }
 
 /** Seals a record for its place in the vault. */
-export function sealRecord(
-  { id, wrapping }: VaultKey,
-  name: string,
-  content: Uint8Array,
-): Uint8Array {
+export function sealRecord(vaultKey: VaultKey, name: string, content: Uint8Array): Uint8Array {
   const key = randomBytes(KEY_BYTES);
-  const wrapped = sealBytes(wrapping, keyPurpose(name), key);
-  return encodeCbor([VERSION, id, wrapped, sealBytes(key, contentPurpose(name), content)]);
+  return wrapRecord(vaultKey, name, key, sealBytes(key, contentPurpose(name), content));
 }
 
 /** Opens a record with the one of the keys that wraps it. Throws `UnopenableRecord`. */
@@ -53,9 +48,30 @@ export function rewrapRecord(
   const [newest] = keys;
   const { key, content, keyId } = unwrap(keys, name, sealed);
   if (keyId === newest.id) return undefined;
-  const wrapped = sealBytes(newest.wrapping, keyPurpose(name), key);
-  return encodeCbor([VERSION, newest.id, wrapped, content]);
+  return wrapRecord(newest, name, key, content);
 }
+
+/** A record's own key and its contents as they are sealed by it, to be wrapped by another vault's key. Throws `UnopenableRecord`. */
+export function unwrapRecord(
+  keys: readonly VaultKey[],
+  name: string,
+  sealed: Uint8Array,
+): { readonly key: Uint8Array; readonly content: Uint8Array } {
+  const { key, content } = unwrap(keys, name, sealed);
+  return { key, content };
+}
+
+/** The record of an unwrapped one, by this vault's key. */
+export const wrapRecord = (
+  { id, wrapping }: VaultKey,
+  name: string,
+  key: Uint8Array,
+  content: Uint8Array,
+): Uint8Array => encodeCbor([VERSION, id, sealBytes(wrapping, keyPurpose(name), key), content]);
+
+/** The contents of a record as they are sealed: the same whichever vault key wraps the record's. */
+export const sealedContent = (name: string, sealed: Uint8Array): Uint8Array =>
+  opened(name, () => SealedSchema.parse(decodeCbor(sealed)))[3];
 
 function unwrap(keys: readonly VaultKey[], name: string, sealed: Uint8Array) {
   const [, keyId, wrapped, content] = opened(name, () => SealedSchema.parse(decodeCbor(sealed)));

@@ -139,6 +139,13 @@ export function openUploads(
       if (isOwn && !(await store.get(entry))) return undefined;
       return { place, isOwn };
     },
+    /** Where files are that were sent, or are on their way. */
+    async *places(): AsyncGenerator<Pick<Place, 'name' | 'size'>> {
+      for await (const { name, bytes } of entriesOf(store, UPLOADS)) {
+        yield { name: name.slice(UPLOADS.length), size: readUpload(name, bytes).file.size };
+      }
+      for await (const { bytes } of entriesOf(store, UPLOADED)) yield decodePlace(bytes);
+    },
     /** Forgets what was begun before a time, but for parts that a transaction took. */
     async sweep(before: number): Promise<void> {
       for await (const { name, bytes } of entriesOf(store, UPLOADS)) {

@@ -24,6 +24,7 @@ import { DEAD_LETTERS, WEBHOOKS } from '../webhooks/entries.ts';
 import { openAttachments } from './attachments.ts';
 import { entriesOf } from './entries-of.ts';
 import { encryptTo, openEnvelope } from './envelope.ts';
+import { openMove } from './move.ts';
 import { callEntry, openChange, settleOpen } from './open-calls.ts';
 import { openRecord, rewrapRecord, sealRecord } from './sealed-record.ts';
 import { openTallies, TALLIES } from './tallies.ts';
@@ -50,7 +51,7 @@ const CHECKED = 'deliveries-checked';
 const LACKING = 'lacking/';
 const MARK = new Uint8Array([1]);
 /** Under which all that is sealed stands, in the order of names. */
-const REWRAPPED = ['values/', 'due/', TALLIES, WEBHOOKS, DEAD_LETTERS, UPLOADS, COMPLETED].sort();
+const SEALED = ['values/', 'due/', TALLIES, WEBHOOKS, DEAD_LETTERS, UPLOADS, COMPLETED].sort();
 const DUE = 'due/';
 const dueEntry = (transaction: Digest, number: number): string =>
   `${DUE}${transaction}/${String(number).padStart(3, '0')}`;
@@ -91,6 +92,11 @@ export function openVault(
   return {
     ...openTallies(store, keys),
     attachments,
+    move: openMove(store, blobs, keys, SEALED, attachments.places),
+    get key() {
+      return keys[0].jwk;
+    },
+    opens: (keyId) => keys.some(({ id }) => id === keyId),
     salt: () => randomBytes(SALT_BYTES),
     async keep({ transaction, disclosures }, { call, due = [] } = {}) {
       revealed(transaction.body.args, disclosures);
@@ -182,7 +188,7 @@ export function openVault(
       store.write([{ name: `${LACKING}${id}`, bytes: isLacking ? MARK : null }]),
     async rewrap({ from = '', isOver = () => false } = {}) {
       let [count, next] = [0, from];
-      for (const prefix of REWRAPPED) {
+      for (const prefix of SEALED) {
         for await (const { name, bytes: sealed } of entriesOf(store, prefix, from)) {
           if (isOver()) return { count, next };
           if (await rewrapOne(store, keys, name, sealed)) count++;

@@ -26,7 +26,7 @@ const NO_STORE = { 'cache-control': 'no-store' };
 
 /** `POST …/attachments`: says which file is to come; the answer says in which parts. */
 export async function postAttachment(c: ApiContext, node: NodeApi): Promise<Response> {
-  const uploads = uploadsFor(c, node);
+  const uploads = await uploadsFor(c, node);
   if (uploads instanceof Response) return uploads;
   const body = await readJsonObject(c.req.raw, BODY_BYTES_MAX);
   if (body instanceof Response) return body;
@@ -48,7 +48,7 @@ export async function postAttachment(c: ApiContext, node: NodeApi): Promise<Resp
 
 /** `PUT …/attachments/{upload}/parts/{part}`: the bytes of a part, numbered from 0. Again is harmless. */
 export async function putAttachmentPart(c: ApiContext, node: NodeApi): Promise<Response> {
-  const uploads = uploadsFor(c, node);
+  const uploads = await uploadsFor(c, node);
   if (uploads instanceof Response) return uploads;
   const part = partNumber(c.req.param('part') ?? '');
   if (part === undefined) return noPart(c.req.param('part') ?? '');
@@ -69,7 +69,7 @@ export async function putAttachmentPart(c: ApiContext, node: NodeApi): Promise<R
 
 /** `POST …/attachments/{upload}/complete`: once all parts are here, what a call names the file by. */
 export async function postAttachmentComplete(c: ApiContext, node: NodeApi): Promise<Response> {
-  const uploads = uploadsFor(c, node);
+  const uploads = await uploadsFor(c, node);
   if (uploads instanceof Response) return uploads;
   const outcome = await uploads.complete(c.req.param('upload') ?? '');
   if (outcome === 'unknown-upload') return unknownUpload();
@@ -194,7 +194,7 @@ function streamOf(
   });
 }
 
-function uploadsFor(c: ApiContext, { service }: NodeApi) {
+async function uploadsFor(c: ApiContext, { service }: NodeApi) {
   const tenant = c.get('tenant');
   if (!tenant) return keyNeeded();
   const { member, uploads } = service;
@@ -203,7 +203,9 @@ function uploadsFor(c: ApiContext, { service }: NodeApi) {
       expected: tenant.member,
     });
   }
-  return uploads ?? problem('no-vault', 'This node has no vault to keep files in.');
+  if (!uploads) return problem('no-vault', 'This node has no vault to keep files in.');
+  const moving = (await service.vault())?.moving;
+  return moving ? problemResponse(rejectionDocument(moving.rejection)) : uploads;
 }
 
 const partNumber = (text: string): number | undefined =>

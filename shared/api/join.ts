@@ -154,7 +154,8 @@ async function progressOf(service: LedgerService, id: string): Promise<Progress 
 
 /**
  * Registers the identities of a member's new node, beside those of the old one: a name that is in use gets the
- * next number. The vault has one key, to which others encrypt: the new node's takes its place.
+ * next number. The vault has one key, to which others encrypt: where there is one, the new node registers its own when it
+ * has taken the vault over.
  */
 async function registerNew(c: ApiContext, node: NodeApi, progress: Progress): Promise<Response> {
   const { service } = node;
@@ -171,13 +172,11 @@ async function registerNew(c: ApiContext, node: NodeApi, progress: Progress): Pr
   let answered = answer(service, progress);
   for (const { name, key, roles } of identities) {
     if (keyIds.has(jwkThumbprint(key))) continue;
-    const before = name === VAULT_IDENTITY && registered.find((one) => one.name === name);
+    if (name === VAULT_IDENTITY && names.has(name)) continue;
     const free = freeName(name, names);
-    if (!before) names.add(free);
-    const call = before
-      ? { method: 'rotate', args: toValue({ keyId: before.keyId, jwk: key }) }
-      : { method: 'register', args: toValue({ name: free, jwk: key, roles }) };
-    answered = await step(c, node, progress, { contract: 'identity', ...call });
+    names.add(free);
+    const args = toValue({ name: free, jwk: key, roles });
+    answered = await step(c, node, progress, { contract: 'identity', method: 'register', args });
     if (!answered.ok) break;
   }
   return answered;

@@ -3,6 +3,7 @@
  * interface, the replica implements it (`shared/replica/service.ts`).
  */
 import type { Value } from '../bytes/cbor.ts';
+import type { PublicJwk } from '../bytes/crypto.ts';
 import type { Digest } from '../bytes/digest.ts';
 import type { Caller } from '../contract/context.ts';
 import type { Contract } from '../contract/define.ts';
@@ -169,6 +170,8 @@ export interface LedgerService {
     grant: Digest,
     ids: readonly Digest[],
   ): Promise<readonly KeptValues[] | Rejected>;
+  /** The key of this node's vault, and why nothing may be kept there now, where that is so; undefined where it has none. */
+  vault(): Promise<{ readonly key: PublicJwk; readonly moving: Rejected | undefined } | undefined>;
   /** Where files are sent to before a call names them; undefined where this node has no vault. */
   readonly uploads: Pick<AttachmentKeeper, 'begin' | 'put' | 'complete'> | undefined;
   /** The attachment of that digest which values name: of those that `values` answers, or `grantedValues`. */

@@ -65,6 +65,7 @@ export const PEER_PATHS = ['/peer', '/peer/tidings'] as const;
 
 const DRIVING: readonly string[] = [
   ...['tidings', 'values', 'read-values', 'fetch-values', 'attachment', 'endorse'],
+  ...['vault-entries', 'vault-part'],
 ];
 
 /**

@@ -42,7 +42,7 @@ export const ATTACHMENT_PATHS: Readonly<Record<string, PathItem>> = {
           'In which parts it is to be sent: each has `partBytes`, the last one the rest.',
           object({ upload: { type: 'string' }, parts: natural, partBytes: natural }),
         ),
-        ...problemResponses(400, 401, 403, 413, 415, 429, 501),
+        ...problemResponses(400, 401, 403, 413, 415, 429, 501, 503),
       },
     },
   },
@@ -62,7 +62,7 @@ export const ATTACHMENT_PATHS: Readonly<Record<string, PathItem>> = {
       security: KEY_NEEDED,
       responses: {
         204: { description: 'It is durable.' },
-        ...problemResponses(400, 401, 403, 404, 413, 429, 501),
+        ...problemResponses(400, 401, 403, 404, 413, 429, 501, 503),
       },
     },
   },
@@ -76,7 +76,7 @@ export const ATTACHMENT_PATHS: Readonly<Record<string, PathItem>> = {
       security: KEY_NEEDED,
       responses: {
         200: ok('What a call names the file by.', object({ attachment: ATTACHMENT })),
-        ...problemResponses(401, 403, 404, 409, 422, 429, 501),
+        ...problemResponses(401, 403, 404, 409, 422, 429, 501, 503),
       },
     },
   },

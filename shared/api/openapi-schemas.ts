@@ -240,6 +240,14 @@ export const SCHEMAS: Readonly<Record<string, JsonSchema>> = {
     ledger: object({ countedTo: natural, head: natural, complete: { type: 'boolean' } }),
   }),
   Vault: object({
+    key: {
+      type: ['object', 'null'],
+      description: 'to which others encrypt, once it is the identity `vault`’s: a P-256 JWK',
+    },
+    moving: {
+      type: 'boolean',
+      description: 'whether it is with another node of this member, or comes from there',
+    },
     records: list(
       object({
         transaction: { type: 'string' },
@@ -332,7 +340,7 @@ const STATUS_TEXT: Readonly<Record<number, string>> = {
   422: 'Refused: by the arguments’ schema, or in a block (then with id, height and result)',
   501: 'The node has no vault',
   502: 'Somebody else’s server did not take it, or is out of reach',
-  503: 'Node unavailable, or its disk is full; Retry-After says when to come back',
+  503: 'Node unavailable, its disk full, or its vault on the way to or from another node; Retry-After says when to come back',
 };
 
 /** The problem responses that operations refer to, by status, each with an example. */

@@ -43,7 +43,7 @@ export const WEBHOOK_PATHS: Readonly<Record<string, PathItem>> = {
       security: KEY_NEEDED,
       responses: {
         200: ok('The webhooks.', object({ webhooks: list(webhook) })),
-        ...problemResponses(401, 403, 429, 501),
+        ...problemResponses(401, 403, 429, 501, 503),
       },
     },
   },
@@ -57,7 +57,7 @@ export const WEBHOOK_PATHS: Readonly<Record<string, PathItem>> = {
       security: KEY_NEEDED,
       responses: {
         200: ok('The webhook.', webhook),
-        ...problemResponses(401, 403, 404, 429, 501),
+        ...problemResponses(401, 403, 404, 429, 501, 503),
       },
     },
     put: {
@@ -84,7 +84,7 @@ export const WEBHOOK_PATHS: Readonly<Record<string, PathItem>> = {
         201: ok('The new webhook, with its secret.', {
           allOf: [webhook, object({ secret: SECRET })],
         }),
-        ...problemResponses(400, 401, 403, 413, 415, 422, 429, 501),
+        ...problemResponses(400, 401, 403, 413, 415, 422, 429, 501, 503),
       },
     },
     delete: {
@@ -96,7 +96,7 @@ export const WEBHOOK_PATHS: Readonly<Record<string, PathItem>> = {
       security: KEY_NEEDED,
       responses: {
         204: { description: 'It is gone.' },
-        ...problemResponses(401, 403, 404, 429, 501),
+        ...problemResponses(401, 403, 404, 429, 501, 503),
       },
     },
   },
@@ -110,7 +110,7 @@ export const WEBHOOK_PATHS: Readonly<Record<string, PathItem>> = {
       security: KEY_NEEDED,
       responses: {
         200: ok('The secret.', object({ secret: SECRET })),
-        ...problemResponses(401, 403, 404, 429, 501),
+        ...problemResponses(401, 403, 404, 429, 501, 503),
       },
     },
   },
@@ -134,7 +134,7 @@ export const WEBHOOK_PATHS: Readonly<Record<string, PathItem>> = {
             next: { type: ['string', 'null'] },
           }),
         ),
-        ...problemResponses(400, 401, 403, 404, 429, 501),
+        ...problemResponses(400, 401, 403, 404, 429, 501, 503),
       },
     },
   },
@@ -148,7 +148,7 @@ export const WEBHOOK_PATHS: Readonly<Record<string, PathItem>> = {
       security: KEY_NEEDED,
       responses: {
         200: ok('The endpoint took it.', object({ cursor: text, delivered: { const: true } })),
-        ...problemResponses(401, 403, 404, 429, 501, 502),
+        ...problemResponses(401, 403, 404, 429, 501, 502, 503),
       },
     },
   },

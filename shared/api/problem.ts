@@ -75,6 +75,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, Meaning>> = {
   duplicate: { status: 409, title: 'Already on the ledger', retry: 'none' },
   'mempool-full': { status: 429, title: 'Too many transactions wait', retry: 'same' },
   'no-vault': { status: 501, title: 'Node without a vault', retry: 'none' },
+  'vault-moving': { status: 503, title: 'Vault on its way', retry: 'same' },
   'unknown-attachment': { status: 422, title: 'Attachment unknown', retry: 'new' },
   'reader-unavailable': { status: 503, title: 'Readers out of reach', retry: 'same' },
   'not-endorsed': { status: 422, title: 'Endorsement missing', retry: 'same' },

@@ -58,9 +58,11 @@ export async function getVault(c: ApiContext, node: NodeApi): Promise<Response> 
   if (after !== undefined && !isDigest(after)) {
     return badParameter('after', after, 'a transaction id: 64 lowercase hex digits');
   }
+  const vault = await node.service.vault();
   const records = await node.service.held(after, limit);
   const next = records.length < limit ? null : records.at(-1)!.transaction;
-  return c.json({ records, next }, 200, { 'cache-control': 'no-store' });
+  const answer = { key: vault?.key ?? null, moving: vault?.moving !== undefined, records, next };
+  return c.json(answer, 200, { 'cache-control': 'no-store' });
 }
 
 const badParameter = (parameter: string, got: string, expected: string): Response =>

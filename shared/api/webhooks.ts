@@ -9,7 +9,7 @@ import { decodeEventCursor, encodeEventCursor } from './cursor.ts';
 import { cursorText, startOf, WhereSchema } from './events.ts';
 import { refuseOthers } from './member-admin.ts';
 import { type ApiContext, type NodeApi, timeText } from './node-api.ts';
-import { problem } from './problem.ts';
+import { problem, problemResponse, rejectionDocument } from './problem.ts';
 
 const BODY_BYTES_MAX = 64 * 1024;
 const LETTERS = 50;
@@ -50,6 +50,8 @@ const forAdministrators =
   async (c, node) => {
     const refused = await refuseOthers(c, node);
     if (refused) return refused;
+    const moving = (await node.service.vault())?.moving;
+    if (moving) return problemResponse(rejectionDocument(moving.rejection));
     if (node.webhooks) return answer(c, node, node.webhooks);
     return problem(
       'no-vault',

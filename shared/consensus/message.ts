@@ -108,6 +108,23 @@ export type Request = { readonly standing: Standing } & (
       readonly part: number;
       readonly grant: Digest | null;
     }
+  | {
+      /**
+       * Of the node that a member moves to, to the one that it leaves: entries of its vault by these names; or, where there are
+       * none, the names after one.
+       */
+      readonly kind: 'vault-entries';
+      readonly after: string | null;
+      readonly names: readonly string[];
+      /** Whether the sender is its member's node by now: the receiver works with the vault no more. */
+      readonly inForce: boolean;
+    }
+  | {
+      /** Of the same: a part of a file, by the name that it is stored under. */
+      readonly kind: 'vault-part';
+      readonly name: string;
+      readonly part: number;
+    }
 );
 
 /** One step of catch-up, in order: a block to insert, or a certificate to adopt. */
@@ -128,7 +145,8 @@ export interface Reply {
   /**
    * Parts of a snapshot in the order they were asked for; fewer where the rest did not fit or is not kept. Or envelopes, a sealed
    * part of an attachment, or of each transaction's values in an envelope why they were not taken: a text, empty where they were. Or
-   * of each transaction to endorse two: a protected header and a signature, or an empty one and why not.
+   * of each transaction to endorse two: a protected header and a signature, or an empty one and why not. Or of a vault a page of
+   * its listing, an envelope of entries, a sealed part.
    */
   readonly parts: readonly Uint8Array[];
 }
@@ -218,6 +236,10 @@ export function encodeRequest(request: Request): Uint8Array {
       const names = [fromHex(transaction), fromHex(sealed)];
       return encodeCbor([...head, ...names, part, grant && fromHex(grant)]);
     }
+    case 'vault-entries':
+      return encodeCbor([...head, request.after, request.names, request.inForce]);
+    case 'vault-part':
+      return encodeCbor([...head, request.name, request.part]);
   }
 }
 
@@ -247,6 +269,8 @@ const ITEMS: Readonly<Record<Request['kind'], number>> = {
   endorse: 3,
   'fetch-values': 3,
   attachment: 6,
+  'vault-entries': 5,
+  'vault-part': 4,
 };
 
 /** Decodes a request; throws an Error on anything else. */
@@ -262,12 +286,11 @@ export function decodeRequest(bytes: Uint8Array): Request {
     case 'timeout':
       return { kind, standing, timeout: decodeTimeout(a) };
     case 'tidings':
-      if (typeof b !== 'boolean') throw new Error('not a request');
       return {
         kind,
         standing,
         transactions: list(a).map((item) => byteString(item)),
-        waiting: b,
+        waiting: flag(b),
       };
     case 'blocks':
     case 'epochs':
@@ -298,9 +321,21 @@ export function decodeRequest(bytes: Uint8Array): Request {
         grant,
       };
     }
+    case 'vault-entries':
+      return {
+        ...{ kind, standing, after: a === null ? null : entryName(a), names: decodeNames(b) },
+        inForce: flag(c),
+      };
+    case 'vault-part':
+      return { kind, standing, name: storedName(a), part: natural(b) };
     default:
       throw new Error('not a request');
   }
+}
+
+function flag(item: Cbor | undefined): boolean {
+  if (typeof item !== 'boolean') throw new Error('not a request');
+  return item;
 }
 
 const digestOf = (item: Cbor | undefined): Digest => toHex(byteString(item, 32)) as Digest;
@@ -313,6 +348,26 @@ function decodeEndorsed(item: Cbor | undefined): Digest[] {
   if (ids.length < 1 || ids.length > ENDORSED_MAX)
     throw new Error('too many transactions, or none');
   return ids.map(digestOf);
+}
+
+/** Entries of a vault that one message asks for. */
+export const VAULT_NAMES_MAX = 100;
+const ENTRY_NAME = /^[A-Za-z0-9._/-]{1,200}$/;
+const STORED_NAME = /^[0-9a-f]{32,64}$/;
+
+const textLike =
+  (form: RegExp) =>
+  (item: Cbor | undefined): string => {
+    if (typeof item !== 'string' || !form.test(item)) throw new Error('not a name');
+    return item;
+  };
+const entryName = textLike(ENTRY_NAME);
+const storedName = textLike(STORED_NAME);
+
+function decodeNames(item: Cbor | undefined): string[] {
+  const names = list(item);
+  if (names.length > VAULT_NAMES_MAX) throw new Error('too many names');
+  return names.map(entryName);
 }
 
 const PLACE = /^[0-9a-f]{0,64}$/;

@@ -309,9 +309,11 @@ function changeMember(context: Writer, action: MemberChange): void {
       replaceKeys(context, found, action);
       return;
     case 'change-hosting': {
-      const { endpoint: _, ...elsewhere } = found;
+      const { endpoint: before, ...elsewhere } = found;
       const { endpoint } = action;
-      replaceKeys(context, endpoint ? { ...elsewhere, endpoint } : elsewhere, action);
+      const former = { hosting: found.hosting, ...(before !== undefined && { endpoint: before }) };
+      const moved = { ...elsewhere, former, ...(endpoint !== undefined && { endpoint }) };
+      replaceKeys(context, moved, action);
       return;
     }
     case 'set-roles':

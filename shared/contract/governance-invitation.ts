@@ -21,6 +21,7 @@ import {
   type records,
   VOTING_MS_DEFAULT,
 } from './governance-proposal.ts';
+import { type RosterRecord, VAULT_IDENTITY } from './system-records.ts';
 
 const INVITED_MS_MAX = 90 * 24 * 3600 * 1000;
 
@@ -178,11 +179,18 @@ function nodeKeyOf(action: Action): PublicJwk | undefined {
   return action.kind === 'change-hosting' ? action.nodeKey : undefined;
 }
 
-/** Identities that a member's new node brought, and that are not registered yet. */
-export const newIdentities = (
+/**
+ * Identities that a member's new node brought, and that are not registered yet. A vault's key is not among them where the
+ * member has one: others encrypt to the old node's until the new one has taken its vault over, and says so itself.
+ */
+export function newIdentities(
   context: RecordReader<typeof records>,
   member: string,
-): GenesisMember['identities'] =>
-  (context.get('admission', member)?.identities ?? []).filter(
-    ({ key }) => context.lookup('identity', 'key', jwkThumbprint(key)) === undefined,
-  );
+): GenesisMember['identities'] {
+  const roster = context.lookup('identity', 'roster', member) as RosterRecord | undefined;
+  const brought = context.get('admission', member)?.identities ?? [];
+  return brought.filter(({ name, key }) => {
+    if (name === VAULT_IDENTITY && roster?.identities[name]) return false;
+    return context.lookup('identity', 'key', jwkThumbprint(key)) === undefined;
+  });
+}

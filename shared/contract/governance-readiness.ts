@@ -33,11 +33,13 @@ export function awaitedNode(context: Reader, action: Action): AwaitedNode | unde
       return action.validator ? currentNode(context, action.member) : undefined;
     case 'replace-validator':
       return currentNode(context, action.by);
-    case 'replace-node-key':
-    case 'change-hosting': {
+    case 'replace-node-key': {
       const { member, nodeKey: key } = action;
       return context.get('member', member)?.validator ? { member, key } : undefined;
     }
+    // Without a vote too: it takes over the vault of the node that its member leaves, while both are heard.
+    case 'change-hosting':
+      return { member: action.member, key: action.nodeKey };
     default:
       return undefined;
   }

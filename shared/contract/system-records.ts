@@ -19,6 +19,8 @@ export const CURRENT = 'current';
 /** `governance/member/<id>`. A removed member stays, inactive: an id is never used again. */
 export const MemberRecordSchema = GenesisMemberSchema.omit({ identities: true }).extend({
   active: z.boolean(),
+  /** Of a member that moved: where its node was before. The new one takes over there what its vault holds. */
+  former: GenesisMemberSchema.pick({ hosting: true, endpoint: true }).optional(),
 });
 export type MemberRecord = z.infer<typeof MemberRecordSchema>;
 

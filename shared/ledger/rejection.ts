@@ -25,6 +25,8 @@ export type RejectionCode =
   | 'mempool-full'
   // A custodial call whose values this node has nowhere to keep.
   | 'no-vault'
+  // The same while the vault goes from one of its member's nodes to another.
+  | 'vault-moving'
   // A call that names a file which was not uploaded to this node.
   | 'unknown-attachment'
   // A call whose values not all of their readers took.

@@ -1,6 +1,7 @@
 /**
  * Request and reply to another member's node. Messages carry their own proof (signatures and
- * certificates), so this port is trusted with nothing: it may drop, delay, repeat or reorder.
+ * certificates), so this port is trusted with nothing: it may drop, delay, repeat or reorder. A request to one's own member goes
+ * to the other node of it, where it moves from one to another.
  *
  * The law: `request` answers the reply's bytes or throws a fault within the time that the adapter
  * allows; a fault says nothing of whether the other node saw the message.

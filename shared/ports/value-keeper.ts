@@ -29,6 +29,7 @@ import { type Attachment, attachmentsIn } from '../ledger/attachment.ts';
 import { revealed, revealedValues } from '../ledger/disclosure.ts';
 import type { Transaction } from '../ledger/transaction.ts';
 import type { AttachmentKeeper } from './attachment-keeper.ts';
+import type { VaultMove } from './vault-move.ts';
 
 /** A transaction with what its confidential fields are, or some of them. */
 export interface KeptValues {
@@ -108,6 +109,12 @@ export class BadEnvelope extends Error {}
 export class ForAnotherKey extends BadEnvelope {}
 
 export interface ValueKeeper {
+  /** Another node of the same member takes it over by this. */
+  readonly move: VaultMove;
+  /** The public half of the key that seals what is kept from now on. */
+  readonly key: PublicJwk;
+  /** Whether it opens what is encrypted to the key of this thumbprint. */
+  opens(keyId: string): boolean;
   /** Files that values name: what `keep` brings of them is wanted, what is erased takes them along. */
   readonly attachments: AttachmentKeeper;
   /** 16 random bytes, other ones each time. */

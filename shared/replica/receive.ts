@@ -19,8 +19,10 @@ import { receiveValues } from './receive-values.ts';
 import { heardFrom } from './recover.ts';
 import { currentTenureEnd, ownIndex, type Replica } from './replica.ts';
 import { serveAttachment, serveFetch, serveRead } from './serve-values.ts';
+import { serveVault } from './serve-vault.ts';
 import { anchorParts, handoversAfter, stateParts } from './snapshot-serve.ts';
 import { learn, replyWith } from './tell.ts';
+import { vaultPlace } from './vault-place.ts';
 import { overhear } from './witness.ts';
 
 /**
@@ -36,6 +38,9 @@ export async function receive(
   overhear(replica, request.standing);
   // Two restored nodes that ask each other must not go on asking because of it.
   if (request.kind !== 'attest' && request.kind !== 'blocks') heardFrom(replica, from);
+  if (OF_THE_VAULT.has(request.kind) && (await isVaultMoving(replica))) {
+    return replyWith(replica, { refusal: 'vault-moving' });
+  }
   switch (request.kind) {
     case 'proposal':
       return receiveProposal(replica, from, request);
@@ -63,6 +68,9 @@ export async function receive(
       return replyWith(replica, givenOf(await serveFetch(replica, from, request.transaction)));
     case 'attachment':
       return replyWith(replica, givenOf(await serveAttachment(replica, from, request)));
+    case 'vault-entries':
+    case 'vault-part':
+      return replyWith(replica, givenOf(await serveVault(replica, from, request)));
     case 'endorse':
       return replyWith(replica, { parts: await endorseAll(replica, request.transactions) });
     case 'state': {
@@ -72,7 +80,15 @@ export async function receive(
   }
 }
 
-const givenOf = (given: Awaited<ReturnType<typeof serveRead>>) =>
+/** What is asked of a vault that is worked with. */
+const OF_THE_VAULT = new Set<Request['kind']>([
+  ...(['values', 'read-values', 'fetch-values', 'attachment', 'endorse'] as const),
+]);
+
+const isVaultMoving = async (replica: Replica): Promise<boolean> =>
+  replica.keeper !== undefined && (await vaultPlace(replica, replica.keeper)) !== 'here';
+
+const givenOf = (given: readonly Uint8Array[] | string) =>
   typeof given === 'string' ? { refusal: given } : { parts: given };
 
 async function receiveProposal(

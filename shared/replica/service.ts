@@ -42,6 +42,7 @@ import { leaderNow, otherMembers, otherValidators, ownIndex, type Replica } from
 import { notRetained } from './retained.ts';
 import { heldOf } from './serve-values.ts';
 import { finalStatus, pendingStatus, submit } from './submit.ts';
+import { refuseWhileMoving } from './vault-place.ts';
 
 const SCAN_MAX = 4096;
 
@@ -128,6 +129,8 @@ export function ledgerService(replica: Replica, custody: Custody): LedgerService
       if (!keeper) {
         return rejected('no-vault', 'This node has no vault to keep the values in.');
       }
+      const moving = await refuseWhileMoving(replica, keeper);
+      if (moving) return moving;
       const waited = Math.min(waitMs, LIMITS.waitMsMax);
       return submitDisclosed(replica, keeper, service, definition, values, waited);
     },
@@ -151,6 +154,8 @@ export function ledgerService(replica: Replica, custody: Custody): LedgerService
       if (!parsed.success) {
         return invalidArguments(parsed.error);
       }
+      const moving = await refuseWhileMoving(replica, keeper);
+      if (moving) return moving;
       return submitConfidential(
         replica,
         custody,
@@ -174,9 +179,17 @@ export function ledgerService(replica: Replica, custody: Custody): LedgerService
       if (!keeper) {
         return rejected('no-vault', 'This node has no vault, so nobody can encrypt to it.');
       }
+      const moving = await refuseWhileMoving(replica, keeper);
+      if (moving) return moving;
       return readGranted(replica, custody, keeper, identity, grant, ids);
     },
     uploads: replica.keeper?.attachments,
+    vault: async () => {
+      const { keeper } = replica;
+      if (!keeper) return undefined;
+      const moving = await refuseWhileMoving(replica, keeper);
+      return { key: keeper.key, moving };
+    },
     async attachment(values, digest, grant) {
       const attached = attachmentOf(values, digest);
       // Who has no vault has no values.

@@ -36,6 +36,8 @@ const timeout = record({ validator: index, round: natural, highQcRound: natural,
 const place = fc.stringMatching(/^[0-9a-f]{0,64}$/);
 const kind = <K extends Request['kind']>(name: K) => fc.constant(name);
 
+const entryName = fc.stringMatching(/^[a-z-]{1,9}\/[0-9a-f]{1,64}$/);
+
 const request: fc.Arbitrary<Request> = fc.oneof(
   record({ kind: kind('proposal'), standing, block: bytes, signature }),
   record({ kind: kind('timeout'), standing, timeout }),
@@ -69,6 +71,19 @@ const request: fc.Arbitrary<Request> = fc.oneof(
     sealed: digest,
     part: fc.nat(),
     grant: fc.option(digest),
+  }),
+  record({
+    kind: kind('vault-entries'),
+    standing,
+    after: fc.option(entryName),
+    names: fc.array(entryName, { maxLength: 3 }),
+    inForce: fc.boolean(),
+  }),
+  record({
+    kind: kind('vault-part'),
+    standing,
+    name: fc.stringMatching(/^[0-9a-f]{32}$/),
+    part: natural,
   }),
 ) as fc.Arbitrary<Request>;
 
@@ -137,7 +152,7 @@ describe('a request', () => {
   it('is refused with anything too many, missing or of another kind', () => {
     const samples = fc.sample(request, { numRuns: 120, seed: 7 });
     assert.ok(
-      new Set(samples.map((sample) => sample.kind)).size === 13,
+      new Set(samples.map((sample) => sample.kind)).size === 15,
       'every kind is among them',
     );
     for (const sample of samples) {

@@ -131,6 +131,12 @@ async function chainSeeds() {
       transaction: gamma.head.id,
       sealed: gamma.head.id,
     },
+    { kind: 'vault-entries', standing, after: 'due/', names: [], inForce: false },
+    {
+      ...{ kind: 'vault-entries', standing, after: null, inForce: true },
+      names: [`values/${gamma.head.id}`],
+    },
+    { kind: 'vault-part', standing, name: gamma.head.id, part: 1 },
   ];
   for (const request of asked) await network.say('beta', 'gamma', encodeRequest(request));
   const { exchanges } = network;

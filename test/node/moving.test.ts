@@ -60,9 +60,10 @@ it('moves a member to another machine with the history and its vote', async () =
   // The old node still votes, and the new one follows until it has proved that it does.
   node = spawn(process.execPath, [CLI, 'node', 'start', '--config', config], { stdio: 'ignore' });
   await until(async () => (await progress()).votesItself);
-  process.kill(processOf(moving), 'SIGTERM');
   const first = JSON.parse(readFileSync(path.join(folder, 'first-api-keys.json'), 'utf8'));
   const admin = { url: first.url, consortium: 'demo', key: first.keys[`${moving}/admin`] };
+  await until(async () => !((await call(admin, '/vault')) as { moving: boolean }).moving);
+  process.kill(processOf(moving), 'SIGTERM');
   const head = (at: typeof admin) => call(at, '/blocks/1') as Promise<{ id: string }>;
   const { id } = await head(as(`${second}/admin`));
   assert.match(id, /^[0-9a-f]{64}$/);
@@ -84,7 +85,7 @@ it('moves a member to another machine with the history and its vote', async () =
   };
   const names = listed.identities.map(({ name }) => name);
   assert.ok(names.includes('admin') && names.includes('admin-2'), names.join());
-  // The vault has one key: others encrypt to the new node's.
+  // The vault has one key: others encrypt to the new node's, which has taken over what the old one held.
   const vault = publicJwkOf(
     openKeyFile(path.join(folder, 'keys/vault.pem'), 'a passphrase of the new machine'),
   );

@@ -131,7 +131,7 @@ export class LocalNetwork {
   readonly #stores = new Map<string, NodeStores>();
   readonly #vaults = new Map<
     string,
-    { vault: Vault; jwk: PublicJwk; entries: Map<string, Uint8Array> }
+    { vault: Vault; jwk: PublicJwk; entries: Map<string, Uint8Array>; open: () => Vault }
   >();
   readonly #cut = new Set<string>();
   readonly #stopTimers = new Map<string, () => void>();
@@ -259,9 +259,16 @@ export class LocalNetwork {
   #newVault(member: string): PublicJwk {
     const key = vaultKeyOf(testKey().privateKey);
     const entries = new Map<string, Uint8Array>();
-    const vault = openVault(memoryVaultStore(entries), memoryAttachmentStore(), [key]);
-    this.#vaults.set(member, { vault, jwk: key.jwk, entries });
+    const blobs = memoryAttachmentStore();
+    const open = (): Vault => openVault(memoryVaultStore(entries), blobs, [key]);
+    this.#vaults.set(member, { vault: open(), jwk: key.jwk, entries, open });
     return key.jwk;
+  }
+
+  /** Opens a member's vault again, as a process that starts does. */
+  reopenVault(member: string): void {
+    const known = this.#vaults.get(member)!;
+    this.#vaults.set(member, { ...known, vault: known.open() });
   }
 
   /** A member's public consensus key. */
