@@ -1,10 +1,10 @@
 /**
  * Members of a hosted consortium move their nodes while it runs, on the AWS emulator: out of the operator's account
- * to a machine of their own, and back. The ledger, its history and their votes go along.
+ * to a machine of their own, and back. The ledger, its history, their votes and what their vaults hold go along.
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -26,6 +26,9 @@ const at = (name: string): string => path.join(folder, name);
 let cloud: Cloud;
 let team: ReturnType<typeof administrators>;
 let node: ChildProcess | undefined;
+const PLATFORM = 'einvoice.payment-platform';
+/** Transactions of the member with hidden fields. */
+const payments: string[] = [];
 
 printFaults(at('cloud'));
 before(async () => {
@@ -64,6 +67,27 @@ async function addIdentity(member: string, name: string): Promise<string | undef
   return outcome.status;
 }
 
+/** A payment whose fields are hidden, by the member's platform; answers its transaction. */
+async function recordPayment(): Promise<string> {
+  const id = randomUUID();
+  const payment = { id, reference: `wx-${id}`, payee: 'buyer-co', currency: 'CNY', amount: 11_300 };
+  const body = JSON.stringify(payment);
+  const headers = { prefer: 'wait=20', 'idempotency-key': id };
+  const outcome = (await call(team.as('fifth-co/platform'), '/einvoices/payments', {
+    ...{ body, headers },
+  })) as { status: string; id: string };
+  assert.equal(outcome.status, 'committed');
+  return outcome.id;
+}
+
+/** Once the member's present node works with its vault: which transactions' values are there. */
+async function heldOnceMoved(): Promise<readonly string[]> {
+  type Page = { moving: boolean; records: { transaction: string }[] };
+  const page = () => call(team.as('fifth-co/admin'), '/vault') as Promise<Page>;
+  await eventually(async () => !(await page()).moving, 60_000);
+  return (await page()).records.map(({ transaction }) => transaction);
+}
+
 /** Without one of the others, each of the remaining three validators has to vote. */
 async function isNeeded(member: string, name: string): Promise<void> {
   await disableSigningKey(cloud, HOSTED[0]);
@@ -89,11 +113,12 @@ const invite = (member: string) =>
 
 describe('a member of a hosted consortium', () => {
   it('joins hosted', async () => {
-    const { link, invitation } = await team.invite('fifth-co');
+    const { link, invitation } = await team.invite('fifth-co', '--role', PLATFORM);
     const join = ['join', link, '--hosting', 'hosted', '--folder', at('fifth-co')];
-    await joinHosted(join, invitation.id);
+    await joinHosted([...join, '--identity', `platform=${PLATFORM}`], invitation.id);
     takeKeys('fifth-co');
     assert.equal(await addIdentity('fifth-co', 'first'), 'committed');
+    payments.push(await recordPayment());
   });
 
   it('moves to a machine of its own, with the same history', async () => {
@@ -101,6 +126,7 @@ describe('a member of a hosted consortium', () => {
     const join = [
       ...['join', link, '--hosting', 'private', '--folder', at('machine')],
       ...['--passphrase-file', at('passphrase'), '--listen', '127.0.0.1:18798'],
+      ...['--identity', `platform=${PLATFORM}`],
     ];
     await fuqiJson(...join, '--no-wait');
     await team.vote(invitation.id);
@@ -115,14 +141,17 @@ describe('a member of a hosted consortium', () => {
       output: { identities: { name: string }[] };
     };
     assert.ok(output.identities.some(({ name }) => name === 'first'));
+    assert.deepEqual(await heldOnceMoved(), payments);
+    payments.push(await recordPayment());
     await isNeeded('fifth-co', 'on-its-own-machine');
   });
 
   it('moves back: a new node is made in the place of its old one', async () => {
     const { link, invitation } = await invite('fifth-co');
     const join = ['join', link, '--hosting', 'hosted', '--folder', at('back')];
-    await joinHosted(join, invitation.id);
+    await joinHosted([...join, '--identity', `platform=${PLATFORM}`], invitation.id);
     takeKeys('back');
+    assert.deepEqual(await heldOnceMoved(), payments.toSorted());
     node!.kill('SIGTERM');
     await once(node!, 'exit');
     const back = (await members()).find(({ id }) => id === 'fifth-co')!;

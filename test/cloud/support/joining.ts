@@ -11,7 +11,7 @@ export const CONSORTIUM_FILE = `
 format: fuqi-consortium-1
 name: ${CONSORTIUM}
 members:
-  - { id: tax-bureau, name: Tax bureau, identities: { officer: [invoice.tax-bureau] } }
+  - { id: tax-bureau, name: Tax bureau, identities: { officer: [invoice.tax-bureau, einvoice.tax-bureau] } }
   - { id: payment-platform, name: Platform, identities: { platform: [invoice.payment-platform] } }
   - { id: buyer-co, name: Buyer Co., identities: { employee: [invoice.employee], finance: [invoice.finance] } }
 `;
