@@ -9,6 +9,7 @@ import { NODE_IDENTITY } from '../shared/contract/system-records.ts';
 import { LIMITS } from '../shared/ledger/limits.ts';
 import { Rejected } from '../shared/ledger/rejection.ts';
 import { memberRecord } from '../shared/replica/readers.ts';
+import { proveReadiness } from '../shared/replica/readiness.ts';
 import type { Replica } from '../shared/replica/replica.ts';
 import { startTakingVault } from '../shared/replica/take-vault.ts';
 import { registeredKey } from '../shared/replica/vault-place.ts';
@@ -26,6 +27,9 @@ export function followVault(
   const start = (): void =>
     startTakingVault(replica, {
       isAwaited: () => isAwaited(replica),
+      mayAnnounce: async () =>
+        (await administratorAmong(service, identities)) !== undefined &&
+        typeof (await proveReadiness(replica)) !== 'string',
       onCopied,
       register: (keyId) => registerKeys(replica, service, identities, keyId),
       onHere,

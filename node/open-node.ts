@@ -25,9 +25,10 @@ import { followErasures, lookForErasures } from '../shared/replica/erasures.ts';
 import { startFetchingAttachments } from '../shared/replica/fetch-attachments.ts';
 import { tallyUsage } from '../shared/replica/ledger-usage.ts';
 import { openReplica } from '../shared/replica/open.ts';
+import { memberRecord } from '../shared/replica/readers.ts';
 import { receive } from '../shared/replica/receive.ts';
 import { isRecovering } from '../shared/replica/recover.ts';
-import type { Replica } from '../shared/replica/replica.ts';
+import { inBackground, type Replica } from '../shared/replica/replica.ts';
 import { reportEvidence } from '../shared/replica/report.ts';
 import { ledgerService } from '../shared/replica/service.ts';
 import { tellStanding } from '../shared/replica/tell.ts';
@@ -277,9 +278,17 @@ export async function openNode(
     }
     stopAsking = followUntilInForce(opened, members);
     if (hooks) service.onCommit(hooks.wake);
+    await connectOutWhereOwn();
+    onEpoch(opened, () => inBackground(opened, connectOutWhereOwn()));
+  }
+
+  /** Connects to the relay, which has one place for each member: not while that is the node's that this one takes the place of. */
+  async function connectOutWhereOwn(): Promise<void> {
     const { gateway, relay: socket } = config;
-    if (socket === undefined || gateway === undefined) return;
-    relay = connectToRelay({
+    if (socket === undefined || gateway === undefined || relay || opened.stopped) return;
+    const record = await memberRecord(opened, member);
+    if (record && !signer.holds(record.nodeKey)) return;
+    relay ??= connectToRelay({
       ...{ gateway, socket, consortium: genesis.consortium, member, ledger, log },
       peerKey: peerKeys[0],
       handle: handler,

@@ -116,8 +116,8 @@ export type Request = { readonly standing: Standing } & (
       readonly kind: 'vault-entries';
       readonly after: string | null;
       readonly names: readonly string[];
-      /** Whether the sender is its member's node by now: the receiver works with the vault no more. */
-      readonly inForce: boolean;
+      /** Whether the receiver is to leave the vault alone for two minutes: the sender is about to have the vote, or has it. */
+      readonly closing: boolean;
     }
   | {
       /** Of the same: a part of a file, by the name that it is stored under. */
@@ -237,7 +237,7 @@ export function encodeRequest(request: Request): Uint8Array {
       return encodeCbor([...head, ...names, part, grant && fromHex(grant)]);
     }
     case 'vault-entries':
-      return encodeCbor([...head, request.after, request.names, request.inForce]);
+      return encodeCbor([...head, request.after, request.names, request.closing]);
     case 'vault-part':
       return encodeCbor([...head, request.name, request.part]);
   }
@@ -324,7 +324,7 @@ export function decodeRequest(bytes: Uint8Array): Request {
     case 'vault-entries':
       return {
         ...{ kind, standing, after: a === null ? null : entryName(a), names: decodeNames(b) },
-        inForce: flag(c),
+        closing: flag(c),
       };
     case 'vault-part':
       return { kind, standing, name: storedName(a), part: natural(b) };

@@ -4,7 +4,7 @@
  */
 import { type Cbor, decodeCbor, encodeCbor } from '../bytes/cbor.ts';
 import { byteString, list } from '../bytes/cbor-shape.ts';
-import type { PublicJwk } from '../bytes/crypto.ts';
+import { jwkThumbprint, type PublicJwk } from '../bytes/crypto.ts';
 import type { Request } from '../consensus/message.ts';
 import { SYSTEM_KEYS, VAULT_IDENTITY } from '../contract/system-records.ts';
 import { decodeValue } from '../execution/decoded-values.ts';
@@ -12,7 +12,7 @@ import type { GenesisMember } from '../ledger/genesis.ts';
 import type { ValueKeeper } from '../ports/value-keeper.ts';
 import type { VaultListing } from '../ports/vault-move.ts';
 import type { Replica } from './replica.ts';
-import { leaveVault, vaultPlace } from './vault-place.ts';
+import { closeVault, vaultPlace } from './vault-place.ts';
 
 /** Entries in a page of a listing. */
 const LISTED_MAX = 250;
@@ -20,8 +20,10 @@ const LISTED_MAX = 250;
 /** A page of a vault's listing. */
 export interface VaultPage {
   /** Whether the vault is not worked with here any more: but for what was on its way, nothing changes. */
-  readonly isLeft: boolean;
+  readonly isClosed: boolean;
   readonly isLast: boolean;
+  /** The thumbprint of the key that seals it. */
+  readonly keyId: string;
   readonly entries: readonly VaultListing[];
 }
 
@@ -38,7 +40,7 @@ export async function serveVault(
     const bytes = await keeper.move.part(request);
     return bytes ? [bytes] : 'not-held';
   }
-  if (request.inForce) leaveVault(replica, keeper);
+  if (request.closing) closeVault(replica, keeper);
   if (request.names.length === 0) {
     return [encodePage(await pageAfter(replica, keeper, request.after ?? undefined))];
   }
@@ -52,9 +54,10 @@ async function pageAfter(
   keeper: ValueKeeper,
   after: string | undefined,
 ): Promise<VaultPage> {
-  const isLeft = (await vaultPlace(replica, keeper)) === 'elsewhere';
+  const isClosed = (await vaultPlace(replica, keeper)) === 'elsewhere';
   const entries = await keeper.move.listed(after, LISTED_MAX);
-  return { isLeft, isLast: entries.length < LISTED_MAX, entries };
+  const keyId = jwkThumbprint(keeper.key);
+  return { isClosed, isLast: entries.length < LISTED_MAX, keyId, entries };
 }
 
 /** The vault key of the node that the member moves to, as it was sent with what the members approved. */
@@ -65,16 +68,18 @@ async function successorOf({ final, member }: Replica): Promise<PublicJwk | unde
 }
 
 /** CBOR of a page. */
-const encodePage = ({ isLeft, isLast, entries }: VaultPage): Uint8Array =>
-  encodeCbor([isLeft, isLast, entries.map(({ name, tag }): Cbor => [name, tag])]);
+const encodePage = ({ isClosed, isLast, keyId, entries }: VaultPage): Uint8Array =>
+  encodeCbor([isClosed, isLast, keyId, entries.map(({ name, tag }): Cbor => [name, tag])]);
 
 /** Reverses it; throws an Error on any other structure. */
 export function decodePage(bytes: Uint8Array | undefined): VaultPage {
-  const [isLeft, isLast, entries] = list(decodeCbor(bytes ?? new Uint8Array()), 3);
-  if (typeof isLeft !== 'boolean' || typeof isLast !== 'boolean') throw new Error('no page');
+  const [isClosed, isLast, keyId, entries] = list(decodeCbor(bytes ?? new Uint8Array()), 4);
+  if (typeof isClosed !== 'boolean' || typeof isLast !== 'boolean') throw new Error('no page');
+  if (typeof keyId !== 'string') throw new Error('no page');
   return {
-    isLeft,
+    isClosed,
     isLast,
+    keyId,
     entries: list(entries).map((item) => {
       const [name, tag] = list(item, 2);
       if (typeof name !== 'string') throw new Error('an entry without a name');

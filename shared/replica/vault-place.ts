@@ -1,7 +1,7 @@
 /**
- * Where a member's vault is. Of a member that moves, the node that it leaves works with it until the other one votes; then that
- * one takes over what changed meanwhile, and registers its own vault key. Only then is its vault worked with: a tally that lacks
- * what was taken would let too much pass.
+ * Where a member's vault is. Of a member that moves, the node that it leaves works with it until the other one takes it over,
+ * which has the vote then, and registers its own vault key. In between nobody works with it: a tally that lacks what was taken
+ * would let too much pass.
  */
 import { type RosterRecord, SYSTEM_KEYS, VAULT_IDENTITY } from '../contract/system-records.ts';
 import { decodeValue } from '../execution/decoded-values.ts';
@@ -13,16 +13,14 @@ import type { Replica } from './replica.ts';
 /** `here`; `coming`: what the former node has is taken over; `elsewhere`: with the node that is the member's by now, or still. */
 export type VaultPlace = 'here' | 'coming' | 'elsewhere';
 
-/**
- * Until when a vault is taken for being elsewhere because its member's next node said that it votes: nobody tells a node that
- * was left, so it may not know.
- */
-const leftUntil = new WeakMap<ValueKeeper, number>();
-const LEFT_MS = 10 * 60_000;
+/** Until when this node leaves its vault alone because its member's next node, which copies it, has asked for that. */
+const closedUntil = new WeakMap<ValueKeeper, number>();
+/** For so long; the other node has the vote by then, or has asked again. */
+export const VAULT_CLOSED_MS = 120_000;
 
-/** The member's next node has said that it is in force. */
-export function leaveVault({ ports }: Replica, keeper: ValueKeeper): void {
-  leftUntil.set(keeper, ports.time.now() + LEFT_MS);
+/** The member's next node takes the vault over now. */
+export function closeVault({ ports }: Replica, keeper: ValueKeeper): void {
+  closedUntil.set(keeper, ports.time.now() + VAULT_CLOSED_MS);
 }
 
 /** The epoch in which it was found to be here: a member's node changes at the start of one only. */
@@ -31,7 +29,7 @@ const hereIn = new WeakMap<ValueKeeper, number>();
 /** Where it is by the final state. */
 export async function vaultPlace(replica: Replica, keeper: ValueKeeper): Promise<VaultPlace> {
   const { epoch } = replica.epoch.set;
-  if ((leftUntil.get(keeper) ?? 0) > replica.ports.time.now()) return 'elsewhere';
+  if ((closedUntil.get(keeper) ?? 0) > replica.ports.time.now()) return 'elsewhere';
   if (hereIn.get(keeper) === epoch) return 'here';
   const record = await memberRecord(replica, replica.member);
   // Who is no member yet has nothing to take over.

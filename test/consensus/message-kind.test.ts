@@ -32,7 +32,7 @@ it('tells the kind of every request', () => {
       transaction: 'ab'.repeat(32) as Digest,
       sealed: 'cd'.repeat(32) as Digest,
     },
-    { kind: 'vault-entries', standing, after: null, names: ['values/ab'], inForce: true },
+    { kind: 'vault-entries', standing, after: null, names: ['values/ab'], closing: true },
     { kind: 'vault-part', standing, name: 'ab'.repeat(16), part: 0 },
   ];
   for (const request of requests) assert.equal(kindOf(encodeRequest(request)), request.kind);

@@ -77,7 +77,7 @@ const request: fc.Arbitrary<Request> = fc.oneof(
     standing,
     after: fc.option(entryName),
     names: fc.array(entryName, { maxLength: 3 }),
-    inForce: fc.boolean(),
+    closing: fc.boolean(),
   }),
   record({
     kind: kind('vault-part'),

@@ -131,9 +131,9 @@ async function chainSeeds() {
       transaction: gamma.head.id,
       sealed: gamma.head.id,
     },
-    { kind: 'vault-entries', standing, after: 'due/', names: [], inForce: false },
+    { kind: 'vault-entries', standing, after: 'due/', names: [], closing: false },
     {
-      ...{ kind: 'vault-entries', standing, after: null, inForce: true },
+      ...{ kind: 'vault-entries', standing, after: null, closing: true },
       names: [`values/${gamma.head.id}`],
     },
     { kind: 'vault-part', standing, name: gamma.head.id, part: 1 },

@@ -7,7 +7,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, it } from 'node:test';
-import { call } from '../../node/gateway-call.ts';
+import { CallRefused, call } from '../../node/gateway-call.ts';
 import { localLayout } from '../../node/local-layout.ts';
 import { running } from '../../node/local-processes.ts';
 import { EInvoiceProcesses } from '../support/einvoice-processes.ts';
@@ -18,13 +18,16 @@ import { until } from '../support/until.ts';
 const PORT = 18_930;
 const NEW_PORT = PORT + 9;
 const BUREAU = 'tax-bureau';
+/** 100 net and 13 tax. */
+const UNIT = 113;
+const LIMIT = 2000 * UNIT;
 const folder = path.join(temporaryFolder(), 'moved');
 const passphraseFile = path.join(temporaryFolder(), 'passphrase');
 let market: EInvoiceProcesses;
 let node: ChildProcess | undefined;
 
 before(async () => {
-  market = await EInvoiceProcesses.up(PORT, 20_000);
+  market = await EInvoiceProcesses.up(PORT, LIMIT);
   writeFileSync(passphraseFile, 'a passphrase of the new machine\n', { mode: 0o600 });
 });
 after(async () => {
@@ -45,10 +48,32 @@ function leaveAddressToLedger(): void {
   }
 }
 
+/** Issues one small invoice after the other until it is told to end; what is refused for a moment is tried anew. */
+function issuing() {
+  const issued: string[] = [];
+  let isOver = false;
+  const run = async (): Promise<void> => {
+    while (!isOver) {
+      try {
+        issued.push((await market.issued(UNIT)).transaction);
+      } catch (error) {
+        if (!(error instanceof CallRefused) || error.status !== 503) throw error;
+      }
+    }
+  };
+  const ended = run();
+  ended.catch(() => {});
+  const end = async (): Promise<void> => {
+    isOver = true;
+    await ended;
+  };
+  return { issued, end };
+}
+
 it('has all that it had on the machine before, and goes on with the limits where they were', async () => {
   const { own } = market;
   leaveAddressToLedger();
-  const first = await market.issued(11_300);
+  const first = await market.issued(1000 * UNIT);
   const hook = { url: 'https://erp.example.com/fuqi', types: ['einvoice.issued'], paused: true };
   await call(as(`${BUREAU}/admin`), '/webhooks/erp', { method: 'PUT', body: JSON.stringify(hook) });
   const invited = await fuqiJson('invite', BUREAU, '--as', `${BUREAU}/admin`, ...own);
@@ -66,34 +91,52 @@ it('has all that it had on the machine before, and goes on with the limits where
   }
   const { config } = await fuqiJson(...join);
   // Approved, and the new node has not even started: the old one still takes values, and endorses.
-  const second = await market.issued(1130);
+  const second = await market.issued(UNIT);
+  const { issued, end } = issuing();
   node = spawn(process.execPath, [CLI, 'node', 'start', '--config', config], { stdio: 'ignore' });
   await until(async () => (await progress()).votesItself);
 
   const ring = JSON.parse(readFileSync(path.join(folder, 'first-api-keys.json'), 'utf8'));
   const bureau = { url: ring.url, consortium: 'demo', key: ring.keys[`${BUREAU}/admin`] };
-  const vault = () =>
-    call(bureau, '/vault') as Promise<{ moving: boolean; records: { transaction: string }[] }>;
+  const vault = (after = '') =>
+    call(bureau, `/vault?limit=200${after}`) as Promise<{
+      moving: boolean;
+      records: { transaction: string }[];
+      next: string | null;
+    }>;
   await until(async () => !(await vault()).moving);
+  const before = issued.length;
+  await until(() => issued.length > before + 3);
   const old = running(localLayout(market.home, 'demo')).find(({ name }) => name === BUREAU)!;
   process.kill(old.pid, 'SIGKILL');
+  await end();
 
-  const held = (await vault()).records.map(({ transaction }) => transaction);
-  assert.ok(held.includes(first.transaction) && held.includes(second.transaction));
+  const held: string[] = [];
+  for (let next: string | null = ''; next !== null; ) {
+    const page = await vault(next && `&after=${next}`);
+    held.push(...page.records.map(({ transaction }) => transaction));
+    ({ next } = page);
+  }
+  const all = [first.transaction, second.transaction, ...issued];
+  assert.deepEqual(
+    all.filter((id) => !held.includes(id)),
+    [],
+  );
   const { fields } = (await call(bureau, `/transactions/${first.transaction}/values`)) as {
     fields: { gross: number };
   };
-  assert.equal(fields.gross, 11_300);
+  assert.equal(fields.gross, 1000 * UNIT);
   const { webhooks } = (await call(bureau, '/webhooks')) as { webhooks: { name: string }[] };
   assert.deepEqual(
     webhooks.map(({ name }) => name),
     ['erp'],
   );
-  // 20,000 less 11,300 and 1,130: the new node endorses what is left, and no more.
-  await assert.rejects(market.issued(9040), /over-credit-limit/);
-  const third = await market.issued(5650);
+  // The new node endorses what is left of the limit, and no more.
+  const left = 1000 - 1 - issued.length;
+  await assert.rejects(market.issued((left + 1) * UNIT), /over-credit-limit/);
+  const third = await market.issued(900 * UNIT - issued.length * UNIT);
   const shown = (await call(bureau, `/transactions/${third.transaction}/values`)) as {
     fields: { gross: number };
   };
-  assert.equal(shown.fields.gross, 5650);
+  assert.equal(shown.fields.gross, (900 - issued.length) * UNIT);
 });

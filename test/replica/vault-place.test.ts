@@ -82,7 +82,7 @@ describe('a vault whose key is not the registered one', () => {
 describe('a vault', () => {
   it('is given to nobody but its own member’s next node, and in no key that was not approved', async () => {
     assert.equal(await sell('d-1'), 'committed');
-    const list = { kind: 'vault-entries', after: null, names: [], inForce: false } as const;
+    const list = { kind: 'vault-entries', after: null, names: [], closing: false } as const;
     for (const saying of [
       list,
       { ...list, names: ['values/ab'] },
@@ -91,7 +91,7 @@ describe('a vault', () => {
       assert.equal((await say('beta', saying)).refusal, 'forbidden');
     }
     const page = decodePage((await say('alpha', list)).parts[0]);
-    assert.deepEqual([page.isLeft, page.isLast], [false, true]);
+    assert.deepEqual([page.isClosed, page.isLast], [false, true]);
     const names = page.entries.map(({ name }) => name);
     assert.ok(names.some((name) => name.startsWith('values/')));
     assert.equal((await say('alpha', { ...list, names })).refusal, 'no-vault-key');
