@@ -15,7 +15,7 @@ process.once('exit', () => rmSync(BUNDLES, { recursive: true, force: true }));
 
 /** Each function's bundle, and how large it may be (bytes, without white space). */
 export const FUNCTIONS = {
-  node: 3_000_000,
+  node: 3_050_000,
   gateway: 1_400_000,
   alarm: 700_000,
   setup: 1_300_000,
