@@ -40,6 +40,8 @@ export function ublOf(voucher: Voucher, country = 'CN'): string {
     '@currencyID': currency,
   });
   const type = isNote ? 'CreditNote' : 'Invoice';
+  const groups = document.taxes ?? taxGroups(document);
+  const at = { country, hasVat: groups.every((group) => group.category !== 'out-of-scope') };
   const body = {
     '@xmlns': `${UBL}${type}-2`,
     '@xmlns:cac': `${UBL}CommonAggregateComponents-2`,
@@ -53,13 +55,19 @@ export function ublOf(voucher: Voucher, country = 'CN'): string {
     ...(of !== undefined && {
       'cac:BillingReference': { 'cac:InvoiceDocumentReference': { 'cbc:ID': of } },
     }),
-    'cac:AccountingSupplierParty': { 'cac:Party': party(seller, country) },
-    'cac:AccountingCustomerParty': { 'cac:Party': party(buyer, country) },
+    'cac:AccountingSupplierParty': {
+      // A seller without a VAT number is known by another identifier (BR-CO-26): the member's.
+      'cac:Party': {
+        'cac:PartyIdentification': { 'cbc:ID': voucher.seller },
+        ...party(seller, at),
+      },
+    },
+    'cac:AccountingCustomerParty': { 'cac:Party': party(buyer, at) },
     // What is due has terms (BR-CO-25).
     ...(isNote && { 'cac:PaymentTerms': { 'cbc:Note': 'To be refunded' } }),
     'cac:TaxTotal': {
       'cbc:TaxAmount': money(document.tax),
-      'cac:TaxSubtotal': (document.taxes ?? taxGroups(document)).map((group) => ({
+      'cac:TaxSubtotal': groups.map((group) => ({
         'cbc:TaxableAmount': money(group.net),
         'cbc:TaxAmount': money(group.tax),
         'cac:TaxCategory': category(group, true),
@@ -91,10 +99,11 @@ export function ublOf(voucher: Voucher, country = 'CN'): string {
 
 function party(
   { name, taxId }: { readonly name: string; readonly taxId?: string | undefined },
-  country: string,
+  { country, hasVat }: { readonly country: string; readonly hasVat: boolean },
 ) {
-  // A VAT number begins with its country (BR-CO-09); others are registrations for tax.
-  const scheme = taxId !== undefined && /^[A-Z]{2}/.test(taxId) ? 'VAT' : 'TAX';
+  // A VAT number begins with its country (BR-CO-09), and stands on nothing that is not subject to VAT (BR-O-02); others are
+  // registrations for tax.
+  const scheme = hasVat && taxId !== undefined && /^[A-Z]{2}/.test(taxId) ? 'VAT' : 'TAX';
   return {
     'cac:PostalAddress': { 'cac:Country': { 'cbc:IdentificationCode': country } },
     ...(taxId !== undefined && {

@@ -7,7 +7,7 @@ import { documentOf } from '../workloads/invoice/market.ts';
 
 const voucher = (count: number, description: string): Voucher => ({
   ...{ number: '0'.repeat(20), kind: 'invoice', status: 'issued', checkCode: '1'.repeat(20) },
-  ...{ transaction: 'a'.repeat(64), issuedAt: Date.UTC(2026, 2, 1) },
+  ...{ seller: 'corner-shop', transaction: 'a'.repeat(64), issuedAt: Date.UTC(2026, 2, 1) },
   document: documentOf(
     Array.from({ length: count }, () => ({ description, net: 100, rateBp: 1300, tax: 13 })),
   ),

@@ -20,6 +20,8 @@ export interface Known {
 export interface Voucher {
   readonly number: string;
   readonly kind: 'invoice' | 'note';
+  /** The id of the member that issued it. */
+  readonly seller: string;
   readonly status: Invoice['status'];
   /** The invoice that a note takes back, or a part of it: its number, or its reference elsewhere. */
   readonly of?: string;
@@ -85,8 +87,8 @@ export function creditVoucher({ record, values }: Known): Voucher {
   return { ...common(record), kind: 'note', of: original, document };
 }
 
-const common = ({ number, status, transaction, issuedAt }: Invoice) => ({
-  ...{ number, status, transaction, issuedAt },
+const common = ({ number, seller, status, transaction, issuedAt }: Invoice) => ({
+  ...{ number, seller, status, transaction, issuedAt },
 });
 
 /** Only with rounding per rate are there taxes beside the lines. */
