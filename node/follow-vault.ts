@@ -14,9 +14,8 @@ import type { Replica } from '../shared/replica/replica.ts';
 import { startTakingVault } from '../shared/replica/take-vault.ts';
 import { registeredKey } from '../shared/replica/vault-place.ts';
 import { administratorAmong, announceReadiness, isAwaited } from './announce-readiness.ts';
-import { onEpoch } from './ledger-members.ts';
 
-/** Looks at the start, and when an epoch starts; `onHere` is called where the vault came here meanwhile. */
+/** Looks at the start, and after each commit; `onHere` is called where the vault came here meanwhile. */
 export function followVault(
   replica: Replica,
   service: LedgerService,
@@ -34,7 +33,7 @@ export function followVault(
       register: (keyId) => registerKeys(replica, service, identities, keyId),
       onHere,
     });
-  onEpoch(replica, start);
+  replica.commitListeners.add(start);
   start();
 }
 

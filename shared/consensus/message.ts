@@ -327,7 +327,7 @@ export function decodeRequest(bytes: Uint8Array): Request {
         closing: flag(c),
       };
     case 'vault-part':
-      return { kind, standing, name: storedName(a), part: natural(b) };
+      return { kind, standing, name: storedName(a), part: partNumber(b) };
     default:
       throw new Error('not a request');
   }
@@ -363,6 +363,15 @@ const textLike =
   };
 const entryName = textLike(ENTRY_NAME);
 const storedName = textLike(STORED_NAME);
+
+/** Of a file of the largest size. */
+const PARTS = Math.ceil(LIMITS.attachmentBytesMax / LIMITS.attachmentPartBytes);
+
+function partNumber(item: Cbor | undefined): number {
+  const part = natural(item);
+  if (part >= PARTS) throw new Error('no such part');
+  return part;
+}
 
 function decodeNames(item: Cbor | undefined): string[] {
   const names = list(item);

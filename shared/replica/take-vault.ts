@@ -52,8 +52,13 @@ export async function isVaultCopied(replica: Replica): Promise<boolean> {
 export function startTakingVault(replica: Replica, host: TakingVault): void {
   const { keeper } = replica;
   if (!keeper) return;
-  const faulted = (error: unknown) => replica.log('vault-not-taken', { error: String(error) });
-  startUntilNothingLeft(replica, taking, () => takeOnce(replica, keeper, host), faulted);
+  const faulted = (error: unknown): Progress => {
+    replica.log('vault-not-taken', { error: String(error) });
+    return AGAIN;
+  };
+  // Nobody else begins it again where something failed.
+  const once = () => takeOnce(replica, keeper, host).catch(faulted);
+  startUntilNothingLeft(replica, taking, once, faulted);
 }
 
 const DONE: Progress = { left: 0, came: 0 };

@@ -83,7 +83,7 @@ const request: fc.Arbitrary<Request> = fc.oneof(
     kind: kind('vault-part'),
     standing,
     name: fc.stringMatching(/^[0-9a-f]{32}$/),
-    part: natural,
+    part: fc.nat(24),
   }),
 ) as fc.Arbitrary<Request>;
 
