@@ -311,15 +311,9 @@ export function decodeRequest(bytes: Uint8Array): Request {
     case 'fetch-values':
       return { kind, standing, transaction: digestOf(a) };
     case 'attachment': {
+      const ids = { transaction: digestOf(a), sealed: digestOf(b) };
       const grant = d === null ? null : digestOf(d);
-      return {
-        kind,
-        standing,
-        transaction: digestOf(a),
-        sealed: digestOf(b),
-        part: natural(c),
-        grant,
-      };
+      return { kind, standing, ...ids, part: natural(c), grant };
     }
     case 'vault-entries':
       return {
