@@ -5,30 +5,25 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
 import { after, before, it } from 'node:test';
 import { CallRefused, call } from '../../node/gateway-call.ts';
 import { localLayout } from '../../node/local-layout.ts';
 import { running } from '../../node/local-processes.ts';
+import { approvedMove } from '../support/approved-move.ts';
 import { EInvoiceProcesses } from '../support/einvoice-processes.ts';
-import { CLI, fuqiJson } from '../support/fuqi.ts';
-import { temporaryFolder } from '../support/temporary-folder.ts';
+import { CLI } from '../support/fuqi.ts';
 import { until } from '../support/until.ts';
 
 const PORT = 18_930;
-const NEW_PORT = PORT + 9;
 const BUREAU = 'tax-bureau';
 /** 100 net and 13 tax. */
 const UNIT = 113;
 const LIMIT = 2000 * UNIT;
-const folder = path.join(temporaryFolder(), 'moved');
-const passphraseFile = path.join(temporaryFolder(), 'passphrase');
 let market: EInvoiceProcesses;
 let node: ChildProcess | undefined;
 
 before(async () => {
   market = await EInvoiceProcesses.up(PORT, LIMIT);
-  writeFileSync(passphraseFile, 'a passphrase of the new machine\n', { mode: 0o600 });
 });
 after(async () => {
   node?.kill('SIGTERM');
@@ -71,33 +66,23 @@ function issuing() {
 }
 
 it('has all that it had on the machine before, and goes on with the limits where they were', async () => {
-  const { own } = market;
   leaveAddressToLedger();
   const first = await market.issued(1000 * UNIT);
   const hook = { url: 'https://erp.example.com/fuqi', types: ['einvoice.issued'], paused: true };
   await call(as(`${BUREAU}/admin`), '/webhooks/erp', { method: 'PUT', body: JSON.stringify(hook) });
-  const invited = await fuqiJson('invite', BUREAU, '--as', `${BUREAU}/admin`, ...own);
-  const { link, invitation } = invited as { link: string; invitation: { id: string } };
-  const join = [
-    ...['join', link, '--folder', folder, '--passphrase-file', passphraseFile],
-    ...['--listen', `127.0.0.1:${NEW_PORT}`, '--identity', 'officer=einvoice.tax-bureau'],
-  ];
-  await fuqiJson(...join, '--no-wait');
-  const progress = async () =>
-    (await market.get('buyer-co/admin', `/invitations/${invitation.id}`)).output;
-  const { proposal } = await progress();
-  for (const member of ['buyer-co', 'corner-shop']) {
-    await fuqiJson('vote', proposal, '--as', `${member}/admin`, ...own);
-  }
-  const { config } = await fuqiJson(...join);
+  const voters = ['buyer-co', 'corner-shop'];
+  const move = await approvedMove(market, BUREAU, {
+    ...{ port: PORT + 9, identity: 'officer=einvoice.tax-bureau', voters },
+  });
   // Approved, and the new node has not even started: the old one still takes values, and endorses.
   const second = await market.issued(UNIT);
   const { issued, end } = issuing();
-  node = spawn(process.execPath, [CLI, 'node', 'start', '--config', config], { stdio: 'ignore' });
-  await until(async () => (await progress()).votesItself);
+  node = spawn(process.execPath, [CLI, 'node', 'start', '--config', move.config], {
+    stdio: 'ignore',
+  });
+  await until(move.votesItself);
 
-  const ring = JSON.parse(readFileSync(path.join(folder, 'first-api-keys.json'), 'utf8'));
-  const bureau = { url: ring.url, consortium: 'demo', key: ring.keys[`${BUREAU}/admin`] };
+  const bureau = move.administrator();
   const vault = (after = '') =>
     call(bureau, `/vault?limit=200${after}`) as Promise<{
       moving: boolean;
