@@ -31,8 +31,7 @@ const processes = ports.map((_, index) => {
 });
 /** Each says when it listens to the others, and when it is connected to them. */
 const said = ({ stdout }: ChildProcess) => once(stdout!, 'data');
-const cpuSeconds = (): number =>
-  sum(processes, ({ pid }) => cpuSecondsOf({ pid: pid! } as Parameters<typeof cpuSecondsOf>[0]));
+const cpuSeconds = (): number => sum(processes, ({ pid }) => cpuSecondsOf({ pid: pid! }));
 try {
   await Promise.all(processes.map(said));
   const ready = Promise.all(processes.map(said));

@@ -8,11 +8,10 @@ import { jwkThumbprint, type PublicJwk } from '../shared/bytes/crypto.ts';
 import { NODE_IDENTITY } from '../shared/contract/system-records.ts';
 import { LIMITS } from '../shared/ledger/limits.ts';
 import { Rejected } from '../shared/ledger/rejection.ts';
-import { memberRecord } from '../shared/replica/readers.ts';
+import { memberRecord, registeredKey } from '../shared/replica/readers.ts';
 import { proveReadiness } from '../shared/replica/readiness.ts';
 import type { Replica } from '../shared/replica/replica.ts';
 import { startTakingVault } from '../shared/replica/take-vault.ts';
-import { registeredKey } from '../shared/replica/vault-place.ts';
 import { administratorAmong, announceReadiness, isAwaited } from './announce-readiness.ts';
 
 /** Looks at the start, and after each commit; `onHere` is called where the vault came here meanwhile. */
@@ -60,7 +59,7 @@ async function registerKeys(
     return false;
   };
   const { peerKey } = (await memberRecord(replica, member))!;
-  const signs = await registeredKey(replica, NODE_IDENTITY);
+  const signs = await registeredKey(replica, member, NODE_IDENTITY);
   const isOwn = jwkThumbprint(peerKey) === nodeCustody?.keyId(NODE_IDENTITY);
   if (isOwn && signs !== undefined && signs !== jwkThumbprint(peerKey)) {
     if (!(await rotate(signs, peerKey))) return false;

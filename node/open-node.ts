@@ -20,9 +20,7 @@ import { prefixRange } from '../shared/execution/view.ts';
 import { ledgerId } from '../shared/ledger/genesis.ts';
 import type { StoreFault } from '../shared/ports/store-fault.ts';
 import { ring } from '../shared/replica/alarm.ts';
-import { startDelivering } from '../shared/replica/deliver.ts';
-import { followErasures, lookForErasures } from '../shared/replica/erasures.ts';
-import { startFetchingAttachments } from '../shared/replica/fetch-attachments.ts';
+import { followErasures } from '../shared/replica/erasures.ts';
 import { tallyUsage } from '../shared/replica/ledger-usage.ts';
 import { openReplica } from '../shared/replica/open.ts';
 import { memberRecord } from '../shared/replica/readers.ts';
@@ -32,7 +30,8 @@ import { inBackground, type Replica } from '../shared/replica/replica.ts';
 import { reportEvidence } from '../shared/replica/report.ts';
 import { ledgerService } from '../shared/replica/service.ts';
 import { tellStanding } from '../shared/replica/tell.ts';
-import { vaultPlace } from '../shared/replica/vault-place.ts';
+import { isVaultHere } from '../shared/replica/vault-place.ts';
+import { startVaultWork } from '../shared/replica/vault-work.ts';
 import { contracts } from '../workloads/catalog.ts';
 import { openApiKeys } from './api-keys.ts';
 import { custodyOf } from './custody.ts';
@@ -237,7 +236,7 @@ export async function openNode(
     const book = webhookBook(stores.vault, [vaultKey!, ...olderKeys]);
     const sender = webhookPost({ allowed: config.webhookAddresses ?? [] });
     const following = followWebhooks({
-      names: async () => ((await vaultPlace(opened, vault!)) === 'here' ? book.names() : []),
+      names: async () => ((await isVaultHere(opened, vault!)) ? book.names() : []),
       deliver: (name, isOver) =>
         deliverWebhook(
           {
@@ -253,11 +252,9 @@ export async function openNode(
   let relay: ReturnType<typeof connectToRelay> | undefined;
   let stopAsking: (() => void) | undefined;
 
-  /** What waits in the vault; nothing of it where the vault is still with another node. */
+  /** What waits in the vault. */
   function beginWithVault(): void {
-    startDelivering(opened);
-    startFetchingAttachments(opened);
-    lookForErasures(opened);
+    startVaultWork(opened);
     hooks?.wake();
   }
 

@@ -9,6 +9,7 @@ import http from 'node:http';
 import net, { type Socket } from 'node:net';
 import { type PublicJwk, verifyEs256 } from '../../shared/bytes/crypto.ts';
 import { utf8 } from '../../shared/bytes/text.ts';
+import { quorumSize } from '../../shared/ledger/quorum.ts';
 
 /** A transaction under the id that its node gave it. */
 type Held = readonly [id: string, jws: string];
@@ -27,7 +28,7 @@ const [own = 0, ports, jwk] = process.argv.slice(2).map((text) => JSON.parse(tex
 const LEADER = 0;
 /** Peers listen so far above the clients' port. */
 const PEER_OFFSET = 1000;
-const quorum = Math.floor((2 * ports.length) / 3) + 1;
+const quorum = quorumSize(ports.length);
 
 const peers = new Map<number, Socket>();
 const waiting = new Map<string, http.ServerResponse>();

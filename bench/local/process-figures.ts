@@ -7,7 +7,7 @@ import type { BenchConsortium, Target } from './consortium.ts';
 const TICKS_PER_SECOND = 100;
 
 /** User and system time of a process so far, seconds (fields 14 and 15 of stat). */
-export function cpuSecondsOf({ pid }: LocalProcess): number {
+export function cpuSecondsOf({ pid }: Pick<LocalProcess, 'pid'>): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }

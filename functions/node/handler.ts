@@ -24,10 +24,7 @@ import { decodeReply, kindOf } from '../../shared/consensus/message.ts';
 import { LIMITS } from '../../shared/ledger/limits.ts';
 import { longerWait } from '../../shared/ports/time.ts';
 import { hasWork, ring } from '../../shared/replica/alarm.ts';
-import { startDelivering } from '../../shared/replica/deliver.ts';
 import { startDrive } from '../../shared/replica/drive.ts';
-import { lookForErasures } from '../../shared/replica/erasures.ts';
-import { startFetchingAttachments } from '../../shared/replica/fetch-attachments.ts';
 import { tallyUsage } from '../../shared/replica/ledger-usage.ts';
 import { openReplica } from '../../shared/replica/open.ts';
 import { receive } from '../../shared/replica/receive.ts';
@@ -35,7 +32,8 @@ import type { Replica } from '../../shared/replica/replica.ts';
 import { ledgerService } from '../../shared/replica/service.ts';
 import { isStoreIdle } from '../../shared/replica/store-idle.ts';
 import { replyWith, tellStanding } from '../../shared/replica/tell.ts';
-import { vaultPlace } from '../../shared/replica/vault-place.ts';
+import { isVaultHere } from '../../shared/replica/vault-place.ts';
+import { startVaultWork } from '../../shared/replica/vault-work.ts';
 import { isFor, metered } from '../billing/metered-handler.ts';
 import { dynamoLedgerUsageStore } from '../dynamodb/ledger-usage-store.ts';
 import { dynamoStores } from '../dynamodb/stores.ts';
@@ -126,8 +124,8 @@ async function answer(event: LambdaEvent | NodeEvent, context: LambdaContext) {
   return invocation(node, remainingMs, 'read', async ({ replica }) => {
     if (event.kind === 'webhooks') {
       const { vault } = node;
-      const isHere = vault && (await vaultPlace(replica, vault)) === 'here';
-      if (isHere) await deliverDue(node, replica, remainingMs);
+      if (vault && (await isVaultHere(replica, vault)))
+        await deliverDue(node, replica, remainingMs);
       return;
     }
     if (event.kind === 'alarm') {
@@ -136,9 +134,7 @@ async function answer(event: LambdaEvent | NodeEvent, context: LambdaContext) {
     }
     await tellStanding(replica);
     startDrive(replica);
-    startDelivering(replica);
-    startFetchingAttachments(replica);
-    lookForErasures(replica);
+    startVaultWork(replica);
   });
 }
 

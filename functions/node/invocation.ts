@@ -14,9 +14,7 @@ import { replicaLog } from '../../node/replica-log.ts';
 import type { MempoolLimits } from '../../shared/mempool/mempool.ts';
 import type { Waited } from '../../shared/ports/time.ts';
 import { saveNews } from '../../shared/replica/act.ts';
-import { startDelivering } from '../../shared/replica/deliver.ts';
-import { followErasures, lookForErasures } from '../../shared/replica/erasures.ts';
-import { startFetchingAttachments } from '../../shared/replica/fetch-attachments.ts';
+import { followErasures } from '../../shared/replica/erasures.ts';
 import { itemName } from '../../shared/replica/items.ts';
 import { leaveToDriver } from '../../shared/replica/lease.ts';
 import { openReplica } from '../../shared/replica/open.ts';
@@ -31,7 +29,8 @@ import {
 import { reportEvidence } from '../../shared/replica/report.ts';
 import { isResumable, resumeReplica } from '../../shared/replica/resume.ts';
 import { ledgerService } from '../../shared/replica/service.ts';
-import { vaultPlace } from '../../shared/replica/vault-place.ts';
+import { isVaultHere } from '../../shared/replica/vault-place.ts';
+import { startVaultWork } from '../../shared/replica/vault-work.ts';
 import { contracts } from '../../workloads/catalog.ts';
 import { wakeNode } from '../call-member.ts';
 import { DEADLINES } from '../deadlines.ts';
@@ -141,13 +140,9 @@ export async function invocation<T>(
   /** Where it may be waited for, or its member has moved here a moment ago. */
   const followVaultIn = async (begun: Replica, isWaitedFor: boolean): Promise<void> => {
     const { vault } = node;
-    if (!isWaitedFor && (!vault || (await vaultPlace(begun, vault)) === 'here')) return;
+    if (!isWaitedFor && (!vault || (await isVaultHere(begun, vault)))) return;
     const service = ledgerService(begun, node.custody);
-    followVault(begun, service, node.identities, () => {
-      startDelivering(begun);
-      startFetchingAttachments(begun);
-      lookForErasures(begun);
-    });
+    followVault(begun, service, node.identities, () => startVaultWork(begun));
   };
   const begin = async (from: Replica | undefined): Promise<Replica> => {
     const begun = await open(from);

@@ -93,6 +93,6 @@ export function openMove(
       }
     },
     part: ({ name, part }) => blobs.get(name, part),
-    putPart: ({ name, part }, bytesOf) => blobs.put(name, part, bytesOf),
+    putPart: ({ name, part }, content) => blobs.put(name, part, content),
   };
 }

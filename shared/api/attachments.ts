@@ -18,6 +18,7 @@ import { problem, problemResponse, rejectionDocument } from './problem.ts';
 import { keyNeeded } from './tenant.ts';
 import { notADigest } from './transactions.ts';
 import { readValues } from './values.ts';
+import { refuseWhileMoving } from './vault.ts';
 
 const BODY_BYTES_MAX = 4096;
 const PART_BYTES = LIMITS.attachmentPartBytes;
@@ -204,8 +205,7 @@ async function uploadsFor(c: ApiContext, { service }: NodeApi) {
     });
   }
   if (!uploads) return problem('no-vault', 'This node has no vault to keep files in.');
-  const moving = (await service.vault())?.moving;
-  return moving ? problemResponse(rejectionDocument(moving.rejection)) : uploads;
+  return (await refuseWhileMoving(service)) ?? uploads;
 }
 
 const partNumber = (text: string): number | undefined =>

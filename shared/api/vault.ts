@@ -1,6 +1,7 @@
 /** A node's vault over HTTP, for the member's administrators: what it holds, and another key for it. No value is shown. */
 import { isDigest } from '../bytes/digest.ts';
 import { Rejected } from '../ledger/rejection.ts';
+import type { LedgerService } from './ledger-service.ts';
 import { refuseOthers } from './member-admin.ts';
 import { type ApiContext, type NodeApi, timeText } from './node-api.ts';
 import { problem, problemResponse, rejectionDocument } from './problem.ts';
@@ -25,6 +26,12 @@ export interface VaultRotation {
 export interface VaultKeys {
   /** Begins another vault key, or takes the one under way as far as it goes now; `identity` is the administrator that asks. */
   rotate(identity: string): Promise<VaultRotation | Rejected>;
+}
+
+/** Refuses what the vault is needed for while it goes from one of the member's nodes to another; undefined where it does not. */
+export async function refuseWhileMoving(service: LedgerService): Promise<Response | undefined> {
+  const moving = (await service.vault())?.moving;
+  return moving && problemResponse(rejectionDocument(moving.rejection));
 }
 
 /** `POST …/vault/rotation`: begins another vault key, or goes on with it. Asking again is harmless. */

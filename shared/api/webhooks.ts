@@ -9,7 +9,8 @@ import { decodeEventCursor, encodeEventCursor } from './cursor.ts';
 import { cursorText, startOf, WhereSchema } from './events.ts';
 import { refuseOthers } from './member-admin.ts';
 import { type ApiContext, type NodeApi, timeText } from './node-api.ts';
-import { problem, problemResponse, rejectionDocument } from './problem.ts';
+import { problem } from './problem.ts';
+import { refuseWhileMoving } from './vault.ts';
 
 const BODY_BYTES_MAX = 64 * 1024;
 const LETTERS = 50;
@@ -48,10 +49,8 @@ type Answer = (c: ApiContext, node: NodeApi) => Promise<Response>;
 const forAdministrators =
   (answer: (c: ApiContext, node: NodeApi, webhooks: Webhooks) => Promise<Response>): Answer =>
   async (c, node) => {
-    const refused = await refuseOthers(c, node);
+    const refused = (await refuseOthers(c, node)) ?? (await refuseWhileMoving(node.service));
     if (refused) return refused;
-    const moving = (await node.service.vault())?.moving;
-    if (moving) return problemResponse(rejectionDocument(moving.rejection));
     if (node.webhooks) return answer(c, node, node.webhooks);
     return problem(
       'no-vault',

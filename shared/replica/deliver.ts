@@ -18,7 +18,7 @@ import type { Replica } from './replica.ts';
 import { ask } from './tell.ts';
 import { togetherByName } from './together.ts';
 import { type Progress, startUntilNothingLeft, type UnderWay } from './until-nothing-left.ts';
-import { vaultPlace } from './vault-place.ts';
+import { isVaultHere } from './vault-place.ts';
 
 /** Brings deliveries, side by side; answers those that their readers did not take. */
 export async function deliver(
@@ -122,7 +122,7 @@ export function startDelivering(replica: Replica): void {
 /** Brings all that is due once. */
 async function deliverDue(replica: Replica, keeper: ValueKeeper): Promise<Progress> {
   let [left, came] = [0, 0];
-  if ((await vaultPlace(replica, keeper)) !== 'here') return { left, came };
+  if (!(await isVaultHere(replica, keeper))) return { left, came };
   let after: Delivery | undefined;
   for (;;) {
     const due = await keeper.deliveries({ limit: TOGETHER, ...(after && { after }) });

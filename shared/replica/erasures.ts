@@ -22,7 +22,7 @@ import { Snapshot } from './query.ts';
 import { memberRecord } from './readers.ts';
 import { inBackground, pause, type Replica } from './replica.ts';
 import { outcomeOf, valuesRecord } from './values-record.ts';
-import { vaultPlace } from './vault-place.ts';
+import { isVaultHere } from './vault-place.ts';
 
 const ERASURES = `${CONFIDENTIAL}/erasure/`;
 const DUE = `${CONFIDENTIAL}/due/`;
@@ -74,7 +74,7 @@ export function followErasures(replica: Replica): void {
     do {
       again = false;
       try {
-        if ((await vaultPlace(replica, keeper)) !== 'here') break;
+        if (!(await isVaultHere(replica, keeper))) break;
         await stateBackups(replica);
         await applyErasures(replica, keeper);
         await eraseDue(replica);

@@ -14,7 +14,7 @@ import type { Replica } from './replica.ts';
 import { ask } from './tell.ts';
 import { type Progress, startUntilNothingLeft, type UnderWay } from './until-nothing-left.ts';
 import { valuesRecord } from './values-record.ts';
-import { vaultPlace } from './vault-place.ts';
+import { isVaultHere } from './vault-place.ts';
 
 const TOGETHER = 32;
 const fetching: UnderWay = new WeakMap();
@@ -30,7 +30,7 @@ export function startFetchingAttachments(replica: Replica): void {
 /** Tries all that is wanted once. */
 async function fetchOnce(replica: Replica, keeper: ValueKeeper): Promise<Progress> {
   let [left, came] = [0, 0];
-  if ((await vaultPlace(replica, keeper)) !== 'here') return { left, came };
+  if (!(await isVaultHere(replica, keeper))) return { left, came };
   let after: Wanted | undefined;
   for (;;) {
     const wanted = await keeper.attachments.wanted({ limit: TOGETHER, ...(after && { after }) });

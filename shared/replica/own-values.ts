@@ -14,7 +14,7 @@ import { contractNow } from './readers.ts';
 import type { Replica } from './replica.ts';
 import { runWithValues } from './run-with-values.ts';
 import { valuesRecord } from './values-record.ts';
-import { vaultPlace } from './vault-place.ts';
+import { isVaultHere } from './vault-place.ts';
 
 /**
  * What the vault has of a transaction, got from another holder where it lacks what its member reads; rejected with
@@ -47,7 +47,7 @@ async function keptOrFetched(
   }
   const kept = await keeper.read(id);
   if (kept) return kept;
-  if ((await vaultPlace(replica, keeper)) !== 'here') return unavailable();
+  if (!(await isVaultHere(replica, keeper))) return unavailable();
   const fetched = await fetchValues(replica, id);
   if (fetched === 'none') return undefined;
   return fetched === 'kept' ? keeper.read(id) : unavailable();

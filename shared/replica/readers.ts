@@ -122,9 +122,18 @@ export async function vaultKeyOfMember(
   replica: Replica,
   member: string,
 ): Promise<PublicJwk | undefined> {
+  const keyId = await registeredKey(replica, member, VAULT_IDENTITY);
+  const key = keyId === undefined ? undefined : await keyRecord(replica, keyId);
+  return key?.active ? key.jwk : undefined;
+}
+
+/** The thumbprint of the key that a member's identity of that name has; undefined where it has none. */
+export async function registeredKey(
+  replica: Replica,
+  member: string,
+  name: string,
+): Promise<string | undefined> {
   const stored = await replica.final.read(SYSTEM_KEYS.roster(member));
   const roster = stored && (decodeValue(stored) as unknown as RosterRecord);
-  const entry = roster?.identities[VAULT_IDENTITY];
-  const key = entry && (await keyRecord(replica, entry.keyId));
-  return key?.active ? key.jwk : undefined;
+  return roster?.identities[name]?.keyId;
 }

@@ -22,7 +22,7 @@ import { serveAttachment, serveFetch, serveRead } from './serve-values.ts';
 import { serveVault } from './serve-vault.ts';
 import { anchorParts, handoversAfter, stateParts } from './snapshot-serve.ts';
 import { learn, replyWith } from './tell.ts';
-import { vaultPlace } from './vault-place.ts';
+import { isVaultHere } from './vault-place.ts';
 import { overhear } from './witness.ts';
 
 /**
@@ -86,7 +86,7 @@ const OF_THE_VAULT = new Set<Request['kind']>([
 ]);
 
 const isVaultMoving = async (replica: Replica): Promise<boolean> =>
-  replica.keeper !== undefined && (await vaultPlace(replica, replica.keeper)) !== 'here';
+  replica.keeper !== undefined && !(await isVaultHere(replica, replica.keeper));
 
 const givenOf = (given: readonly Uint8Array[] | string) =>
   typeof given === 'string' ? { refusal: given } : { parts: given };

@@ -6,14 +6,20 @@
  * May be interrupted anywhere and done again.
  */
 import { equalBytes } from '../bytes/text.ts';
-import { decodeReply, encodeRequest, type Reply, VAULT_NAMES_MAX } from '../consensus/message.ts';
+import {
+  decodeReply,
+  encodeRequest,
+  type Reply,
+  type Request,
+  VAULT_NAMES_MAX,
+} from '../consensus/message.ts';
 import type { ValueKeeper } from '../ports/value-keeper.ts';
 import type { VaultListing } from '../ports/vault-move.ts';
 import { pause, type Replica } from './replica.ts';
 import { decodePage, type VaultPage } from './serve-vault.ts';
 import { type Saying, standingOf } from './tell.ts';
 import { type Progress, startUntilNothingLeft, type UnderWay } from './until-nothing-left.ts';
-import { registeredVaultKey, VAULT_CLOSED_MS, vaultPlace } from './vault-place.ts';
+import { isVaultHere, registeredVaultKey, VAULT_CLOSED_MS, vaultPlace } from './vault-place.ts';
 
 /** What the host knows and does. */
 export interface TakingVault {
@@ -45,7 +51,7 @@ const PASSES_MAX = 5;
 /** Whether there is nothing that this node would have to copy before it may have the vote. */
 export async function isVaultCopied(replica: Replica): Promise<boolean> {
   const { keeper } = replica;
-  return !keeper || copied.has(keeper) || (await vaultPlace(replica, keeper)) === 'here';
+  return !keeper || copied.has(keeper) || isVaultHere(replica, keeper);
 }
 
 /** Begins, or goes on, in the background, where there is anything to take over. */
@@ -88,7 +94,7 @@ async function takeOnce(
   const wasClosed = replica.ports.time.now() < (closedUntil.get(keeper) ?? 0);
   if (!(await copyClosed(replica, keeper)) && !wasClosed) return AGAIN;
   if (!(await host.register((await registeredVaultKey(replica))!))) return AGAIN;
-  if ((await vaultPlace(replica, keeper)) !== 'here') return { left: 1, came: 1 };
+  if (!(await isVaultHere(replica, keeper))) return { left: 1, came: 1 };
   replica.log('vault-taken-over');
   host.onHere();
   return DONE;
@@ -221,12 +227,13 @@ async function takeEntries(
   return true;
 }
 
-/** Asks the other node of this member; undefined where it did not answer, or refused. */
+/**
+ * Asks the other node of this member; undefined where it did not answer, or refused. Nothing is learnt from its standing, and it
+ * is not missed (`tell.ts`): it is no other member's.
+ */
 async function ask(replica: Replica, saying: Saying): Promise<Reply | undefined> {
   const { member, ports } = replica;
-  const request = { ...saying, standing: standingOf(replica) } as Parameters<
-    typeof encodeRequest
-  >[0];
+  const request = { ...saying, standing: standingOf(replica) } as Request;
   try {
     const reply = decodeReply(await ports.peers.request(member, encodeRequest(request)));
     if (reply.refusal === null || reply.refusal === 'not-held') return reply;

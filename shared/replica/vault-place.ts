@@ -3,11 +3,10 @@
  * which has the vote then, and registers its own vault key. In between nobody works with it: a tally that lacks what was taken
  * would let too much pass.
  */
-import { type RosterRecord, SYSTEM_KEYS, VAULT_IDENTITY } from '../contract/system-records.ts';
-import { decodeValue } from '../execution/decoded-values.ts';
+import { VAULT_IDENTITY } from '../contract/system-records.ts';
 import { type Rejected, rejected } from '../ledger/rejection.ts';
 import type { ValueKeeper } from '../ports/value-keeper.ts';
-import { memberRecord } from './readers.ts';
+import { memberRecord, registeredKey } from './readers.ts';
 import type { Replica } from './replica.ts';
 
 /** `here`; `coming`: what the former node has is taken over; `elsewhere`: with the node that is the member's by now, or still. */
@@ -42,14 +41,11 @@ export async function vaultPlace(replica: Replica, keeper: ValueKeeper): Promise
 
 /** The thumbprint of the key that others encrypt to; undefined where this member has registered none. */
 export const registeredVaultKey = (replica: Replica): Promise<string | undefined> =>
-  registeredKey(replica, VAULT_IDENTITY);
+  registeredKey(replica, replica.member, VAULT_IDENTITY);
 
-/** The thumbprint of the key that this member's identity of that name has; undefined where it has none. */
-export async function registeredKey(replica: Replica, name: string): Promise<string | undefined> {
-  const stored = await replica.final.read(SYSTEM_KEYS.roster(replica.member));
-  const roster = stored && (decodeValue(stored) as unknown as RosterRecord);
-  return roster?.identities[name]?.keyId;
-}
+/** Whether this node works with it. */
+export const isVaultHere = async (replica: Replica, keeper: ValueKeeper): Promise<boolean> =>
+  (await vaultPlace(replica, keeper)) === 'here';
 
 /** Why nothing may be kept in this vault, or taken from it, now; undefined where it is here. */
 export async function refuseWhileMoving(
