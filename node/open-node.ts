@@ -274,7 +274,10 @@ export async function openNode(
       );
     }
     stopAsking = followUntilInForce(opened, members);
-    if (hooks) service.onCommit(hooks.wake);
+    if (hooks) {
+      service.onCommit(hooks.wake);
+      service.onValues(hooks.wake);
+    }
     await connectOutWhereOwn();
     onEpoch(opened, () => inBackground(opened, connectOutWhereOwn()));
   }

@@ -87,7 +87,9 @@ export function followForWebhooks(node: HostedNode, replica: Replica): void {
     if (knows.some) await ringWebhooks(node, Date.now() + TOGETHER_MS, 'commit');
   };
   const faulted = (error: unknown) => replica.log('webhooks-not-rung', { error: String(error) });
-  replica.commitListeners.add(() => inBackground(replica, kick().catch(faulted)));
+  const kicked = (): void => inBackground(replica, kick().catch(faulted));
+  replica.commitListeners.add(kicked);
+  replica.valueListeners.add(kicked);
 }
 
 /**

@@ -24,6 +24,7 @@ import { DEAD_LETTERS, WEBHOOKS } from '../webhooks/entries.ts';
 import { openAttachments } from './attachments.ts';
 import { entriesOf } from './entries-of.ts';
 import { encryptTo, openEnvelope } from './envelope.ts';
+import { openLate } from './late.ts';
 import { openMove } from './move.ts';
 import { callEntry, openChange, settleOpen } from './open-calls.ts';
 import { openRecord, rewrapRecord, sealRecord } from './sealed-record.ts';
@@ -91,6 +92,7 @@ export function openVault(
   const erase = (id: Digest): Promise<void> => remove(id, [{ name: goneEntry(id), bytes: MARK }]);
   return {
     ...openTallies(store, keys),
+    ...openLate(store),
     attachments,
     move: openMove(store, blobs, keys, SEALED, attachments.places),
     get key() {

@@ -16,6 +16,8 @@ const RecordSchema = z.strictObject({
   url: z.string(),
   types: z.array(z.string()).nullable(),
   where: z.record(z.string(), z.string()).nullable(),
+  /** Records that were made before there was such a choice have none. */
+  shown: z.boolean().default(false),
   /** The newest first; an older one until it ends. */
   secrets: z.array(z.strictObject({ secret: z.string(), until: natural.nullable() })).min(1),
   /** Why nothing is sent; null while something is. */

@@ -3,9 +3,11 @@
  * every few events, so after a crash a few come again, by the same ids. A lease in the record keeps two invocations of
  * one node from sending side by side, which would not be in order.
  */
-import { decodeEventCursor, encodeEventCursor, placeOf } from '../../shared/api/cursor.ts';
-import { cloudEvent, hasTexts, isOfTypes } from '../../shared/api/events.ts';
-import type { LedgerEvent, LedgerService } from '../../shared/api/ledger-service.ts';
+
+import { cloudEvent } from '../../shared/api/cloud-event.ts';
+import { decodeEventCursor, encodeEventCursor } from '../../shared/api/cursor.ts';
+import type { LedgerService } from '../../shared/api/ledger-service.ts';
+import { readEvents } from '../../shared/api/subscription.ts';
 import type { Stored, WebhookBook, WebhookRecord } from './book.ts';
 import { type Post, PostClosed } from './post.ts';
 import { type Attempt, afterFailure, isTaken, reasonOf } from './schedule.ts';
@@ -13,7 +15,10 @@ import { signatureHeaders } from './signature.ts';
 
 export interface Delivering {
   readonly book: WebhookBook;
-  readonly service: Pick<LedgerService, 'events' | 'consensus' | 'ledger' | 'genesis'>;
+  readonly service: Pick<
+    LedgerService,
+    'events' | 'shownEvents' | 'consensus' | 'ledger' | 'genesis'
+  >;
   readonly post: Post;
   readonly now: () => number;
   /** No further attempt is begun. */
@@ -49,14 +54,14 @@ export async function deliverWebhook(delivering: Delivering, name: string): Prom
     }
     const sent = await sendPage(delivering, name, stored);
     if (!sent) break;
-    const { record, isEnd, deadLetter } = sent;
+    const { record, isEnd, deadLetter, waitUntil = null } = sent;
     const isDone = isEnd || record.paused !== null || record.retryAt > now();
     const isKept = record === stored.record && leaseMs === 0;
     stored = isKept ? stored : await keep(record, stored, isDone ? 0 : leaseMs);
     if (!stored && deadLetter) await book.removeLetter(name, deadLetter);
     if (!stored || !isDone) continue;
     if (record.paused !== null) return null;
-    return record.retryAt > now() ? record.retryAt : null;
+    return record.retryAt > now() ? record.retryAt : waitUntil;
   }
   return now() + LOOK_MS;
 }
@@ -66,6 +71,8 @@ interface Sent {
   readonly record: WebhookRecord;
   readonly isEnd: boolean;
   readonly deadLetter?: string;
+  /** When there may be more without a commit. */
+  readonly waitUntil?: number | undefined;
 }
 
 /** Sends what is next, up to a failure; undefined where the webhook was changed meanwhile. */
@@ -81,21 +88,26 @@ async function sendPage(
     const paused = `this node keeps events from height ${bodies} on`;
     return { record: { ...stored.record, paused }, isEnd: true };
   }
-  const page = await service.events(start, PAGE);
   let { record } = stored;
-  for (const event of page) {
-    const cursor = encodeEventCursor(placeOf(event));
-    if (!fits(record, event)) {
+  const { shown, ...chosen } = record;
+  const shownTo = shown ? 'administrators' : 'anyone';
+  const page = await readEvents(service, start, PAGE, { ...chosen, shownTo });
+  for (const { event, cursor: place, isWanted } of page.seen) {
+    const cursor = encodeEventCursor(place);
+    if (!isWanted) {
       record = { ...record, cursor };
       continue;
     }
     if (isOver()) return { record, isEnd: false };
     if (!(await book.isStill(name, stored))) return undefined;
-    const attempt = await send(delivering, record, event);
-    if (!isTaken(attempt)) return failed(delivering, name, record, event, attempt);
+    const body = cloudEvent(event, place, service);
+    const attempt = await sendBody(delivering.post, record, body, now());
+    if (!isTaken(attempt)) return failed(delivering, name, record, { cursor, body }, attempt);
     record = { ...taken(record, now()), cursor };
   }
-  return { record, isEnd: page.length < PAGE };
+  const end = encodeEventCursor(page.end);
+  if (record.cursor !== end) record = { ...record, cursor: end };
+  return { record, isEnd: page.isEnd, waitUntil: page.waitUntil };
 }
 
 const taken = (record: WebhookRecord, now: number): WebhookRecord => ({
@@ -108,10 +120,10 @@ const taken = (record: WebhookRecord, now: number): WebhookRecord => ({
 
 /** What a failed attempt leads to. */
 async function failed(
-  { book, service, now, log }: Delivering,
+  { book, now, log }: Delivering,
   name: string,
   before: WebhookRecord,
-  event: LedgerEvent,
+  { cursor, body }: { readonly cursor: string; readonly body: object },
   attempt: Attempt,
 ): Promise<Sent> {
   const reason = reasonOf(attempt);
@@ -123,8 +135,6 @@ async function failed(
     if (letters >= DEAD_LETTERS_MAX) next = { paused: `it has ${letters} dead letters` };
   }
   if (next === 'dead') {
-    const cursor = encodeEventCursor(placeOf(event));
-    const body = cloudEvent(event, service.ledger, service.genesis.consortium);
     await book.addLetter(name, { cursor, reason, at: now(), event: body });
     log('webhook-dead-letter', { webhook: name, event: cursor });
     const onwards = { ...record, cursor, failures: 0, retryAt: 0 };
@@ -135,15 +145,6 @@ async function failed(
     return { record: { ...record, paused: next.paused }, isEnd: true };
   }
   return { record: { ...record, retryAt: next.again }, isEnd: true };
-}
-
-function send(
-  { service, post, now }: Delivering,
-  record: WebhookRecord,
-  event: LedgerEvent,
-): Promise<Attempt> {
-  const body = cloudEvent(event, service.ledger, service.genesis.consortium) as { id: string };
-  return sendBody(post, record, body, now());
 }
 
 /** One attempt to send an event as it is. */
@@ -172,7 +173,3 @@ export async function sendBody(
     return { fault: (error as Error).message };
   }
 }
-
-/** Whether an event is one of those that the webhook is for. */
-const fits = ({ types, where }: WebhookRecord, event: LedgerEvent): boolean =>
-  (!types || isOfTypes(types, event)) && hasTexts(where, event);

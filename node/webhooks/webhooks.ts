@@ -30,6 +30,7 @@ export function webhooks({ book, sender, now, onChange }: WebhooksOptions): Webh
     url: record.url,
     types: record.types,
     where: record.where,
+    shown: record.shown,
     status: record.paused !== null ? 'paused' : record.failures > 0 ? 'retrying' : 'active',
     reason: record.paused ?? record.failure,
     cursor: record.cursor,
@@ -117,8 +118,9 @@ export function webhooks({ book, sender, now, onChange }: WebhooksOptions): Webh
   };
 }
 
-const settingsOf = ({ url, types, where, paused }: WebhookSettings) => ({
+const settingsOf = ({ url, types, where, shown, paused }: WebhookSettings) => ({
   url,
+  shown,
   types: types && [...types],
   where: where && { ...where },
   paused: paused ? PAUSED : null,

@@ -18,12 +18,15 @@ export const placeOf = (event: LedgerEvent): EventCursor => ({
   eventIndex: event.eventIndex,
 });
 
-/** `<height>.<transaction>.<event>`; the event's part is `s` for the block's start. */
-export const encodeEventCursor = ({ height, transactionIndex, eventIndex }: EventCursor): string =>
-  `${height}.${transactionIndex}.${eventIndex === -1 ? 's' : eventIndex}`;
+/** `<height>.<transaction>.<event>`, the event's part `s` for the block's start; a fourth part where `late` is told. */
+export function encodeEventCursor(cursor: EventCursor): string {
+  const { height, transactionIndex, eventIndex, late } = cursor;
+  const place = `${height}.${transactionIndex}.${eventIndex === -1 ? 's' : eventIndex}`;
+  return late === undefined ? place : `${place}.${late}`;
+}
 
 const NATURAL = '(0|[1-9][0-9]{0,14})';
-const EVENT_CURSOR = new RegExp(`^${NATURAL}\\.${NATURAL}\\.(?:${NATURAL}|s)$`);
+const EVENT_CURSOR = new RegExp(`^${NATURAL}\\.${NATURAL}\\.(?:${NATURAL}|s)(?:\\.${NATURAL})?$`);
 
 /** Reverses `encodeEventCursor`; undefined for any other text. */
 export function decodeEventCursor(text: string): EventCursor | undefined {
@@ -33,6 +36,7 @@ export function decodeEventCursor(text: string): EventCursor | undefined {
     height: Number(match[1]),
     transactionIndex: Number(match[2]),
     eventIndex: match[3] === undefined ? -1 : Number(match[3]),
+    ...(match[4] !== undefined && { late: Number(match[4]) }),
   };
 }
 

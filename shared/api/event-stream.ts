@@ -4,23 +4,25 @@
  * none, then waits for a commit; a slow reader holds it back, and it never buffers more than a page.
  */
 import { utf8 } from '../bytes/text.ts';
-import { encodeEventCursor, placeOf } from './cursor.ts';
-import type { EventCursor, LedgerEvent } from './ledger-service.ts';
+import { cloudEvent } from './cloud-event.ts';
+import { encodeEventCursor } from './cursor.ts';
+import type { EventCursor, EventsSeen, LedgerService } from './ledger-service.ts';
 import type { ApiContext, NodeApi } from './node-api.ts';
+import { readEvents, type Subscription } from './subscription.ts';
 
 const PAGE = 100;
 const RETRY_MS = 2000;
 const HEARTBEAT_MS = 15_000;
 
-/** Streams from `start`; `render` answers an event's data, or undefined to leave it out. */
+/** Streams what a subscriber wants from `start` on. */
 export function eventStream(
   c: ApiContext,
   node: NodeApi,
   start: EventCursor,
-  render: (event: LedgerEvent) => string | undefined,
+  subscription: Subscription,
 ): Response {
   const stop = new AbortController();
-  const chunks = streamText(node, start, render, stop.signal);
+  const chunks = streamText(node, start, subscription, stop.signal);
   const { signal } = c.req.raw;
   if (signal.aborted) stop.abort();
   signal.addEventListener('abort', () => stop.abort(), { once: true });
@@ -59,56 +61,56 @@ export function eventStream(
 async function* streamText(
   { service, heartbeatMs = HEARTBEAT_MS, streamMsMax }: NodeApi,
   start: EventCursor,
-  render: (event: LedgerEvent) => string | undefined,
+  subscription: Subscription,
   stop: AbortSignal,
 ): AsyncGenerator<string, void> {
-  // A commit between a read and the wait after it leaves a mark, so that it can't be missed.
-  let committed = false;
+  // News between a read and the wait after it leave a mark, so that they can't be missed.
+  let isNews = false;
   let wake = (): void => {};
-  const unsubscribe = service.onCommit(() => {
-    committed = true;
+  const tell = (): void => {
+    isNews = true;
     wake();
-  });
+  };
+  const unsubscribe = [service.onCommit(tell)];
+  if (subscription.shownTo !== 'anyone') unsubscribe.push(service.onValues(tell));
   stop.addEventListener('abort', () => wake(), { once: true });
   const endsAt = streamMsMax === undefined ? Number.POSITIVE_INFINITY : Date.now() + streamMsMax;
   let cursor = start;
   try {
     yield `retry: ${RETRY_MS}\n\n`;
     while (!stop.aborted && Date.now() < endsAt) {
-      committed = false;
-      const page = await service.events(cursor, PAGE);
-      const last = page.at(-1);
-      if (last) {
-        cursor = placeOf(last);
-        yield pageText(page, render);
-      } else if (!committed && !stop.aborted) {
-        const waitMs = Math.min(heartbeatMs, endsAt - Date.now());
-        const rang = await new Promise<boolean>((resolve) => {
-          const timer = setTimeout(() => resolve(false), waitMs);
-          wake = () => {
-            clearTimeout(timer);
-            resolve(true);
-          };
-        });
-        if (!rang) yield ': still here\n\n';
-      }
+      isNews = false;
+      const page = await readEvents(service, cursor, PAGE, subscription);
+      const text = pageText(service, cursor, page);
+      cursor = page.end;
+      if (text !== '') yield text;
+      if (!page.isEnd || isNews || stop.aborted) continue;
+      const now = Date.now();
+      const lookAt = Math.min(endsAt, page.waitUntil ?? Number.POSITIVE_INFINITY);
+      const waitMs = Math.max(0, Math.min(heartbeatMs, lookAt - now));
+      const rang = await new Promise<boolean>((resolve) => {
+        const timer = setTimeout(() => resolve(false), waitMs);
+        wake = () => {
+          clearTimeout(timer);
+          resolve(true);
+        };
+      });
+      if (!rang && waitMs === heartbeatMs) yield ': still here\n\n';
     }
   } finally {
-    unsubscribe();
+    for (const leave of unsubscribe) leave();
   }
 }
 
-/** JSON has no line breaks, so one `data:` line holds it; an id alone moves a filtered reader's cursor. */
-function pageText(
-  page: readonly LedgerEvent[],
-  render: (event: LedgerEvent) => string | undefined,
-): string {
+/** JSON has no line breaks, so one `data:` line holds it; an id alone moves the cursor of a reader that gets no event. */
+function pageText(service: LedgerService, start: EventCursor, { seen, end }: EventsSeen): string {
   let text = '';
-  let skipped: LedgerEvent | undefined;
-  for (const event of page) {
-    const data = render(event);
-    skipped = data === undefined ? event : undefined;
-    if (data !== undefined) text += `id: ${encodeEventCursor(placeOf(event))}\ndata: ${data}\n\n`;
+  let told = encodeEventCursor(start);
+  for (const { event, cursor, isWanted } of seen) {
+    if (!isWanted) continue;
+    told = encodeEventCursor(cursor);
+    text += `id: ${told}\ndata: ${JSON.stringify(cloudEvent(event, cursor, service))}\n\n`;
   }
-  return skipped ? `${text}id: ${encodeEventCursor(placeOf(skipped))}\n\n` : text;
+  const last = encodeEventCursor(end);
+  return last === told ? text : `${text}id: ${last}\n\n`;
 }

@@ -1,22 +1,26 @@
 /**
  * The ordered events of a ledger as CloudEvents 1.0: pages of JSON here, a stream in
- * `event-stream.ts`. Ids derive from the place in the history, so a replay gives the same ones.
+ * `event-stream.ts`.
  */
 import { z } from 'zod';
-import { encodeCbor } from '../bytes/cbor.ts';
-import { type Digest, taggedDigest } from '../bytes/digest.ts';
-import { fromHex } from '../bytes/text.ts';
 import { naturalText, readQuery } from './body.ts';
-import { decodeEventCursor, encodeEventCursor, fromHeight, placeOf } from './cursor.ts';
+import { cloudEvent } from './cloud-event.ts';
+import { decodeEventCursor, encodeEventCursor, fromHeight } from './cursor.ts';
 import { eventStream } from './event-stream.ts';
-import type { EventCursor, LedgerEvent, LedgerService } from './ledger-service.ts';
-import { type ApiContext, consortiumPath, type NodeApi, timeText } from './node-api.ts';
+import type { EventCursor, LedgerService } from './ledger-service.ts';
+import { type ApiContext, consortiumPath, type NodeApi } from './node-api.ts';
 import { problem } from './problem.ts';
+import { readEvents, type Subscription } from './subscription.ts';
+import { keyNeeded } from './tenant.ts';
+import { elsewhere } from './values.ts';
+import { refuseWhileMoving } from './vault.ts';
 
 const PAGE_DEFAULT = 100;
 const PAGE_MAX = 1000;
 /** A page of a filtered query looks at no more events than this; its `next` goes on from there. */
 const SCANNED_MAX = 10_000;
+/** Where each is looked up in the vault. */
+const SHOWN_SCANNED_MAX = 1000;
 
 /** The cursor of an event in a query or a body. */
 export const cursorText = z
@@ -50,24 +54,8 @@ const EventsQuery = z.strictObject({
     })
     .pipe(WhereSchema)
     .optional(),
+  shown: z.stringbool({ truthy: ['true'], falsy: ['false'] }).default(false),
 });
-
-/** An event in the CloudEvents JSON format, with its cursor, height and transaction as extensions. */
-export function cloudEvent(event: LedgerEvent, ledger: Digest, consortium: string): object {
-  const identity = [fromHex(ledger), event.height, fromHex(event.transaction), event.eventIndex];
-  return {
-    specversion: '1.0',
-    id: taggedDigest('fuqi/v1/event', encodeCbor(identity)),
-    source: consortiumPath(consortium),
-    type: `fuqi.${event.type}`,
-    subject: event.transaction,
-    time: timeText(event.time),
-    datacontenttype: 'application/json',
-    cursor: encodeEventCursor(placeOf(event)),
-    height: event.height,
-    data: event.data,
-  };
-}
 
 /**
  * `GET …/events`: a page as `application/cloudevents-batch+json`, or a stream where the caller
@@ -78,13 +66,10 @@ export async function getEvents(c: ApiContext, node: NodeApi): Promise<Response>
   const query = readQuery(c.req.raw, EventsQuery);
   if (query instanceof Response) return query;
   const { service } = node;
-  const { consortium } = service.genesis;
+  const subscription = await subscriptionOf(c, node, query);
+  if (subscription instanceof Response) return subscription;
   const resume = c.req.header('last-event-id');
   const start = await startOf(resume, query.cursor, query.from, service);
-  const types = query.type && [...query.type];
-  const { where = null } = query;
-  const matches = (event: LedgerEvent): boolean =>
-    (!types || isOfTypes(types, event)) && hasTexts(where, event);
   const { bodies } = (await service.consensus()).retained;
   if (start.height < bodies) {
     return problem('not-retained', `This node keeps events from height ${bodies} on.`, {
@@ -93,34 +78,36 @@ export async function getEvents(c: ApiContext, node: NodeApi): Promise<Response>
     });
   }
   if (c.req.header('accept')?.toLowerCase().includes('text/event-stream')) {
-    return eventStream(c, node, start, (event) =>
-      matches(event) ? JSON.stringify(cloudEvent(event, service.ledger, consortium)) : undefined,
-    );
+    return eventStream(c, node, start, subscription);
   }
   const limit = query.limit ?? PAGE_DEFAULT;
-  const { events, end } = await readPage(service, start, limit, matches);
+  const { events, end } = await readPage(service, start, limit, subscription);
   const next = new URLSearchParams({ cursor: encodeEventCursor(end), limit: String(limit) });
-  if (query.type) next.set('type', [...query.type].join(','));
+  const { types, where } = subscription;
+  if (types) next.set('type', types.join(','));
   if (where) next.set('where', JSON.stringify(where));
-  const batch = events.map((event) => cloudEvent(event, service.ledger, consortium));
-  return c.body(JSON.stringify(batch), 200, {
+  if (query.shown) next.set('shown', 'true');
+  return c.body(JSON.stringify(events), 200, {
     'content-type': 'application/cloudevents-batch+json',
-    'cache-control': 'no-cache',
-    link: `<${consortiumPath(consortium)}/events?${next}>; rel="next"`,
+    // What is shown is one reader's.
+    'cache-control': query.shown ? 'no-store' : 'no-cache',
+    link: `<${consortiumPath(service.genesis.consortium)}/events?${next}>; rel="next"`,
   });
 }
 
-/** `type=issued` of a contract reads `invoice.issued`; the platform's prefix may stand before it. */
-export const isOfTypes = (types: readonly string[], { type }: LedgerEvent): boolean =>
-  types.includes(type) || types.includes(`fuqi.${type}`);
-
-/** Whether an event's `data` has exactly these texts in these fields; any has where none are asked for. */
-export function hasTexts(
-  where: Readonly<Record<string, string>> | null,
-  { data }: LedgerEvent,
-): boolean {
-  const fields = data as { readonly [name: string]: unknown } | null;
-  return Object.entries(where ?? {}).every(([field, text]) => fields?.[field] === text);
+/** What a query asks for; a refusal where it is not for this caller to ask here. */
+async function subscriptionOf(
+  c: ApiContext,
+  { service }: NodeApi,
+  { type, where, shown }: z.output<typeof EventsQuery>,
+): Promise<Subscription | Response> {
+  const chosen = { types: type ? [...type] : null, where: where ?? null };
+  if (!shown) return { ...chosen, shownTo: 'anyone' };
+  const tenant = c.get('tenant');
+  if (!tenant) return keyNeeded();
+  const { member, identity } = tenant;
+  if (member !== service.member) return elsewhere(member);
+  return (await refuseWhileMoving(service)) ?? { ...chosen, shownTo: { identity } };
 }
 
 /** `Last-Event-ID` wins over `cursor`, that over `from`; without any, the beginning of what is kept. */
@@ -141,18 +128,25 @@ async function readPage(
   service: LedgerService,
   start: EventCursor,
   limit: number,
-  matches: (event: LedgerEvent) => boolean,
-): Promise<{ events: LedgerEvent[]; end: EventCursor }> {
-  const events: LedgerEvent[] = [];
+  subscription: Subscription,
+): Promise<{ events: object[]; end: EventCursor }> {
+  const events: object[] = [];
   let end = start;
-  for (let scanned = 0; scanned < SCANNED_MAX; ) {
-    const page = await service.events(end, limit);
-    for (const event of page) {
-      end = placeOf(event);
-      if (matches(event) && events.push(event) === limit) return { events, end };
+  const { types, where, shownTo } = subscription;
+  const scannedMax = shownTo === 'anyone' ? SCANNED_MAX : SHOWN_SCANNED_MAX;
+  const isFiltered = types !== null || where !== null || shownTo !== 'anyone';
+  const together = isFiltered ? Math.max(limit, PAGE_DEFAULT) : limit;
+  for (let scanned = 0; scanned < scannedMax; ) {
+    const page = await readEvents(service, end, together, subscription);
+    for (const { event, cursor, isWanted } of page.seen) {
+      end = cursor;
+      if (isWanted && events.push(cloudEvent(event, cursor, service)) === limit) {
+        return { events, end };
+      }
     }
-    scanned += page.length;
-    if (page.length < limit) break;
+    end = page.end;
+    scanned += together;
+    if (page.isEnd) break;
   }
   return { events, end };
 }

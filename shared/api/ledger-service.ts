@@ -67,6 +67,23 @@ export interface EventCursor {
   readonly height: number;
   readonly transactionIndex: number;
   readonly eventIndex: number;
+  /** Where events are left out whose values are not shown: of values that came late, up to which ones they were told. */
+  readonly late?: number;
+}
+
+/** Some events that were looked at, in order, each with the place after it. */
+export interface EventsSeen {
+  readonly seen: readonly {
+    readonly event: LedgerEvent;
+    readonly cursor: EventCursor;
+    readonly isWanted: boolean;
+  }[];
+  /** Where to go on. */
+  readonly end: EventCursor;
+  /** There is no more for now. */
+  readonly isEnd: boolean;
+  /** When to look again where nothing is committed and no values come until then. */
+  readonly waitUntil?: number;
 }
 
 /** Why a ledger waits, as one node sees it. */
@@ -230,8 +247,21 @@ export interface LedgerService {
 
   /** Events after a cursor that is not below `retained.bodies`, in order, at most `limit`. Never waits. */
   events(after: EventCursor, limit: number): Promise<LedgerEvent[]>;
+  /**
+   * The same, and of those that `fits` lets pass it says whether their transactions hide nothing, or this node's vault
+   * has the values and shows them to an identity of its member (undefined: to the member's administrators). Where they
+   * may still come in time, it goes no further; what came later is told when it came.
+   */
+  shownEvents(
+    after: EventCursor,
+    limit: number,
+    identity: string | undefined,
+    fits: (event: LedgerEvent) => boolean,
+  ): Promise<EventsSeen>;
   /** Calls back after each newly final height until the returned function is called. */
-  onCommit(listener: (height: number) => void): () => void;
+  onCommit(listener: () => void): () => void;
+  /** The same after others' confidential values came to this node's vault. */
+  onValues(listener: () => void): () => void;
 
   members(): Promise<readonly MemberInfo[]>;
   consensus(): Promise<ConsensusStatus>;

@@ -280,6 +280,11 @@ export const FIXED_PATHS: Readonly<Record<string, PathItem>> = {
             type: 'string',
           },
         ),
+        query(
+          'shown',
+          'only those of transactions that hide nothing, or whose values the caller is shown: by the node of its member, with its key',
+          { type: 'boolean', default: false },
+        ),
         query('limit', '1 to 1000', { type: 'integer', minimum: 1, maximum: 1000, default: 100 }),
         {
           name: 'Last-Event-ID',
@@ -297,7 +302,7 @@ export const FIXED_PATHS: Readonly<Record<string, PathItem>> = {
             'text/event-stream': { schema: { type: 'string' } },
           },
         },
-        ...problemResponses(400),
+        ...problemResponses(400, 401, 403, 410, 503),
       },
     },
   },

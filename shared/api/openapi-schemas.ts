@@ -266,6 +266,7 @@ export const SCHEMAS: Readonly<Record<string, JsonSchema>> = {
     url: text,
     types: { type: ['array', 'null'], items: text },
     where: { type: ['object', 'null'], additionalProperties: text },
+    shown: { type: 'boolean' },
     status: { enum: ['active', 'retrying', 'paused'] },
     reason: {
       type: ['string', 'null'],

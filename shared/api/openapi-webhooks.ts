@@ -17,6 +17,12 @@ const SETTINGS = object({
     description:
       'only events whose `data` has exactly these texts in these fields; five at the most',
   },
+  'shown?': {
+    type: 'boolean',
+    default: false,
+    description:
+      'only events of transactions that hide nothing, or whose values this member’s node has',
+  },
   'paused?': { type: 'boolean', default: false },
   'cursor?': { ...text, description: 'events after this one: its `cursor`' },
   'from?': {

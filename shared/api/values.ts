@@ -82,7 +82,8 @@ const valuesJson = ({ transaction, disclosures }: KeptValues) => ({
   disclosures,
 });
 
-const elsewhere = (member: string): Response =>
+/** What is in the vault of another member's node. */
+export const elsewhere = (member: string): Response =>
   problem('forbidden', `Ask the node of ${member}.`, { expected: member });
 
 const refusal = ({ rejection }: Rejected): Response =>

@@ -27,6 +27,7 @@ const BodySchema = z
       .max(50)
       .optional(),
     where: WhereSchema.optional(),
+    shown: z.boolean().default(false),
     paused: z.boolean().default(false),
     cursor: cursorText.optional(),
     from: z.union([z.literal('head'), z.int().min(0)], 'expected a height or "head"').optional(),
@@ -38,7 +39,7 @@ const BodySchema = z
 
 const LettersQuery = z.strictObject({
   after: cursorText
-    .refine((text) => !text.endsWith('s'), 'expected the "next" of an earlier page')
+    .refine((text) => !text.includes('s'), 'expected the "next" of an earlier page')
     .optional(),
   limit: naturalText(LETTERS_MAX, 1).optional(),
 });

@@ -13,6 +13,8 @@
  *   It rests with the values, so a vault from a backup says how far that one was.
  * - `deliveriesChecked` answers what `setDeliveriesChecked` was given last; `lacking`, the transactions that were set to be
  *   lacking and not unset, at the most `limit`.
+ * - `noteLate` gives the transaction the number after the last one; `late` answers those that were noted, after a number,
+ *   in their order; `lastLate` the last number, 0 where there is none.
  * - `called` answers the transaction that was kept last with a call of that name.
  * - `deliveries` answers what is due and not `delivered`, at the most `limit`, of one transaction or of all, after one.
  * - `reserve` takes all amounts for a transaction, or none and answers the reason of one that is too much: where what
@@ -131,6 +133,13 @@ export interface ValueKeeper {
   setDeliveriesChecked(checked: Checked): Promise<void>;
   lacking(limit: number): Promise<readonly Digest[]>;
   setLacking(id: Digest, isLacking: boolean): Promise<void>;
+  /** Its values came when its events may have been told to others. */
+  noteLate(id: Digest): Promise<void>;
+  late(range: {
+    readonly after: number;
+    readonly limit: number;
+  }): Promise<readonly { readonly number: number; readonly transaction: Digest }[]>;
+  lastLate(): Promise<number>;
   read(id: Digest): Promise<KeptValues | undefined>;
   held(range: { readonly after?: Digest; readonly limit: number }): Promise<readonly KeptValues[]>;
   called(call: CallName): Promise<Digest | undefined>;

@@ -15,6 +15,8 @@ export interface WebhookSettings {
   readonly types: readonly string[] | null;
   /** Only events whose data has exactly these texts in these fields; null: whatever they have. */
   readonly where: Readonly<Record<string, string>> | null;
+  /** Only events of transactions that hide nothing, or whose values the member's node has. */
+  readonly shown: boolean;
   /** Nothing is sent until it is set anew. */
   readonly paused: boolean;
 }

@@ -40,6 +40,7 @@ export function assembleReplica(options: ReplicaOptions, durables: Durables): Re
     waiters: new Map(),
     expired: new GenerationalCache(EXPIRED_MAX),
     commitListeners: new Set(),
+    valueListeners: new Set(),
     durableRecord: record,
     pending: new Map(),
     timeouts: new TimeoutTally(epoch.set),

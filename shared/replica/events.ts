@@ -1,6 +1,6 @@
 /** Events of the final history, in order: height, transaction, event. */
 import type { EventCursor, LedgerEvent } from '../api/ledger-service.ts';
-import { decodeResult } from '../ledger/result.ts';
+import { decodeResult, type TransactionResult } from '../ledger/result.ts';
 import { finalBlock, finalResults } from './history.ts';
 import type { Replica } from './replica.ts';
 
@@ -37,15 +37,26 @@ export async function eventsAfter(
 function* eventsOf(height: number, time: number, results: Uint8Array[]): Generator<LedgerEvent> {
   for (const [transactionIndex, encoded] of results.entries()) {
     const result = decodeResult(encoded);
-    if (result.status !== 'committed') continue;
-    for (const [eventIndex, { type, data }] of result.events.entries()) {
-      const { transaction } = result;
-      yield { height, transactionIndex, eventIndex, transaction, time, type, data };
-    }
+    yield* eventsIn({ height, transactionIndex, time, result });
   }
 }
 
-function isAfter(event: LedgerEvent, after: EventCursor): boolean {
+/** The events of a transaction; none of one that was rejected. */
+export function* eventsIn({
+  result,
+  ...place
+}: Pick<LedgerEvent, 'height' | 'transactionIndex' | 'time'> & {
+  readonly result: TransactionResult;
+}): Generator<LedgerEvent> {
+  if (result.status !== 'committed') return;
+  const { transaction } = result;
+  for (const [eventIndex, { type, data }] of result.events.entries()) {
+    yield { ...place, eventIndex, transaction, type, data };
+  }
+}
+
+/** Whether an event comes after a place of the ledger. */
+export function isAfter(event: LedgerEvent, after: EventCursor): boolean {
   if (event.height !== after.height) return event.height > after.height;
   if (event.transactionIndex !== after.transactionIndex) {
     return event.transactionIndex > after.transactionIndex;

@@ -53,7 +53,8 @@ async function keptOrFetched(
   return fetched === 'kept' ? keeper.read(id) : unavailable();
 }
 
-async function isFor(
+/** Whether values that are kept are shown to somebody of the node's member. */
+export async function isFor(
   replica: Replica,
   keeper: ValueKeeper,
   { transaction }: KeptValues,

@@ -117,6 +117,8 @@ export interface Replica extends ReplicaOptions {
   /** Transactions that were given up lately. */
   readonly expired: GenerationalCache<Digest, true>;
   readonly commitListeners: Set<(height: number) => void>;
+  /** Called after others' values came to the vault. */
+  readonly valueListeners: Set<() => void>;
   /** The safety record: as stored, plus certificates learned since. */
   record: SafetyRecord;
   /** The record as this replica saved it last; null where it is not known to be the stored one. */

@@ -41,6 +41,7 @@ import { isRecovering } from './recover.ts';
 import { leaderNow, otherMembers, otherValidators, ownIndex, type Replica } from './replica.ts';
 import { notRetained } from './retained.ts';
 import { heldOf } from './serve-values.ts';
+import { shownEventsAfter } from './shown-events.ts';
 import { finalStatus, pendingStatus, submit } from './submit.ts';
 import { refuseWhileMoving } from './vault-place.ts';
 
@@ -272,9 +273,17 @@ export function ledgerService(replica: Replica, custody: Custody): LedgerService
     },
 
     events: (after, limit) => eventsAfter(replica, after, limit),
+    async shownEvents(after, limit, name, fits) {
+      const reader = name === undefined ? 'administrators' : await service.identity(name);
+      return shownEventsAfter(replica, after, limit, reader, fits);
+    },
     onCommit(listener) {
       replica.commitListeners.add(listener);
       return () => replica.commitListeners.delete(listener);
+    },
+    onValues(listener) {
+      replica.valueListeners.add(listener);
+      return () => replica.valueListeners.delete(listener);
     },
 
     async members() {

@@ -13,10 +13,17 @@ const natural = fc.nat({ max: 2 ** 40 });
 
 test('an event cursor survives its text', () => {
   fc.assert(
-    fc.property(natural, natural, fc.integer({ min: -1, max: 1000 }), (height, tx, event) => {
-      const cursor = { height, transactionIndex: tx, eventIndex: event };
-      assert.deepEqual(decodeEventCursor(encodeEventCursor(cursor)), cursor);
-    }),
+    fc.property(
+      natural,
+      natural,
+      fc.integer({ min: -1, max: 1000 }),
+      fc.option(natural),
+      (height, tx, event, late) => {
+        const place = { height, transactionIndex: tx, eventIndex: event };
+        const cursor = { ...place, ...(late !== null && { late }) };
+        assert.deepEqual(decodeEventCursor(encodeEventCursor(cursor)), cursor);
+      },
+    ),
   );
   assert.deepEqual(decodeEventCursor('7.0.s'), fromHeight(7));
 });
@@ -30,7 +37,19 @@ test('a block cursor survives its text', () => {
 });
 
 test('any other text is no cursor', () => {
-  for (const text of ['', '1', '1.2', '1.2.3.4', '01.2.3', '-1.0.0', '1.0.-1', ' 1.0.0', 'b1']) {
+  for (const text of [
+    '',
+    '1',
+    '1.2',
+    '1.2.3.4.5',
+    '1.2.3.',
+    '1.2.3.s',
+    '01.2.3',
+    '-1.0.0',
+    '1.0.-1',
+    ' 1.0.0',
+    'b1',
+  ]) {
     assert.equal(decodeEventCursor(text), undefined, text);
   }
   for (const text of ['', 'b', '1', 'b-1', 'b01', 'b1 ', 'B1']) {

@@ -41,7 +41,7 @@ test('an administrator makes a webhook, sees how it goes, and removes it', async
   const { secret, ...webhook } = await json(made);
   assert.match(secret, /^whsec_[A-Za-z0-9+/]{43}=$/);
   assert.deepEqual(webhook, {
-    ...{ name: 'erp', url: URL_, types: ['counter.added'], where: null },
+    ...{ name: 'erp', url: URL_, types: ['counter.added'], where: null, shown: false },
     ...{ status: 'active', reason: null, cursor: '0.0.s', failures: 0, retryAt: null },
     ...{ lastDeliveredAt: null, deadLetters: 0 },
   });

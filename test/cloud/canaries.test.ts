@@ -148,6 +148,16 @@ describe('a confidential invoice among hosted members', () => {
     );
     assert.equal((await values('payment-platform/admin', paid)).fields.payer, CANARIES.payer);
     await assert.rejects(values('buyer-co/admin', paid), /404/);
+
+    const issued = (name: string) =>
+      get(name, '/events?from=1&limit=1000&shown=true&type=einvoice.issued');
+    for (const reader of ['tax-bureau/admin', 'corner-shop/seller', 'buyer-co/admin']) {
+      const [event, ...more] = await issued(reader);
+      assert.deepEqual([event?.subject, more], [transaction, []], reader);
+    }
+    for (const name of ['payment-platform/admin', 'buyer-co/employee']) {
+      assert.deepEqual(await issued(name), [], name);
+    }
   });
 
   it('has a file that comes to its holder’s node by itself, and is read there', async () => {

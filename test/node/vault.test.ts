@@ -234,6 +234,30 @@ describe('a vault', () => {
     assert.deepEqual(await vault.lacking(9), ids.slice(1));
   });
 
+  it('numbers what came late, also where several come at once', async () => {
+    const { vault } = vaultWith();
+    assert.equal(await vault.lastLate(), 0);
+    assert.deepEqual(await vault.late({ after: 0, limit: 9 }), []);
+    const ids = Array.from({ length: 9 }, (_, index) => `${index}`.repeat(64) as Digest);
+    await Promise.all(ids.map((id) => vault.noteLate(id)));
+    await vault.noteLate(ids[0]!);
+    assert.equal(await vault.lastLate(), 10);
+    const all = await vault.late({ after: 0, limit: 20 });
+    assert.deepEqual(
+      all.map(({ number }) => number),
+      Array.from({ length: 10 }, (_, index) => index + 1),
+    );
+    assert.deepEqual(
+      all
+        .slice(0, 9)
+        .map(({ transaction }) => transaction)
+        .sort(),
+      ids,
+    );
+    assert.equal(all[9]!.transaction, ids[0]);
+    assert.deepEqual(await vault.late({ after: 8, limit: 1 }), [all[8]]);
+  });
+
   it('is opened by the new key alone once all is wrapped by it; the contents stay as they were', async () => {
     const { entries, store, key, vault } = vaultWith();
     const values = Array.from({ length: 130 }, (_, number) => valuesOf(number));

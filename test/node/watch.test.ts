@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { after, before, describe, it } from 'node:test';
 import { EInvoiceProcesses } from '../support/einvoice-processes.ts';
 import { CLI, fuqi } from '../support/fuqi.ts';
+import { until } from '../support/until.ts';
 import { documentOf, lines } from '../workloads/invoice/market.ts';
 
 const PORT = 18_340;
@@ -112,6 +113,28 @@ describe('what the tax bureau sees', () => {
     const employee = await fuqi(...watching('buyer-co/employee', '--once'));
     assert.equal(employee.code, 1);
     assert.match(employee.stderr, /whom its contract lets read them/);
+  });
+
+  it('has events that each subscriber may choose by what it is shown', async () => {
+    const { number } = await market.issued(11_300);
+    const numbersFor = async (name: string) => {
+      const route = '/events?from=1&limit=1000&shown=true&type=einvoice.issued';
+      const events = (await market.get(name, route)) as unknown as { data: { number: string } }[];
+      return events.map(({ data }) => data.number);
+    };
+    const all = await numbersFor('corner-shop/seller');
+    assert.equal(all.length, 6);
+    assert.equal(all.at(-1), number);
+    // Other nodes commit it a moment later. One of the invoices is to nobody.
+    for (const [name, count] of [
+      ['tax-bureau/admin', 6],
+      ['tax-bureau/officer', 6],
+      ['buyer-co/admin', 5],
+    ] as const) {
+      await until(async () => (await numbersFor(name)).length === count);
+    }
+    assert.deepEqual(await numbersFor('buyer-co/employee'), []);
+    assert.deepEqual(await numbersFor('payment-platform/admin'), []);
   });
 
   it('needs rules that are some', async () => {

@@ -16,7 +16,10 @@ export const deal = contract('deal', {
   summary: 'Deals.',
   roles: { auditor: 'Sees all deals.' },
   records: { deal: z.strictObject({ seller: z.string(), at: z.int(), saw: z.array(z.string()) }) },
-  events: { made: z.strictObject({ deal: z.string() }) },
+  events: {
+    made: z.strictObject({ deal: z.string() }),
+    offered: z.strictObject({ deal: z.string() }),
+  },
   transactions: {
     make: {
       summary: 'Makes a deal.',
@@ -53,6 +56,7 @@ export const deal = contract('deal', {
       output: z.null(),
       apply(context, { deal }) {
         context.emit('made', { deal });
+        context.emit('offered', { deal });
         return null;
       },
     },

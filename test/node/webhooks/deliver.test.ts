@@ -67,6 +67,50 @@ describe('delivery to a webhook', () => {
     assert.match((await shown()).cursor, /^44\./);
   });
 
+  it('sends only events whose values its member is shown, where it is to', async () => {
+    await ledger.api.put('erp', { ...SETTINGS, shown: true, types: ['counter.added'] }, FROM_START);
+    ledger.commit(3);
+    ledger.commit(1, {}, 'counter.lowered');
+    for (const height of [1, 3, 4]) ledger.shown.add(height);
+    assert.equal(await ledger.deliver(), null);
+    assert.deepEqual(numbersOf(ledger.sent), [1, 3]);
+    assert.equal((await shown()).cursor, '4.0.0.0');
+    assert.equal((await shown()).shown, true);
+  });
+
+  it('looks again when values that it waits for can’t come in time any more', async () => {
+    await ledger.api.put('erp', { ...SETTINGS, shown: true }, FROM_START);
+    ledger.commit(3);
+    for (const height of [1, 3]) ledger.shown.add(height);
+    ledger.waits = { height: 2, until: ledger.now + 5 * SECOND };
+    assert.equal(await ledger.deliver(), ledger.waits.until);
+    assert.deepEqual(numbersOf(ledger.sent), [1]);
+    ledger.now = ledger.waits.until;
+    assert.equal(await ledger.deliver(), null);
+    assert.deepEqual(numbersOf(ledger.sent), [1, 3]);
+  });
+
+  it('sends those whose values came late when they came, dead letters included', async () => {
+    await ledger.api.put('erp', { ...SETTINGS, shown: true }, FROM_START);
+    ledger.commit(3);
+    for (const height of [1, 3]) ledger.shown.add(height);
+    await ledger.deliver();
+    ledger.late.push(2);
+    ledger.answer = () => 422;
+    await ledger.deliverAll();
+    assert.deepEqual(await letterNumbers(), [2]);
+    const [letter] = await ledger.api.deadLetters('erp', undefined, 9);
+    const { cursor } = letter!;
+    assert.equal(cursor, '3.0.0.1');
+    assert.equal((await shown()).cursor, cursor);
+    ledger.answer = () => 200;
+    assert.equal(await ledger.api.redeliver('erp', cursor), null);
+    const ids = new Set(
+      ledger.sent.filter(({ event }) => event.data.n === 2).map(({ event }) => event.id),
+    );
+    assert.equal(ids.size, 1);
+  });
+
   it('tries again, later and later, and holds the next events back', async () => {
     ledger.commit(2);
     ledger.answer = () => (ledger.now < began + HOUR ? new Error('the connection failed') : 204);

@@ -1,11 +1,12 @@
 /** Webhooks in a vault in memory, over a ledger of made-up events, with a clock and an endpoint that the test sets. */
+import assert from 'node:assert/strict';
 import { memoryVaultStore } from '../../../node/memory/vault-store.ts';
 import { vaultKeyOf } from '../../../node/vault/vault-key.ts';
 import { webhookBook } from '../../../node/webhooks/book.ts';
 import { type Delivering, deliverWebhook } from '../../../node/webhooks/deliver.ts';
 import { webhooks } from '../../../node/webhooks/webhooks.ts';
-import { encodeEventCursor } from '../../../shared/api/cursor.ts';
-import type { EventCursor, LedgerEvent } from '../../../shared/api/ledger-service.ts';
+import { encodeEventCursor, placeOf } from '../../../shared/api/cursor.ts';
+import type { EventCursor, EventsSeen, LedgerEvent } from '../../../shared/api/ledger-service.ts';
 import type { Digest } from '../../../shared/bytes/digest.ts';
 import type { WebhookSettings } from '../../../shared/ports/webhooks.ts';
 import { testKey } from '../../support/local-network.ts';
@@ -14,6 +15,7 @@ export const SETTINGS: WebhookSettings = {
   url: 'https://erp.example/fuqi',
   types: null,
   where: null,
+  shown: false,
   paused: false,
 };
 export const START = encodeEventCursor({ height: 1, transactionIndex: 0, eventIndex: -1 });
@@ -38,6 +40,11 @@ export class HookedLedger {
   /** Of each attempt, what the endpoint says; called before it counts as sent. */
   answer: (sent: Sent) => Answer | Promise<Answer> = () => 204;
   readonly events: LedgerEvent[] = [];
+  /** Heights of events whose values this member is shown, and of the first one whose values may come until a time. */
+  readonly shown = new Set<number>();
+  waits: { readonly height: number; readonly until: number } | undefined;
+  /** Heights of those whose values came late. */
+  readonly late: number[] = [];
   readonly sent: Sent[] = [];
   readonly entries = new Map<string, Uint8Array>();
   readonly logged: string[] = [];
@@ -72,6 +79,10 @@ export class HookedLedger {
           genesis: { consortium: 'demo' } as never,
           events: async (after: EventCursor, limit: number) =>
             this.events.filter(({ height }) => isAfter(height, after)).slice(0, limit),
+          shownEvents: async (after, limit, identity, fits) => {
+            assert.equal(identity, undefined, 'a webhook is the member’s');
+            return this.#shownEvents(after, limit, fits);
+          },
           consensus: async () => ({ retained: { state: 0, bodies: this.bodies } }) as never,
         },
         post: (...call) => this.#post(...call),
@@ -93,6 +104,33 @@ export class HookedLedger {
       if (due === null || due > until) return times;
       this.now = Math.max(this.now, due);
     }
+  }
+
+  /** As a node does it, but for where it gets it from. */
+  #shownEvents(
+    after: EventCursor,
+    limit: number,
+    fits: (event: LedgerEvent) => boolean,
+  ): EventsSeen {
+    const { late = 0 } = after;
+    const came = this.late[late];
+    if (came !== undefined) {
+      const end = { ...after, late: late + 1 };
+      const event = this.events.find(({ height }) => height === came)!;
+      return { seen: [{ event, cursor: end, isWanted: true }], end, isEnd: false };
+    }
+    const next = this.events.filter(({ height }) => isAfter(height, after)).slice(0, limit);
+    const { height = Number.POSITIVE_INFINITY, until } = this.waits ?? {};
+    const seen = next
+      .filter((event) => event.height < height || this.now >= until!)
+      .map((event) => ({
+        event,
+        cursor: { ...placeOf(event), late },
+        isWanted: fits(event) && this.shown.has(event.height),
+      }));
+    const end = seen.at(-1)?.cursor ?? { ...after, late };
+    if (seen.length < next.length) return { seen, end, isEnd: true, waitUntil: until! };
+    return { seen, end, isEnd: next.length < limit };
   }
 
   async #post(url: string, headers: Readonly<Record<string, string>>, body: string) {
