@@ -134,7 +134,7 @@ describe('a consortium of hosted members', () => {
       call(as('payment-platform/platform'), '/payments', {
         body: JSON.stringify({ reference, payee: 'corner-shop', currency: 'CNY', amount: 100 }),
       });
-    const settings = { url: endpoint.url, types: ['invoice.payment-recorded'] };
+    const settings = { url: endpoint.url, types: ['invoice.payment-recorded'], shown: true };
     const { secret } = (await call(as('corner-shop/admin'), '/webhooks/erp', {
       method: 'PUT',
       body: JSON.stringify(settings),
