@@ -37,14 +37,16 @@ export async function shownEventsAfter(
   const late = keeper && (await lateEvents(replica, keeper, after, reader, fits));
   if (late) return late;
   const events = await eventsAfter(replica, after, limit);
-  const stands = new Map<Digest, Promise<Standing>>();
-  for (const { transaction } of events.filter(fits)) {
-    if (!stands.has(transaction)) stands.set(transaction, standingOf(replica, transaction, reader));
-  }
+  const asked = new Set(events.filter(fits).map(({ transaction }) => transaction));
+  const standings = new Map(
+    await Promise.all(
+      [...asked].map(async (id) => [id, await standingOf(replica, id, reader)] as const),
+    ),
+  );
   const seen: EventsSeen['seen'][number][] = [];
   let end: EventCursor = after;
   for (const event of events) {
-    const standing = await stands.get(event.transaction);
+    const standing = standings.get(event.transaction);
     const isAsked = standing !== undefined && fits(event);
     if (isAsked && typeof standing === 'number') {
       return { seen, end, isEnd: true, waitUntil: standing };
