@@ -3,7 +3,7 @@ export const CODE_HASHES = {
   governance: '77dd83753f0ab7d8bbc8e1c086964b402484a13439ada895c1d762f31e166d84',
   identity: '81889a5b44a2b0d5427679ac12fbd54cf92e6940ba9dafa04e55a50ad38c1e44',
   evidence: 'a52351e9fe0adcdca4e334563656698661d1322ba884c70172fd6ad63ecd31c2',
-  confidential: 'a3fe307d0e221ce22fd3d038f193040ea5298a559ed9ff1bfa7de61e333eb2b6',
+  confidential: 'cf7c4de0fb16e9681cfa5216420c41064f355f051462a16557db20324c842709',
   einvoice: 'c2e5dd716b6278ca3b3f158d7864d709f65baa0bce8cb1645446889b2ae16f1a',
   invoice: '2d1b0bd73ce48261c18bd6fdab6cadf61d735691ed97aab4845d676269da17dd',
 } as const;

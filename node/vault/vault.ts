@@ -48,6 +48,7 @@ const nameOf = (id: Digest): string => `${VALUES}${id}`;
 /** Stays where values were erased: what is kept later, or at the same moment, goes again. */
 const goneEntry = (id: Digest): string => `gone/${id}`;
 const ERASED_UP_TO = 'erased-up-to';
+const DUE_FROM = 'due-from';
 const CHECKED = 'deliveries-checked';
 const LACKING = 'lacking/';
 const MARK = new Uint8Array([1]);
@@ -174,6 +175,11 @@ export function openVault(
       return place && fromUtf8(place);
     },
     setErasedUpTo: (place) => store.write([{ name: ERASED_UP_TO, bytes: utf8(place) }]),
+    async dueFrom() {
+      const place = await store.get(DUE_FROM);
+      return place && fromUtf8(place);
+    },
+    setDueFrom: (place) => store.write([{ name: DUE_FROM, bytes: utf8(place) }]),
     async deliveriesChecked() {
       const stored = await store.get(CHECKED);
       if (!stored) return undefined;

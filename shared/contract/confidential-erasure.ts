@@ -142,6 +142,8 @@ export const hold = transaction({
         context.reject('too-many', `${HOLDS_MAX} members hold the values of ${id}.`);
       }
       context.put('record', id, { ...record, heldBy: [...record.heldBy, by] });
+      // What is held is not due: nobody has to look at it again and again.
+      if (record.eraseAfter !== null) context.delete('due', timedId(record.eraseAfter, id));
     }
     context.emit('held', { records, by });
     return null;
@@ -162,10 +164,15 @@ export const release = transaction({
       if (!record.heldBy.includes(by)) {
         context.reject('not-held', `${by} does not hold the values of ${id}.`);
       }
-      context.put('record', id, {
-        ...record,
-        heldBy: record.heldBy.filter((member) => member !== by),
-      });
+      const heldBy = record.heldBy.filter((member) => member !== by);
+      if (heldBy.length > 0 || record.eraseAfter === null) {
+        context.put('record', id, { ...record, heldBy });
+        continue;
+      }
+      // Whoever looks for what is due has passed the times before this block's.
+      const eraseAfter = Math.max(record.eraseAfter, context.time);
+      context.put('record', id, { ...record, heldBy, eraseAfter });
+      context.put('due', timedId(eraseAfter, id), {});
     }
     context.emit('released', { records, by });
     return null;

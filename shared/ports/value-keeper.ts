@@ -11,6 +11,7 @@
  * - `held` answers all that is kept, in the order of ids, after one, at the most `limit`.
  * - `erasedUpTo` answers what `setErasedUpTo` was given last: how far the ledger's erasures were applied to this vault.
  *   It rests with the values, so a vault from a backup says how far that one was.
+ * - `dueFrom` answers what `setDueFrom` was given last: from where on records are looked for that a rule says are due.
  * - `deliveriesChecked` answers what `setDeliveriesChecked` was given last; `lacking`, the transactions that were set to be
  *   lacking and not unset, at the most `limit`.
  * - `noteLate` gives the transaction the number after the last one; `late` answers those that were noted, after a number,
@@ -129,6 +130,8 @@ export interface ValueKeeper {
   erase(ids: readonly Digest[]): Promise<void>;
   erasedUpTo(): Promise<string | undefined>;
   setErasedUpTo(place: string): Promise<void>;
+  dueFrom(): Promise<string | undefined>;
+  setDueFrom(place: string): Promise<void>;
   deliveriesChecked(): Promise<Checked | undefined>;
   setDeliveriesChecked(checked: Checked): Promise<void>;
   lacking(limit: number): Promise<readonly Digest[]>;

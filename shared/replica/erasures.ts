@@ -6,32 +6,25 @@
 
 import { decodeCbor } from '../bytes/cbor.ts';
 import type { Digest } from '../bytes/digest.ts';
-import {
-  type Backups,
-  backupsKey,
-  CONFIDENTIAL,
-  timedId,
-} from '../contract/confidential-records.ts';
+import { type Backups, backupsKey, CONFIDENTIAL } from '../contract/confidential-records.ts';
 import { type Layer, prefixRange } from '../execution/view.ts';
 import { Rejected } from '../ledger/rejection.ts';
 import { UPLOAD_MS } from '../ports/attachment-keeper.ts';
 import type { ValueKeeper } from '../ports/value-keeper.ts';
 import { checkDeliveries } from './check-deliveries.ts';
+import { eraseDue } from './due-erasures.ts';
 import { submitAsNode } from './node-call.ts';
 import { Snapshot } from './query.ts';
 import { memberRecord } from './readers.ts';
 import { inBackground, pause, type Replica } from './replica.ts';
-import { outcomeOf, valuesRecord } from './values-record.ts';
+import { outcomeOf } from './values-record.ts';
 import { isVaultHere } from './vault-place.ts';
 
 const ERASURES = `${CONFIDENTIAL}/erasure/`;
-const DUE = `${CONFIDENTIAL}/due/`;
 const PAGE = 64;
 /** Of a timed id. */
 const TIME_DIGITS = 16;
 const RETRY_MS = 5000;
-/** A record's owner erases what is due; others do when it has not for so long. */
-const OTHERS_AFTER_MS = 24 * 3600 * 1000;
 const LOOK_MS = 15 * 60_000;
 
 /** Whether a block's writes hold an erasure. */
@@ -77,7 +70,7 @@ export function followErasures(replica: Replica): void {
         if (!(await isVaultHere(replica, keeper))) break;
         await stateBackups(replica);
         await applyErasures(replica, keeper);
-        await eraseDue(replica);
+        await eraseDue(replica, keeper);
         await keeper.settle(replica.head.header.time, outcomeOf(replica));
         await keeper.attachments.sweep(replica.ports.time.now() - UPLOAD_MS);
         if (!checking) inBackground(replica, check());
@@ -156,24 +149,5 @@ async function stateBackups(replica: Replica): Promise<void> {
   });
   if (outcome instanceof Rejected) {
     replica.log('backups-not-stated', { error: outcome.rejection.message });
-  }
-}
-
-/** Asks for the erasure of what is due, by this member's own records first. */
-async function eraseDue(replica: Replica): Promise<void> {
-  const { height } = replica.head.header;
-  const time = replica.ports.time.now();
-  const range = { ...prefixRange(DUE, PAGE), to: `${DUE}${timedId(time + 1, '')}` };
-  const entries = await new Snapshot(replica, height!).range(range);
-  for (const { key } of entries) {
-    const [at, id] = key.slice(DUE.length).split('.') as [string, Digest];
-    const record = await valuesRecord(replica, id);
-    if (!record || record.erasedAt !== null || record.heldBy.length > 0) continue;
-    if (record.owner !== replica.member && Number(at) + OTHERS_AFTER_MS > time) continue;
-    const call = { contract: CONFIDENTIAL, method: 'eraseDue', args: { records: [id] } };
-    const outcome = await submitAsNode(replica, { ...call, nonce: id });
-    if (outcome instanceof Rejected) {
-      replica.log('due-not-erased', { transaction: id, error: outcome.rejection.message });
-    }
   }
 }

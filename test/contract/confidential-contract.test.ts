@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import type { Digest } from '../../shared/bytes/digest.ts';
 import { confidentialContract } from '../../shared/contract/confidential-contract.ts';
-import { valuesWritten } from '../../shared/contract/confidential-records.ts';
+import { timedId, valuesWritten } from '../../shared/contract/confidential-records.ts';
 import type { Caller } from '../../shared/contract/context.ts';
 import { governance } from '../../shared/contract/governance.ts';
 import { identity } from '../../shared/contract/identity.ts';
@@ -171,6 +171,31 @@ describe('the contract over confidential values', () => {
     assert.deepEqual(ask(admin('ward'), 'due').due, []);
     const { erasedAt } = ask(admin('ward'), 'record', { record: id('4') });
     assert.equal(erasedAt, ledger.time);
+  });
+
+  it('lists what is held as due from when it is released on', () => {
+    addRecord(id('4'), 'clinic', HOUR_MS);
+    const due = () => ask(admin('ward'), 'due').due;
+    const records = [id('4')];
+    const [court, bureau] = ['court', 'lab'].map((name) => holder(name, 'judge', 'guardian'));
+    output(call(court!, 'hold', { records }));
+    output(call(bureau!, 'hold', { records }));
+    assert.deepEqual(due(), []);
+    ledger.time += 2 * HOUR_MS;
+    assert.equal(refusal(call(admin('clinic'), 'eraseDue', { records })), 'held');
+    output(call(court!, 'release', { records }));
+    assert.deepEqual(due(), []);
+    ledger.time += HOUR_MS;
+    output(call(bureau!, 'release', { records }));
+    assert.deepEqual(due(), [timedId(ledger.time, id('4'))]);
+    output(call(admin('clinic'), 'eraseDue', { records }));
+    assert.deepEqual(due(), []);
+    // Before its time is over it keeps that.
+    addRecord(id('5'), 'clinic', HOUR_MS);
+    const before = due();
+    output(call(court!, 'hold', { records: [id('5')] }));
+    output(call(court!, 'release', { records: [id('5')] }));
+    assert.deepEqual(due(), before);
   });
 
   it('keeps a dispute of a member until that member settles it', () => {

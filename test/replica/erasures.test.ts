@@ -57,6 +57,14 @@ async function confirmations(erasure: string): Promise<string[]> {
   return all.map(({ member }) => member);
 }
 
+async function due(): Promise<string[]> {
+  const answer = await network
+    .service('alpha')
+    .query('confidential', 'due', { limit: 100 }, undefined);
+  assert.ok(!(answer instanceof Rejected), JSON.stringify(answer));
+  return (answer.output as { due: string[] }).due;
+}
+
 describe('erased values', () => {
   beforeEach(async () => {
     network = await LocalNetwork.open({
@@ -163,6 +171,68 @@ describe('erased values', () => {
     assert.equal(restsOf('beta', id).length, 1);
     await submit('gamma', 'court', 'confidential', 'release', { records });
     assert.equal((await erase(records)).status, 'committed');
+  });
+
+  it('that are held or another’s keep no others from being erased on time', async () => {
+    const quote = async (): Promise<Digest> => {
+      const { id, status } = await submit('alpha', 'clerk', 'deal', 'quote', { price: 4711 });
+      assert.equal(status, 'committed');
+      return id;
+    };
+    // As many as are looked at in one go, and more.
+    const held = await Promise.all(Array.from({ length: 70 }, quote));
+    const hold = await submit('gamma', 'court', 'confidential', 'hold', { records: held });
+    assert.equal(hold.result.status, 'committed');
+    const id = await quote();
+    const look = (member: string): void => lookForErasures(network.node(member).replica);
+    await until(() => {
+      look('alpha');
+      return restsOf('delta', id).length === 0;
+    });
+    assert.ok(held.every((one) => restsOf('delta', one).length === 1));
+    await submit('gamma', 'court', 'confidential', 'release', { records: held });
+    const before = network.node('alpha').replica.head.header.height!;
+    await until(() => {
+      look('alpha');
+      return held.every((one) => restsOf('delta', one).length === 0);
+    });
+    // What is due together is erased together: a few transactions, and each member's word for each of them.
+    await until(async () => (await due()).length === 0);
+    const after = network.node('alpha').replica.head.header.height!;
+    const calls = await network.service('alpha').blocks(after + 1, after - before);
+    const count = calls.flatMap(({ transactions }) => transactions ?? []).length;
+    assert.ok(count < held.length, `${count} transactions`);
+  });
+
+  it('are looked for from where the last look ended', async () => {
+    const { replica } = network.node('alpha');
+    const vault = network.vaultOf('alpha');
+    const { id } = await submit('alpha', 'clerk', 'deal', 'quote', { price: 1 });
+    await until(() => {
+      lookForErasures(replica);
+      return restsOf('delta', id).length === 0;
+    });
+    await until(async () => {
+      lookForErasures(replica);
+      return (await vault.dueFrom())! > `${String(replica.head.header.time - 1).padStart(16, '0')}`;
+    });
+    const { state } = replica.ports;
+    const scan = state.scan.bind(state);
+    const from: string[] = [];
+    Object.assign(state, {
+      scan: (...call: Parameters<typeof scan>) => {
+        if (call[0].from.startsWith('confidential/due/')) from.push(call[0].from);
+        return scan(...call);
+      },
+    });
+    const next = await submit('alpha', 'clerk', 'deal', 'quote', { price: 2 });
+    await until(() => {
+      lookForErasures(replica);
+      return restsOf('delta', next.id).length === 0;
+    });
+    assert.ok(from.length > 0);
+    const { time } = (await network.service('alpha').block(1))!.header;
+    for (const place of from) assert.ok(Number(place.slice(17, 33)) > time, place);
   });
 
   it('go by their contract’s rule when their time is over', async () => {
