@@ -188,8 +188,9 @@ export function openVault(
     },
     setDeliveriesChecked: ({ height, at }) =>
       store.write([{ name: CHECKED, bytes: encodeCbor([height, at]) }]),
-    async lacking(limit) {
-      const entries = await store.list({ prefix: LACKING, limit });
+    async lacking({ after, limit }) {
+      const range = { prefix: LACKING, limit, ...(after && { after: `${LACKING}${after}` }) };
+      const entries = await store.list(range);
       return entries.map(({ name }) => name.slice(LACKING.length) as Digest);
     },
     setLacking: (id, isLacking) =>

@@ -13,7 +13,7 @@
  *   It rests with the values, so a vault from a backup says how far that one was.
  * - `dueFrom` answers what `setDueFrom` was given last: from where on records are looked for that a rule says are due.
  * - `deliveriesChecked` answers what `setDeliveriesChecked` was given last; `lacking`, the transactions that were set to be
- *   lacking and not unset, at the most `limit`.
+ *   lacking and not unset, in the order of their ids, after one, at the most `limit`.
  * - `noteLate` gives the transaction the number after the last one; `late` answers those that were noted, after a number,
  *   in their order; `lastLate` the last number, 0 where there is none.
  * - `called` answers the transaction that was kept last with a call of that name.
@@ -134,7 +134,7 @@ export interface ValueKeeper {
   setDueFrom(place: string): Promise<void>;
   deliveriesChecked(): Promise<Checked | undefined>;
   setDeliveriesChecked(checked: Checked): Promise<void>;
-  lacking(limit: number): Promise<readonly Digest[]>;
+  lacking(range: { readonly after?: string; readonly limit: number }): Promise<readonly Digest[]>;
   setLacking(id: Digest, isLacking: boolean): Promise<void>;
   /** Its values came when its events may have been told to others. */
   noteLate(id: Digest): Promise<void>;

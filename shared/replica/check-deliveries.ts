@@ -4,6 +4,7 @@
  * and settles that when it comes after all. What a member reads as a party that the values name, nobody can know it lacks.
  */
 import type { Digest } from '../bytes/digest.ts';
+import { toHex } from '../bytes/text.ts';
 import { readsAlways } from '../contract/confidential.ts';
 import { NODE_IDENTITY } from '../contract/system-records.ts';
 import type { Block } from '../ledger/block.ts';
@@ -42,7 +43,7 @@ export async function checkDeliveries(
   // A new vault: what came before is fetched when somebody asks for it.
   if (!before) return keeper.setDeliveriesChecked({ height: head, at: now });
   if (now - before.at < LOOK_MS) return;
-  for (const id of await keeper.lacking(LACKING_MAX)) await askAgain(replica, keeper, id);
+  for (const id of await someLacking(keeper)) await askAgain(replica, keeper, id);
   await checkAttachments(replica, keeper, now);
   // Most members' roles read nothing hidden: no block has to be read for them.
   if (!(await readsAnything(replica)))
@@ -151,6 +152,14 @@ async function checkAttachments(replica: Replica, keeper: ValueKeeper, now: numb
     after = wanted.at(-1);
     if (wanted.length < ATTACHMENTS_TOGETHER || replica.stopped) return;
   }
+}
+
+/** So many of what is lacking, each time from another place on: nothing waits for ever behind what nobody gives. */
+async function someLacking(keeper: ValueKeeper): Promise<ReadonlySet<Digest>> {
+  const after = toHex(keeper.salt());
+  const some = await keeper.lacking({ after, limit: LACKING_MAX });
+  const limit = LACKING_MAX - some.length;
+  return new Set(limit === 0 ? some : [...some, ...(await keeper.lacking({ limit }))]);
 }
 
 async function askAgain(replica: Replica, keeper: ValueKeeper, id: Digest): Promise<void> {

@@ -229,9 +229,10 @@ describe('a vault', () => {
     assert.deepEqual(await vault.deliveriesChecked(), { height: 7, at: 1234 });
     const ids = ['a', 'b', 'c'].map((digit) => digit.repeat(64) as Digest);
     for (const id of ids) await vault.setLacking(id, true);
-    assert.deepEqual(await vault.lacking(2), ids.slice(0, 2));
+    assert.deepEqual(await vault.lacking({ limit: 2 }), ids.slice(0, 2));
+    assert.deepEqual(await vault.lacking({ after: 'b', limit: 2 }), ids.slice(1));
     await vault.setLacking(ids[0]!, false);
-    assert.deepEqual(await vault.lacking(9), ids.slice(1));
+    assert.deepEqual(await vault.lacking({ limit: 9 }), ids.slice(1));
   });
 
   it('numbers what came late, also where several come at once', async () => {

@@ -32,9 +32,9 @@ async function look(laterMs: number, members = MEMBERS): Promise<void> {
   }
 }
 
-async function make(method = 'make'): Promise<Digest> {
+async function make(method = 'make', deal = 'd-1'): Promise<Digest> {
   const { id, status } = await custodialCall(network, 'alpha', 'clerk', 'deal', method, {
-    ...{ deal: 'd-1', ...VALUES },
+    ...{ deal, ...VALUES },
   });
   assert.equal(status, 'committed');
   const { height } = network.node('alpha').replica.head.header;
@@ -125,6 +125,25 @@ describe('values that a member reads by its role', () => {
     await look(30 * MINUTE_MS, ['gamma']);
     await until(async () => (await disputes(id)).length === 2);
     assert.deepEqual(await disputes(id), ['delta digest-mismatch', 'gamma not-delivered']);
+  });
+
+  it('are asked for again however much else nobody gives', async () => {
+    const ids = (
+      await Promise.all(Array.from({ length: 105 }, (_, at) => make('make', `d-${at}`)))
+    ).sort();
+    const last = ids.at(-1)!;
+    const giveBack = lose(last, 'alpha', 'gamma', 'delta');
+    for (const id of ids.slice(0, -1)) lose(id, 'alpha', 'gamma', 'delta');
+    await look(30 * MINUTE_MS, ['delta']);
+    assert.equal((await network.vaultOf('delta').lacking({ limit: 200 })).length, 105);
+    giveBack();
+    lose(last, 'delta');
+    let minutes = 30;
+    await until(async () => {
+      minutes += 30;
+      await look(minutes * MINUTE_MS, ['delta']);
+      return (await network.vaultOf('delta').read(last)) !== undefined;
+    });
   });
 
   it('are looked for by those only whose roles read any: others read no block for it', async () => {
