@@ -27,7 +27,8 @@ export async function eraseDue(replica: Replica, keeper: ValueKeeper): Promise<v
   const now = replica.ports.time.now();
   const snapshot = new Snapshot(replica, header.height!);
   const range = { ...prefixRange(DUE, PAGE), to: `${DUE}${timedId(now + 1, '')}` };
-  const before = await keeper.dueFrom();
+  const kept = await keeper.dueFrom();
+  const before = lookedUpTo.get(replica) ?? kept;
   let from = before === undefined ? range.from : `${DUE}${before}`;
   let first: string | undefined;
   for (let pages = 0; !replica.stopped; ) {
@@ -39,9 +40,13 @@ export async function eraseDue(replica: Replica, keeper: ValueKeeper): Promise<v
     from = `${entries.at(-1)!.key}\0`;
   }
   // What is not on the ledger yet will be due no earlier than its block's time.
-  const next = first ?? timedId(header.time, '');
-  if (next !== before) await keeper.setDueFrom(next);
+  lookedUpTo.set(replica, first ?? timedId(header.time, ''));
+  // Where nothing is ever due nothing is written.
+  if (first !== undefined && first !== kept) await keeper.setDueFrom(first);
 }
+
+/** Of replicas that go on: what their vaults say is as old as the last record that was due. */
+const lookedUpTo = new WeakMap<Replica, string>();
 
 /** Asks for the erasure of those among due records that are this member's, or nobody's for a day. */
 async function askFor(replica: Replica, places: readonly string[], now: number): Promise<void> {
