@@ -274,10 +274,7 @@ export async function openNode(
       );
     }
     stopAsking = followUntilInForce(opened, members);
-    if (hooks) {
-      service.onCommit(hooks.wake);
-      service.onValues(hooks.wake);
-    }
+    if (hooks) service.onNews(hooks.wake);
     await connectOutWhereOwn();
     onEpoch(opened, () => inBackground(opened, connectOutWhereOwn()));
   }

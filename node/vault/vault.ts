@@ -76,6 +76,10 @@ export function openVault(
 ): Vault {
   const isGone = async (id: Digest): Promise<boolean> =>
     (await store.get(goneEntry(id))) !== undefined;
+  const textOf = async (name: string): Promise<string | undefined> => {
+    const stored = await store.get(name);
+    return stored && fromUtf8(stored);
+  };
   const read = async (id: Digest): Promise<KeptValues | undefined> => {
     const name = nameOf(id);
     const sealed = await store.get(name);
@@ -158,10 +162,7 @@ export function openVault(
       }
     },
     settle: (before, outcome) => settleOpen(store, before, outcome, (id) => remove(id, [])),
-    async called(call) {
-      const id = await store.get(callEntry(call));
-      return id && (fromUtf8(id) as Digest);
-    },
+    called: async (call) => (await textOf(callEntry(call))) as Digest | undefined,
     name: (call, id, before) =>
       store.swap(
         { name: callEntry(call), bytes: utf8(id) },
@@ -170,15 +171,9 @@ export function openVault(
     async erase(ids) {
       for (const id of new Set(ids)) await erase(id);
     },
-    async erasedUpTo() {
-      const place = await store.get(ERASED_UP_TO);
-      return place && fromUtf8(place);
-    },
+    erasedUpTo: () => textOf(ERASED_UP_TO),
     setErasedUpTo: (place) => store.write([{ name: ERASED_UP_TO, bytes: utf8(place) }]),
-    async dueFrom() {
-      const place = await store.get(DUE_FROM);
-      return place && fromUtf8(place);
-    },
+    dueFrom: () => textOf(DUE_FROM),
     setDueFrom: (place) => store.write([{ name: DUE_FROM, bytes: utf8(place) }]),
     async deliveriesChecked() {
       const stored = await store.get(CHECKED);

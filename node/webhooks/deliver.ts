@@ -3,7 +3,6 @@
  * every few events, so after a crash a few come again, by the same ids. A lease in the record keeps two invocations of
  * one node from sending side by side, which would not be in order.
  */
-
 import { cloudEvent } from '../../shared/api/cloud-event.ts';
 import { decodeEventCursor, encodeEventCursor } from '../../shared/api/cursor.ts';
 import type { LedgerService } from '../../shared/api/ledger-service.ts';

@@ -71,8 +71,7 @@ async function* streamText(
     isNews = true;
     wake();
   };
-  const unsubscribe = [service.onCommit(tell)];
-  if (subscription.shownTo !== 'anyone') unsubscribe.push(service.onValues(tell));
+  const unsubscribe = service.onNews(tell);
   stop.addEventListener('abort', () => wake(), { once: true });
   const endsAt = streamMsMax === undefined ? Number.POSITIVE_INFINITY : Date.now() + streamMsMax;
   let cursor = start;
@@ -98,7 +97,7 @@ async function* streamText(
       if (!rang && waitMs === heartbeatMs) yield ': still here\n\n';
     }
   } finally {
-    for (const leave of unsubscribe) leave();
+    unsubscribe();
   }
 }
 

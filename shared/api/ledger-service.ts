@@ -258,10 +258,11 @@ export interface LedgerService {
     identity: string | undefined,
     fits: (event: LedgerEvent) => boolean,
   ): Promise<EventsSeen>;
-  /** Calls back after each newly final height until the returned function is called. */
-  onCommit(listener: () => void): () => void;
-  /** The same after others' confidential values came to this node's vault. */
-  onValues(listener: () => void): () => void;
+  /**
+   * Calls back after each newly final height, and after others' values of a committed transaction came to this node's
+   * vault, until the returned function is called: there may be events for somebody.
+   */
+  onNews(listener: () => void): () => void;
 
   members(): Promise<readonly MemberInfo[]>;
   consensus(): Promise<ConsensusStatus>;

@@ -21,6 +21,9 @@ const PAGES_MAX = 16;
 /** A record's owner erases what is due; others do when it has not for so long. */
 const OTHERS_AFTER_MS = 24 * 3600 * 1000;
 
+/** Of replicas that go on: what their vaults say is as old as the last record that was due. */
+const lookedUpTo = new WeakMap<Replica, string>();
+
 /** Asks for the erasure of all that is due. */
 export async function eraseDue(replica: Replica, keeper: ValueKeeper): Promise<void> {
   const { header } = replica.head;
@@ -44,9 +47,6 @@ export async function eraseDue(replica: Replica, keeper: ValueKeeper): Promise<v
   // Where nothing is ever due nothing is written.
   if (first !== undefined && first !== kept) await keeper.setDueFrom(first);
 }
-
-/** Of replicas that go on: what their vaults say is as old as the last record that was due. */
-const lookedUpTo = new WeakMap<Replica, string>();
 
 /** Asks for the erasure of those among due records that are this member's, or nobody's for a day. */
 async function askFor(replica: Replica, places: readonly string[], now: number): Promise<void> {

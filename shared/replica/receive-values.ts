@@ -17,7 +17,7 @@ import { startFetchingAttachments } from './fetch-attachments.ts';
 import { keyRecord } from './key-record.ts';
 import { definitionNow, readersOf } from './readers.ts';
 import type { Replica } from './replica.ts';
-import { noteIfLate } from './shown-events.ts';
+import { tellArrival } from './shown-events.ts';
 
 /** Why values are not kept that the ledger has erased: nobody brings them again. */
 export const ERASED = 'erased';
@@ -60,8 +60,7 @@ async function keepOne(
     return 'not a reader';
   }
   if (!(await keeper.keep({ transaction, disclosures }))) return ERASED;
-  await noteIfLate(replica, keeper, transaction.id);
-  for (const listener of replica.valueListeners) listener();
+  await tellArrival(replica, keeper, transaction.id);
   if (attachmentsIn(fields).length > 0) startFetchingAttachments(replica);
   return null;
 }

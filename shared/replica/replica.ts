@@ -117,7 +117,7 @@ export interface Replica extends ReplicaOptions {
   /** Transactions that were given up lately. */
   readonly expired: GenerationalCache<Digest, true>;
   readonly commitListeners: Set<(height: number) => void>;
-  /** Called after others' values came to the vault. */
+  /** Called after others' values of a committed transaction came to the vault. */
   readonly valueListeners: Set<() => void>;
   /** The safety record: as stored, plus certificates learned since. */
   record: SafetyRecord;

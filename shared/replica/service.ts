@@ -277,13 +277,12 @@ export function ledgerService(replica: Replica, custody: Custody): LedgerService
       const reader = name === undefined ? 'administrators' : await service.identity(name);
       return shownEventsAfter(replica, after, limit, reader, fits);
     },
-    onCommit(listener) {
-      replica.commitListeners.add(listener);
-      return () => replica.commitListeners.delete(listener);
-    },
-    onValues(listener) {
-      replica.valueListeners.add(listener);
-      return () => replica.valueListeners.delete(listener);
+    onNews(listener) {
+      const { commitListeners, valueListeners } = replica;
+      for (const listeners of [commitListeners, valueListeners]) listeners.add(listener);
+      return () => {
+        for (const listeners of [commitListeners, valueListeners]) listeners.delete(listener);
+      };
     },
 
     async members() {

@@ -37,23 +37,21 @@ export async function shownEventsAfter(
   const late = keeper && (await lateEvents(replica, keeper, after, reader, fits));
   if (late) return late;
   const events = await eventsAfter(replica, after, limit);
-  const asked = new Set(events.filter(fits).map(({ transaction }) => transaction));
+  const fitting = new Set(events.filter(fits));
+  const ids = new Set([...fitting].map(({ transaction }) => transaction));
   const standings = new Map(
     await Promise.all(
-      [...asked].map(async (id) => [id, await standingOf(replica, id, reader)] as const),
+      [...ids].map(async (id) => [id, await standingOf(replica, id, reader)] as const),
     ),
   );
   const seen: EventsSeen['seen'][number][] = [];
   let end: EventCursor = after;
   for (const event of events) {
-    const standing = standings.get(event.transaction);
-    const isAsked = standing !== undefined && fits(event);
-    if (isAsked && typeof standing === 'number') {
-      return { seen, end, isEnd: true, waitUntil: standing };
-    }
+    const standing = fitting.has(event) ? standings.get(event.transaction) : 'hidden';
+    if (typeof standing === 'number') return { seen, end, isEnd: true, waitUntil: standing };
     const { height, transactionIndex, eventIndex } = event;
     end = { height, transactionIndex, eventIndex, late: after.late };
-    seen.push({ event, cursor: end, isWanted: isAsked && standing === 'shown' });
+    seen.push({ event, cursor: end, isWanted: standing === 'shown' });
   }
   return { seen, end, isEnd: events.length < limit };
 }
@@ -121,10 +119,18 @@ async function inTimeUntil(
   return committedAt + (definition?.deliverWithinMs ?? 0);
 }
 
-/** Notes that values came, where subscribers may have passed their events already; they are kept by then. */
-export async function noteIfLate(replica: Replica, keeper: ValueKeeper, id: Digest): Promise<void> {
+/**
+ * Tells subscribers that values came whose transaction is committed, and notes them where its events may have been passed
+ * already. They are kept by then; of others the commit tells.
+ */
+export async function tellArrival(
+  replica: Replica,
+  keeper: ValueKeeper,
+  id: Digest,
+): Promise<void> {
   const record = await valuesRecord(replica, id);
   if (!record) return;
-  if (replica.ports.time.now() < (await inTimeUntil(replica, record)) - CLOCKS_MS) return;
-  await keeper.noteLate(id);
+  const isLate = replica.ports.time.now() >= (await inTimeUntil(replica, record)) - CLOCKS_MS;
+  if (isLate) await keeper.noteLate(id);
+  for (const listener of replica.valueListeners) listener();
 }

@@ -11,7 +11,7 @@ import {
   encodeRequest,
 } from '../../shared/consensus/message.ts';
 import { catalog } from '../../shared/contract/catalog.ts';
-import { DIGESTS_FIELD, revealed } from '../../shared/ledger/disclosure.ts';
+import { DIGESTS_FIELD, revealed, revealedValues } from '../../shared/ledger/disclosure.ts';
 import { Rejected } from '../../shared/ledger/rejection.ts';
 import type { KeptValues } from '../../shared/ports/value-keeper.ts';
 import { standingOf } from '../../shared/replica/tell.ts';
@@ -20,6 +20,7 @@ import { custodialCall } from '../support/custodial-call.ts';
 import { dealCatalog } from '../support/deal-contract.ts';
 import { Governed } from '../support/governed.ts';
 import { LocalNetwork } from '../support/local-network.ts';
+import { reaches } from '../support/reaches.ts';
 import { until } from '../support/until.ts';
 
 const all = catalog([...contracts.entries, ...dealCatalog.entries]);
@@ -42,16 +43,9 @@ const submit = (
 async function call(method: string, deal: string, args: object = VALUES): Promise<Digest> {
   const { id, status } = await submit('alpha', 'clerk', 'deal', method, { deal, ...args });
   assert.equal(status, 'committed');
-  for (const member of MEMBERS) await reaches(member, id);
+  for (const member of MEMBERS) await reaches(network, member, `confidential/record/${id}`);
   return id;
 }
-
-const reaches = (member: string, id: Digest): Promise<void> =>
-  until(async () => {
-    const key = `confidential/record/${id}`;
-    const found = await network.service(member).state(key, undefined, false);
-    return !(found instanceof Rejected) && found.value !== undefined;
-  });
 
 /** Asks a holder as a member's node would that reads by the contract: what it gives, or why nothing. */
 async function fetched(from: string, holder: string, id: Digest): Promise<object | string> {
@@ -64,9 +58,7 @@ async function fetched(from: string, holder: string, id: Digest): Promise<object
 }
 
 const fieldsOf = ({ transaction, disclosures }: KeptValues): object =>
-  Object.fromEntries(
-    [...revealed(transaction.body.args, disclosures)].map(([name, { value }]) => [name, value]),
-  );
+  revealedValues(transaction.body.args, disclosures);
 
 /** Salts and all, as they rest in a member's vault. */
 const keptBy = async (member: string, id: Digest): Promise<KeptValues> =>
@@ -156,7 +148,7 @@ describe('a member that wants more than is its own', () => {
     assert.ok(!(made instanceof Rejected));
     assert.equal(made.status, 'committed');
     const { id } = made;
-    await reaches('beta', id);
+    await reaches(network, 'beta', `confidential/record/${id}`);
     // It took them, and says on the ledger that they never came: that is its word, and nothing else is changed.
     await submit('beta', 'admin', 'confidential', 'dispute', {
       record: id,
@@ -190,7 +182,7 @@ describe('a member that wants more than is its own', () => {
       assert.equal(await governed.decide(action, ['alpha', 'beta', 'delta']), 'enacted');
     }
     const { id } = await submit('alpha', 'clerk', 'deal', 'make', { deal: 'd-2', ...VALUES });
-    await reaches('beta', id);
+    await reaches(network, 'beta', `confidential/record/${id}`);
     assert.deepEqual(fieldsOf(await keptBy('beta', id)), VALUES);
     assert.equal(await network.vaultOf('delta').read(id), undefined, 'nothing is brought to it');
     for (const one of [before, id]) {

@@ -9,7 +9,7 @@ import {
   encodeRequest,
 } from '../../shared/consensus/message.ts';
 import { catalog } from '../../shared/contract/catalog.ts';
-import { revealed } from '../../shared/ledger/disclosure.ts';
+import { revealedValues } from '../../shared/ledger/disclosure.ts';
 import { Rejected } from '../../shared/ledger/rejection.ts';
 import { ForAnotherKey, type KeptValues } from '../../shared/ports/value-keeper.ts';
 import { receive } from '../../shared/replica/receive.ts';
@@ -17,6 +17,7 @@ import { contracts } from '../../workloads/catalog.ts';
 import { custodialCall } from '../support/custodial-call.ts';
 import { dealCatalog } from '../support/deal-contract.ts';
 import { LocalNetwork } from '../support/local-network.ts';
+import { reaches } from '../support/reaches.ts';
 import { until } from '../support/until.ts';
 
 const all = catalog([...contracts.entries, ...dealCatalog.entries]);
@@ -49,24 +50,15 @@ async function grant(args: object, member = 'alpha'): Promise<Digest> {
   const more = { reader: 'gamma', purpose: 'audit', notAfter: Date.now() + HOUR_MS, ...args };
   const { id, status } = await submit(member, 'admin', 'confidential', 'grant', more);
   assert.equal(status, 'committed');
-  await reaches('gamma', `confidential/grant/${member}/${id}`);
+  await reaches(network, 'gamma', `confidential/grant/${member}/${id}`);
   return id;
 }
-
-/** What is committed at one node is at the others a moment later. */
-const reaches = (member: string, key: string): Promise<void> =>
-  until(async () => {
-    const found = await network.service(member).state(key, undefined, false);
-    return !(found instanceof Rejected) && found.value !== undefined;
-  });
 
 const read = (grantId: Digest, ids: readonly Digest[], identity = 'inspector') =>
   network.service('gamma').grantedValues(identity, grantId, ids);
 
 const fieldsOf = ({ transaction, disclosures }: KeptValues): object =>
-  Object.fromEntries(
-    [...revealed(transaction.body.args, disclosures)].map(([name, { value }]) => [name, value]),
-  );
+  revealedValues(transaction.body.args, disclosures);
 
 function values(answer: readonly KeptValues[] | Rejected): object[] {
   assert.ok(!(answer instanceof Rejected), JSON.stringify(answer));
@@ -126,7 +118,7 @@ describe('a grant', () => {
     const given = await grant({ period });
     assert.deepEqual(values(await read(given, ids)), [VALUES, VALUES]);
     const later = await make('d-3');
-    await reaches('gamma', `confidential/record/${later}`);
+    await reaches(network, 'gamma', `confidential/record/${later}`);
     assert.equal(why(await read(given, [later])), 'not-covered');
     const other = await grant({ period: { ...period, contract: 'invoice' } });
     assert.equal(why(await read(other, ids)), 'not-covered');
@@ -150,7 +142,7 @@ describe('a grant', () => {
 
   it('is its owner’s to give, and serves those who may read for the reader', async () => {
     const id = await make('d-1');
-    await reaches('beta', `confidential/record/${id}`);
+    await reaches(network, 'beta', `confidential/record/${id}`);
     const wanted = { reader: 'gamma', purpose: 'audit', notAfter: Date.now() + HOUR_MS };
     const taken = await submit('beta', 'admin', 'confidential', 'grant', {
       ...wanted,
@@ -168,7 +160,7 @@ describe('a grant', () => {
   it('is served by another holder where the owner is away, and by nobody who can’t tell that it still counts', async () => {
     const id = await make('d-1');
     const given = await grant({ records: [id] });
-    await reaches('delta', `confidential/grant/alpha/${given}`);
+    await reaches(network, 'delta', `confidential/grant/alpha/${given}`);
     network.cut('gamma', 'alpha');
     assert.deepEqual(values(await read(given, [id])), [VALUES]);
     // delta hears of gamma only, who may be hiding a revocation from it.
@@ -217,14 +209,14 @@ describe('a reader by its contract', () => {
     const id = await make('d-1');
     network.vaultEntries('delta').clear();
     network.vaultEntries('alpha').clear();
-    for (const member of MEMBERS) await reaches(member, `confidential/record/${id}`);
+    for (const member of MEMBERS) await reaches(network, member, `confidential/record/${id}`);
     // alpha's come from the auditor, the auditor's from alpha then.
     network.vaultEntries('beta').clear();
     const nobodys = await network.values('alpha', id);
     assert.ok(nobodys instanceof Rejected, 'nobody has them');
     assert.equal(nobodys.rejection.code, 'holder-unavailable');
     const again = await make('d-2');
-    for (const member of MEMBERS) await reaches(member, `confidential/record/${again}`);
+    for (const member of MEMBERS) await reaches(network, member, `confidential/record/${again}`);
     network.vaultEntries('alpha').clear();
     const owners = await network.values('alpha', again);
     assert.ok(owners && !(owners instanceof Rejected));

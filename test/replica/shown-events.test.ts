@@ -128,7 +128,7 @@ describe('events whose values one is shown', () => {
     assert.deepEqual(await idsAt('alpha'), [before, offered, after]);
 
     const told: number[] = [];
-    network.service('beta').onValues(() => told.push(1));
+    network.node('beta').replica.valueListeners.add(() => told.push(1));
     isHeldBack = false;
     await until(() => told.length > 0);
     const next = await read('beta', waiting.after);
