@@ -9,6 +9,9 @@ import { derSignature } from './der-signature.ts';
 /** SHA-256 (FIPS 180-4) of the bytes, as 64 lowercase hex characters. */
 export const sha256Hex = (bytes: Uint8Array): string => hash('sha256', bytes, 'hex');
 
+/** SHA-256 (FIPS 180-4) of the bytes, as 32 characters of one byte each: a third of what 32 bytes take to make. */
+export const sha256Latin1 = (bytes: Uint8Array): string => hash('sha256', bytes, 'binary');
+
 /** SHA-256 (FIPS 180-4) of the bytes, as 32 bytes. */
 export const sha256 = (bytes: Uint8Array): Uint8Array => hash('sha256', bytes, 'buffer');
 

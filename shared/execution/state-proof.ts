@@ -6,13 +6,22 @@
 import { type Digest, isDigest, ZERO_DIGEST } from '../bytes/digest.ts';
 import {
   FIRST_SLOT,
+  fromRaw,
+  hasNode,
+  type Page,
+  pathOf,
+  rawHashAt,
+  slotAt,
+  slotOfLoneLeaf,
+  toRaw,
+} from './page-slots.ts';
+import {
   findPage,
   hashLeaf,
   hashNode,
-  hashOf,
+  hexDigit,
   type PageLookup,
   pageName,
-  pathOf,
   type TreeRoot,
 } from './state-page.ts';
 
@@ -38,25 +47,25 @@ export function proveKey(
   const path = pathOf(key);
   const siblings: Digest[] = [];
   if (root.version === null) return { siblings, other: null, present: false };
-  let place = { hash: root.hash, version: root.version };
+  let place = { hash: toRaw(root.hash), version: root.version };
   for (let depth = 0; ; depth++) {
     const prefix = path.slice(0, depth);
     const found = findPage(place, prefix, page);
     if (!found) return { missing: [pageName(place.version, prefix)] };
     let index = 1;
-    let node = found.nodes[index]!;
-    for (let level = 4 * depth; node?.kind === 'inner'; level++) {
+    for (let level = 4 * depth; isInner(found, index); level++) {
       index = 2 * index + bit(path, level);
-      siblings.push(hashOf(found.nodes[index ^ 1]!));
-      node = found.nodes[index]!;
+      siblings.push(fromRaw(rawHashAt(found, index ^ 1)));
     }
-    if (node === null) return { siblings, other: null, present: false };
-    if (node.kind === 'leaf') {
-      if (node.path === path) return { siblings, other: null, present: true };
-      const { path: otherPath, valueHash } = node;
-      return { siblings, other: { path: otherPath, valueHash }, present: false };
+    if (!hasNode(found.taken, index)) return { siblings, other: null, present: false };
+    const isLeaf = hasNode(found.leaves, index);
+    const slot = slotAt(found, isLeaf ? slotOfLoneLeaf(found, index) : index)!;
+    if (slot.kind === 'leaf') {
+      if (slot.key === key) return { siblings, other: null, present: true };
+      const other = { path: pathOf(slot.key), valueHash: fromRaw(slot.valueHash) };
+      return { siblings, other, present: false };
     }
-    place = node;
+    place = slot;
   }
 }
 
@@ -68,16 +77,20 @@ export function findLeaf(
 ): { readonly valueHash: Digest | null } | { readonly missing: string } {
   const path = pathOf(key);
   if (root.version === null) return { valueHash: null };
-  let place = { hash: root.hash, version: root.version };
+  let place = { hash: toRaw(root.hash), version: root.version };
   for (let depth = 0; ; depth++) {
     const prefix = path.slice(0, depth);
     const found = findPage(place, prefix, page);
     if (!found) return { missing: pageName(place.version, prefix) };
-    const node = found.nodes[FIRST_SLOT + Number.parseInt(path[depth]!, 16)]!;
-    if (node?.kind === 'child') place = node;
-    else return { valueHash: node?.kind === 'leaf' && node.path === path ? node.valueHash : null };
+    const slot = slotAt(found, FIRST_SLOT + hexDigit(path, depth));
+    if (slot?.kind === 'child') place = slot;
+    else return { valueHash: slot?.key === key ? fromRaw(slot.valueHash) : null };
   }
 }
+
+/** Whether a node lies above at least two leaves, within its page. */
+const isInner = ({ taken, leaves }: Page, index: number): boolean =>
+  index < FIRST_SLOT && hasNode(taken, index) && !hasNode(leaves, index);
 
 /** What a state proof claims. */
 export interface StateClaim {

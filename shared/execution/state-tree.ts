@@ -3,31 +3,35 @@
  * (key, value) only. Updates copy the pages that they change; older roots stay readable. Pages that
  * are not at hand are answered as misses, all at once. Proofs: `state-proof.ts`.
  */
-import { sha256Hex } from '../bytes/crypto.ts';
+import { sha256Latin1 } from '../bytes/crypto.ts';
 import { type Digest, ZERO_DIGEST } from '../bytes/digest.ts';
+import { EMPTY_PAGE, leafSlot, replaceSlots } from './page-build.ts';
 import {
-  type Child,
-  emptyNodes,
+  type ChildSlot,
   FIRST_SLOT,
-  findPage,
-  leafOf,
+  fromRaw,
+  hasNode,
+  NODES,
   type Page,
-  type PageLookup,
-  pageName,
   pathOf,
-  rehash,
-  type StateNode,
-  type TreeRoot,
-} from './state-page.ts';
+  type RawDigest,
+  rawHashAt,
+  type Slot,
+  slotAt,
+  slotOfLoneLeaf,
+  toRaw,
+} from './page-slots.ts';
+import { findPage, hexDigit, type PageLookup, pageName, type TreeRoot } from './state-page.ts';
 
+export { decodePage, encodePage } from './page-build.ts';
+export { type Page, pathOf } from './page-slots.ts';
 export {
-  decodePage,
-  encodePage,
-  type Page,
+  encodeNodes,
+  nodeAt,
+  nodesOf,
   type PageLookup,
   pageName,
   pageOfLeaf,
-  pathOf,
   type StateNode,
   snapshotVersion,
   type TreeRoot,
@@ -57,13 +61,13 @@ export function updateTree(
   page: PageLookup,
 ): TreeUpdate {
   const update = new Update(version, sortedChanges(changes), page);
-  const before: StateNode =
-    root.version === null ? null : { kind: 'child', hash: root.hash, version: root.version };
+  const before: ChildSlot | null =
+    root.version === null ? null : { kind: 'child', hash: toRaw(root.hash), version: root.version };
   const after = update.root(before);
   if (update.missing.length > 0) return { missing: update.missing };
   const { pages } = update;
   if (after === before) return { root, pages };
-  const next = after ? { hash: after.hash, version: after.version } : EMPTY_TREE;
+  const next = after ? { hash: fromRaw(after.hash), version: after.version } : EMPTY_TREE;
   return { root: next, pages };
 }
 
@@ -71,13 +75,14 @@ export function updateTree(
 interface Change {
   readonly key: string;
   readonly path: Digest;
-  readonly valueHash: Digest | null;
+  readonly valueHash: RawDigest | null;
 }
 
 function sortedChanges(changes: ReadonlyMap<string, Uint8Array | null>): Change[] {
   const list: Change[] = [];
   for (const [key, value] of changes) {
-    list.push({ key, path: pathOf(key), valueHash: value && (sha256Hex(value) as Digest) });
+    const valueHash = value && (sha256Latin1(value) as RawDigest);
+    list.push({ key, path: pathOf(key), valueHash });
   }
   return list.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
@@ -97,75 +102,61 @@ class Update {
   }
 
   /** The root always has a page of its own, even above a single leaf. */
-  root(before: Child | null): Child | null {
+  root(before: ChildSlot | null): ChildSlot | null {
     if (this.#changes.length === 0) return before;
-    return this.#insidePage(before, 0, 0, this.#changes.length) as Child | null;
+    return this.#insidePage(before, 0, 0, this.#changes.length) as ChildSlot | null;
   }
 
   /** The subtree `depth` hex digits down that takes the place of `before`; itself if unchanged. */
-  #subtree(before: StateNode, depth: number, from: number, to: number): StateNode {
+  #subtree(before: Slot, depth: number, from: number, to: number): Slot {
     if (to - from === 1 && (before === null || before.kind === 'leaf')) {
       const { key, path, valueHash } = this.#changes[from]!;
-      if (before === null || before.path === path) {
+      if (before === null || before.key === key) {
         if (valueHash === null) return null;
-        return before?.valueHash === valueHash ? before : leafOf(key, path, valueHash);
+        return before?.valueHash === valueHash ? before : leafSlot(key, path, valueHash);
       }
       if (valueHash === null) return before;
     }
     return this.#insidePage(before, depth, from, to);
   }
 
-  #insidePage(before: StateNode, depth: number, from: number, to: number): StateNode {
+  #insidePage(before: Slot, depth: number, from: number, to: number): Slot {
     const prefix = this.#changes[from]!.path.slice(0, depth);
-    let old: readonly StateNode[];
-    let dirty = 0;
+    const slots = new Array<Slot | undefined>(NODES - FIRST_SLOT).fill(undefined);
+    let old = EMPTY_PAGE;
     if (before?.kind === 'child') {
       const page = findPage(before, prefix, this.#page);
       if (!page) {
         this.missing.push(pageName(before.version, prefix));
         return before;
       }
-      old = page.nodes;
-    } else {
+      old = page;
+    } else if (before?.kind === 'leaf') {
       // Two or more leaves may meet where there was none, or one: a page of its own, if they do.
-      const nodes = emptyNodes();
-      if (before?.kind === 'leaf') {
-        const slot = FIRST_SLOT + hexDigit(before.path, depth);
-        nodes[slot] = before;
-        dirty = 1 << slot;
-      }
-      old = nodes;
+      slots[hexDigit(pathOf(before.key), depth)] = before;
     }
 
-    let nodes: StateNode[] | undefined;
+    let isChanged = false;
     for (let start = from; start < to; ) {
       const digit = hexDigit(this.#changes[start]!.path, depth);
       let end = start + 1;
       while (end < to && hexDigit(this.#changes[end]!.path, depth) === digit) end++;
-      const slot = FIRST_SLOT + digit;
-      const next = this.#subtree(old[slot]!, depth + 1, start, end);
-      if (next !== old[slot]) {
-        nodes ??= old.slice();
-        nodes[slot] = next;
-        dirty |= 1 << slot;
+      const was = slots[digit] ?? slotAt(old, FIRST_SLOT + digit);
+      const next = this.#subtree(was, depth + 1, start, end);
+      if (next !== was) {
+        slots[digit] = next;
+        isChanged = true;
       }
       start = end;
     }
     // Once a page is missing this run only looks for other missing ones.
-    if (!nodes || this.missing.length > 0) return before;
+    if (!isChanged || this.missing.length > 0) return before;
 
-    rehash(nodes, dirty);
-    const top = nodes[1]!;
-    if (top === null) return null;
+    const page = replaceSlots(old, slots);
+    if (!hasNode(page.taken, 1)) return null;
     // A subtree of one leaf is that leaf, so deletions dissolve pages upwards.
-    if (top.kind === 'leaf' && depth > 0) return top;
-    this.pages.set(pageName(this.#version, prefix), { nodes });
-    return { kind: 'child', hash: top.hash, version: this.#version };
+    if (hasNode(page.leaves, 1) && depth > 0) return slotAt(page, slotOfLoneLeaf(page, 1));
+    this.pages.set(pageName(this.#version, prefix), page);
+    return { kind: 'child', hash: rawHashAt(page, 1), version: this.#version };
   }
-}
-
-/** The value of one hex digit of a path. */
-function hexDigit(path: Digest, index: number): number {
-  const code = path.charCodeAt(index);
-  return code < 58 ? code - 48 : code - 87;
 }

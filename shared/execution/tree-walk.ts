@@ -9,15 +9,16 @@ import { decodeCbor } from '../bytes/cbor.ts';
 import { byteString, list } from '../bytes/cbor-shape.ts';
 import { sha256Hex } from '../bytes/crypto.ts';
 import { type Digest, ZERO_DIGEST } from '../bytes/digest.ts';
+import { decodePage } from './page-build.ts';
+import { FIRST_SLOT, type Page, pathOf } from './page-slots.ts';
 import {
   type Child,
-  decodePage,
-  encodePage,
-  FIRST_SLOT,
+  encodeNodes,
+  hashOf,
   type Leaf,
-  type Page,
+  nodeAt,
+  nodesOf,
   pageName,
-  pathOf,
   type StateNode,
   type TreeRoot,
 } from './state-page.ts';
@@ -135,7 +136,7 @@ export class TreeWalk {
     for (const wanted of looked) {
       const version = versions.find((each) => {
         const bytes = stored(pageName(each, wanted.place));
-        return bytes !== undefined && decodePage(bytes).nodes[1]?.hash === wanted.hash;
+        return bytes !== undefined && hashOf(nodeAt(decodePage(bytes), 1)) === wanted.hash;
       });
       if (version === undefined) this.#pages.push(wanted);
       else this.#reuse(wanted, version);
@@ -182,7 +183,7 @@ export class TreeWalk {
       values: this.#values.map(({ key, value }) => [key, value]),
       pages: this.#complete.map(({ prefix, nodes }) => [
         pageName(this.#version, prefix),
-        encodePage({ nodes }),
+        encodeNodes(nodes),
       ]),
     };
   }
@@ -207,7 +208,7 @@ export class TreeWalk {
 
   #takePage(wanted: WantedPage, part: Uint8Array, old: (name: string) => Page | undefined): void {
     const { place, hash, above } = wanted;
-    const nodes = [...decodePage(part).nodes];
+    const nodes = nodesOf(decodePage(part));
     const top = nodes[1];
     if (top?.hash !== hash) throw new Error(`another page than the tree has at "${place}"`);
     checkSlots(nodes, place);
@@ -286,7 +287,7 @@ function oldSlots(
   if (node?.kind === 'child') {
     const found = page(pageName((node as Child).version, prefix));
     if (!found) throw new Error(`the store lacks ${pageName((node as Child).version, prefix)}`);
-    return found.nodes;
+    return nodesOf(found);
   }
   const nodes: StateNode[] = [];
   if (node?.kind === 'leaf') nodes[slotOf((node as Leaf).path.slice(0, prefix.length + 1))] = node;

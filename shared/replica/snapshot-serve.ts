@@ -7,6 +7,7 @@ import type { Digest } from '../bytes/digest.ts';
 import {
   decodePage,
   encodePage,
+  nodeAt,
   pageName,
   pageOfLeaf,
   type StateNode,
@@ -151,9 +152,9 @@ async function descend(
       if (!bytes) throw new Error(`the state store lacks ${name}`);
       if (asked.has(prefix)) pages.set(prefix, bytes);
       if (depth === deepest) continue;
-      const { nodes: slots } = decodePage(bytes);
+      const page = decodePage(bytes);
       for (let digit = 0; digit < 16; digit++) {
-        nodes.set(prefix + digit.toString(16), slots[16 + digit] ?? null);
+        nodes.set(prefix + digit.toString(16), nodeAt(page, 16 + digit));
       }
     }
   }

@@ -204,7 +204,7 @@ describe('an update', () => {
     const before = updateTree(EMPTY_TREE, 1, content, () => undefined);
     assert.ok('pages' in before);
     for (const [name, page] of before.pages) {
-      pages.set(name, Object.freeze({ nodes: Object.freeze([...page.nodes]) }));
+      pages.set(name, Object.freeze({ ...page }));
     }
     const changes = new Map<string, Uint8Array | null>();
     for (const [index, name] of NEIGHBOURS.entries()) {

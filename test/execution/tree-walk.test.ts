@@ -8,13 +8,15 @@ import { toHex, utf8 } from '../../shared/bytes/text.ts';
 import {
   decodePage,
   EMPTY_TREE,
+  encodeNodes,
   encodePage,
   findLeaf,
+  nodeAt,
+  nodesOf,
   type Page,
   pageName,
   pageOfLeaf,
   pathOf,
-  type StateNode,
   type TreeRoot,
   updateTree,
 } from '../../shared/execution/state-tree.ts';
@@ -46,7 +48,7 @@ class Served {
     const page = this.pages.get(pageName(this.root.version!, place));
     if (page) return encodePage(page);
     const above = this.pages.get(pageName(this.root.version!, place.slice(0, -1)))!;
-    const slot = above.nodes[16 + Number.parseInt(place.at(-1)!, 16)];
+    const slot = nodeAt(above, 16 + Number.parseInt(place.at(-1)!, 16));
     assert.ok(slot?.kind === 'leaf', `nobody has a page at "${place}"`);
     return encodePage(pageOfLeaf(slot, place.length));
   }
@@ -197,14 +199,14 @@ describe('a walk over a certified tree', () => {
     // Two subtrees side by side hash to the same whether a slot says "leaf" or "page below".
     const disguise = (_: string, part: Uint8Array): Uint8Array => {
       if (part[0] !== 0x90) return part;
-      const nodes: StateNode[] = [...decodePage(part).nodes];
+      const nodes = nodesOf(decodePage(part));
       for (let slot = 16; slot < 32; slot += 2) {
         const [left, right] = [nodes[slot]!, nodes[slot + 1]!];
         if (left?.kind !== 'leaf' || right === null) continue;
         nodes[slot] = { kind: 'child', hash: left.hash, version: 1 };
         lies++;
       }
-      return encodePage({ nodes });
+      return encodeNodes(nodes);
     };
     const { root } = walkOn(served, kept, EMPTY_TREE, {
       versions: [7],
