@@ -72,7 +72,7 @@ export function replaceSlots(page: Page, changed: readonly (Slot | undefined)[])
 }
 
 /** The stored form of a page. */
-export function encodePage({ slots }: Pick<Page, 'slots'>): Uint8Array {
+export function encodePage({ slots }: Page): Uint8Array {
   reserve(slots.length);
   return shortLivedCopy(encoded, encoded.write(slots, 0, 'latin1'));
 }

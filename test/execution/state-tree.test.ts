@@ -353,6 +353,31 @@ describe('a page', () => {
     it(`is not ${what}`, () => assert.throws(() => decodePage(encodeCbor(item)), /not a page/));
   }
 
+  it('has one form: heads are the shortest, keys are UTF-8, numbers can be told apart', () => {
+    const around = (slot: Uint8Array): Uint8Array =>
+      Buffer.concat([Buffer.of(0x90), slot, Buffer.alloc(15, 0xf6)]);
+    const child = (version: number[]): Uint8Array =>
+      around(Buffer.concat([Buffer.of(0x82, 0x58, 32), digest, Buffer.from(version)]));
+    const leaf = (key: number[]): Uint8Array =>
+      around(Buffer.concat([Buffer.of(0x82), Buffer.from(key), Buffer.of(0x58, 32), digest]));
+    for (const good of [child([23]), child([0x18, 24]), leaf([0x62, 0xc3, 0xa9])]) {
+      assert.deepEqual(Buffer.from(encodePage(decodePage(good))), Buffer.from(good));
+    }
+    const bad = {
+      'a version in more bytes than it needs': child([0x18, 23]),
+      'a version in eight bytes that four hold': child([0x1b, 0, 0, 0, 0, 1, 0, 0, 0]),
+      'a version beyond what is exact': child([0x1b, 0, 0x20, 0, 0, 0, 0, 0, 0]),
+      'a version of no length': child([0x1f]),
+      'a key’s length in more bytes than it needs': leaf([0x78, 1, 0x6b]),
+      'a key that is half a character': leaf([0x61, 0xc3]),
+      'a key that is half a pair of surrogates': leaf([0x63, 0xed, 0xa0, 0x80]),
+      'a key that is longer than the page': leaf([0x7b, 0, 0, 0, 1, 0, 0, 0, 0]),
+    };
+    for (const [what, bytes] of Object.entries(bad)) {
+      assert.throws(() => decodePage(bytes), /not a page/, what);
+    }
+  });
+
   it('is not a page with a byte too many or too few', () => {
     const bytes = encodePage(pageOf(new Map([['k', utf8('v')]])));
     assert.throws(() => decodePage(Buffer.concat([bytes, Buffer.of(0)])));
