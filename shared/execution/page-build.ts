@@ -2,22 +2,23 @@
  * Makes pages of the state tree: from their stored bytes, and from another page with some slots changed.
  * A block makes hundreds: what did not change is copied as it is, and buffers are used again.
  */
+import { type Cbor, decodeCbor } from '../bytes/cbor.ts';
 import { writeHead } from '../bytes/cbor-encode.ts';
 import { sha256Latin1 } from '../bytes/crypto.ts';
 import type { Digest, DigestTag } from '../bytes/digest.ts';
 import { shortLivedCopy } from '../bytes/slab.ts';
-import { fromUtf8, utf8 } from '../bytes/text.ts';
+import { utf8 } from '../bytes/text.ts';
 import {
   BYTES_HEAD,
   DIGEST_BYTES,
   EMPTY_SLOT,
   FIRST_SLOT,
   hasNode,
-  isTextHead,
   type LeafSlot,
   NODES,
   PAIR,
   type Page,
+  pathOf,
   type RawDigest,
   SLOT_LIST,
   type Slot,
@@ -79,36 +80,33 @@ export function encodePage({ slots }: Page): Uint8Array {
 
 /** Reverses `encodePage`; throws an Error where the bytes are no page, or not in their one form. */
 export function decodePage(bytes: Uint8Array): Page {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const slots = decodeItem(bytes);
+  expect(Array.isArray(slots) && slots.length === NODES - FIRST_SLOT);
   let taken = 0;
   let leaves = 0;
   nodes.fill(0);
-  expect(buffer[0] === SLOT_LIST);
-  let at = 1;
-  for (let index = FIRST_SLOT; index < NODES; index++) {
-    const first = buffer[at++];
-    if (first === EMPTY_SLOT) continue;
-    expect(first === PAIR);
-    taken |= 1 << index;
-    if (!isTextHead(buffer[at]!)) {
-      expectDigest(buffer, at);
-      buffer.copy(nodes, DIGEST_BYTES * index, at + 2, at + 2 + DIGEST_BYTES);
-      at = readHead(buffer, at + 2 + DIGEST_BYTES, 0).end;
+  for (const [index, slot] of slots.entries()) {
+    if (slot === null) continue;
+    expect(Array.isArray(slot) && slot.length === 2);
+    const [first, second] = slot as [Cbor, Cbor];
+    const bit = 1 << (FIRST_SLOT + index);
+    const at = DIGEST_BYTES * (FIRST_SLOT + index);
+    taken |= bit;
+    if (typeof first === 'string') {
+      expect(isDigestBytes(second));
+      leaves |= bit;
+      LEAF.bytes.write(pathOf(first), LEAF.at, DIGEST_BYTES, 'hex');
+      LEAF.bytes.set(second, LEAF.at + DIGEST_BYTES);
+      nodes.write(sha256Latin1(LEAF.bytes), at, DIGEST_BYTES, 'latin1');
       continue;
     }
-    leaves |= 1 << index;
-    const { value: length, end: start } = readHead(buffer, at, 3);
-    const end = start + length;
-    expectDigest(buffer, end);
-    const key = buffer.subarray(start, end);
-    expect(isText(key));
-    LEAF.bytes.write(sha256Latin1(key), LEAF.at, DIGEST_BYTES, 'latin1');
-    buffer.copy(LEAF.bytes, LEAF.at + DIGEST_BYTES, end + 2, end + 2 + DIGEST_BYTES);
-    nodes.write(sha256Latin1(LEAF.bytes), DIGEST_BYTES * index, DIGEST_BYTES, 'latin1');
-    at = end + 2 + DIGEST_BYTES;
+    expect(isDigestBytes(first) && typeof second === 'number' && second >= 0);
+    nodes.set(first, at);
   }
-  expect(at === buffer.length);
-  return finished(buffer.toString('latin1'), taken, leaves, ALL_SLOTS);
+  // Each value has one encoding: these bytes are it.
+  const { buffer, byteOffset, byteLength } = bytes;
+  const text = Buffer.from(buffer, byteOffset, byteLength).toString('latin1');
+  return finished(text, taken, leaves, ALL_SLOTS);
 }
 
 /** All slots of a page are changed. */
@@ -191,38 +189,22 @@ function writeDigest(digest: RawDigest, at: number): number {
   return at + 2 + DIGEST_BYTES;
 }
 
-function expect(isSo: boolean): asserts isSo {
-  if (!isSo) throw new Error('not a page of the state tree');
-}
+const NO_PAGE = 'not a page of the state tree';
 
-function expectDigest(bytes: Buffer, at: number): void {
-  expect(bytes[at] === BYTES_HEAD && bytes[at + 1] === DIGEST_BYTES);
-  expect(at + 2 + DIGEST_BYTES <= bytes.length);
-}
-
-/** A head of this major type in its shortest form (RFC 8949, section 4.2.1), and where it ends. */
-function readHead(bytes: Buffer, at: number, major: number): { value: number; end: number } {
-  const first = bytes[at] ?? -1;
-  expect(first >>> 5 === major);
-  const low = first & 0x1f;
-  if (low < 24) return { value: low, end: at + 1 };
-  expect(low <= 27);
-  const size = 2 ** (low - 24);
-  const end = at + 1 + size;
-  expect(end <= bytes.length);
-  let value = 0;
-  for (let index = at + 1; index < end; index++) value = value * 256 + bytes[index]!;
-  // What the next shorter form holds is written in that.
-  expect(value >= (size === 1 ? 24 : 256 ** (size / 2)) && value <= Number.MAX_SAFE_INTEGER);
-  return { value, end };
-}
-
-function isText(bytes: Uint8Array): boolean {
-  for (let index = 0; index < bytes.length; index++) {
-    if (bytes[index]! > 0x7f) return fromUtf8(bytes) !== undefined;
+function decodeItem(bytes: Uint8Array): Cbor {
+  try {
+    return decodeCbor(bytes);
+  } catch (cause) {
+    throw new Error(NO_PAGE, { cause });
   }
-  return true;
 }
+
+function expect(isSo: boolean): asserts isSo {
+  if (!isSo) throw new Error(NO_PAGE);
+}
+
+const isDigestBytes = (item: Cbor): item is Uint8Array =>
+  item instanceof Uint8Array && item.length === DIGEST_BYTES;
 
 /** What is hashed for a tag and two digests, and where the first of them stands in it. */
 function pairOf(tag: DigestTag): { readonly bytes: Buffer; readonly at: number } {

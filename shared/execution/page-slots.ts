@@ -65,7 +65,6 @@ export const EMPTY_SLOT = 0xf6;
 export const PAIR = 0x82;
 /** A byte string with one byte of length. */
 export const BYTES_HEAD = 0x58;
-const TEXT = 0x60;
 
 /** Whether the bit of a node is set. */
 export const hasNode = (bits: number, index: number): boolean => ((bits >>> index) & 1) === 1;
@@ -74,16 +73,16 @@ export const hasNode = (bits: number, index: number): boolean => ((bits >>> inde
 export const rawHashAt = ({ hashes }: Page, index: number): RawDigest =>
   hashes.slice(DIGEST_BYTES * (index - 1), DIGEST_BYTES * index) as RawDigest;
 
-/** The node that is the lone leaf of a subtree: a slot. */
-export function slotOfLoneLeaf({ taken }: Page, index: number): number {
-  let below = index;
-  while (below < FIRST_SLOT) below = 2 * below + (hasNode(taken, 2 * below) ? 0 : 1);
-  return below;
-}
+/** Whether a node lies above at least two leaves, within its page. */
+export const isInner = ({ taken, leaves }: Page, index: number): boolean =>
+  index < FIRST_SLOT && hasNode(taken, index) && !hasNode(leaves, index);
 
-/** What stands in the slot with this heap index. */
-export function slotAt(page: Page, index: number): Slot {
-  if (!hasNode(page.taken, index)) return null;
+/** What stands at a node that is no inner one: in its slot, or as the lone leaf below it. */
+export function slotAt(page: Page, node: number): Slot {
+  const { taken } = page;
+  if (!hasNode(taken, node)) return null;
+  let index = node;
+  while (index < FIRST_SLOT) index = 2 * index + (hasNode(taken, 2 * index) ? 0 : 1);
   const { slots } = page;
   let at = 1;
   for (let before = FIRST_SLOT; before < index; before++) at = slotEnd(slots, at);
@@ -129,6 +128,3 @@ const NOT_ASCII = /[^\0-\x7f]/;
 
 const textOf = (bytes: string): string =>
   NOT_ASCII.test(bytes) ? Buffer.from(bytes, 'latin1').toString('utf8') : bytes;
-
-/** Whether a slot's first byte after `PAIR` begins a text: its key. */
-export const isTextHead = (byte: number): boolean => byte >= TEXT && byte < TEXT + 0x20;

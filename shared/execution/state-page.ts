@@ -3,15 +3,13 @@
  * nodes. Promises that a page is never changed after it is made and always knows its own hash.
  * Their names, and their nodes one by one; how they are held and made: `page-slots.ts`, `page-build.ts`.
  */
-import { sha256Hex } from '../bytes/crypto.ts';
-import { type Digest, type DigestTag, ZERO_DIGEST } from '../bytes/digest.ts';
-import { utf8 } from '../bytes/text.ts';
+import type { Digest } from '../bytes/digest.ts';
 import { StoreFault } from '../ports/store-fault.ts';
 import { EMPTY_PAGE, encodePage, replaceSlots } from './page-build.ts';
 import {
   FIRST_SLOT,
   fromRaw,
-  hasNode,
+  isInner,
   NODES,
   type Page,
   pathOf,
@@ -19,7 +17,6 @@ import {
   rawHashAt,
   type Slot,
   slotAt,
-  slotOfLoneLeaf,
   toRaw,
 } from './page-slots.ts';
 
@@ -54,11 +51,9 @@ export type StateNode = Leaf | Child | Inner | null;
 
 /** A node of a page: 1 is its top, node i lies above 2i and 2i + 1, the slots are 16 to 31. */
 export function nodeAt(page: Page, index: number): StateNode {
-  if (!hasNode(page.taken, index)) return null;
-  const isLeaf = hasNode(page.leaves, index);
-  if (index < FIRST_SLOT && !isLeaf)
-    return { kind: 'inner', hash: fromRaw(rawHashAt(page, index)) };
-  const slot = slotAt(page, isLeaf ? slotOfLoneLeaf(page, index) : index)!;
+  if (isInner(page, index)) return { kind: 'inner', hash: fromRaw(rawHashAt(page, index)) };
+  const slot = slotAt(page, index);
+  if (slot === null) return null;
   const hash = fromRaw(slot.hash);
   if (slot.kind === 'child') return { kind: 'child', hash, version: slot.version };
   const { key } = slot;
@@ -92,7 +87,7 @@ function toSlot(node: StateNode): Slot {
 }
 
 /** The value of one hex digit of a path. */
-export function hexDigit(path: Digest, index: number): number {
+export function hexDigit(path: string, index: number): number {
   const code = path.charCodeAt(index);
   return code < 58 ? code - 48 : code - 87;
 }
@@ -134,23 +129,4 @@ export function findPage(
     );
   }
   return page;
-}
-
-/** Hash of a leaf: its path and its value's hash. */
-export const hashLeaf = pairDigest('fuqi/v1/state-leaf');
-/** Hash of a node above at least two leaves: those of its left and its right subtree. */
-export const hashNode = pairDigest('fuqi/v1/state-node');
-
-/** Hash of a subtree: that of nothing, of its one leaf, or of a node. */
-export const hashOf = (node: StateNode): Digest => (node === null ? ZERO_DIGEST : node.hash);
-
-function pairDigest(tag: DigestTag): (first: Digest, second: Digest) => Digest {
-  const prefix = utf8(`${tag}\0`);
-  const bytes = Buffer.alloc(prefix.length + 64);
-  bytes.set(prefix);
-  return (first, second) => {
-    bytes.write(first, prefix.length, 32, 'hex');
-    bytes.write(second, prefix.length + 32, 32, 'hex');
-    return sha256Hex(bytes) as Digest;
-  };
 }

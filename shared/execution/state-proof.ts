@@ -3,27 +3,10 @@
  * a level, to where the key's path ends: at its leaf, at another key's leaf, or at nothing.
  * Verifying needs no page and no trust.
  */
-import { type Digest, isDigest, ZERO_DIGEST } from '../bytes/digest.ts';
-import {
-  FIRST_SLOT,
-  fromRaw,
-  hasNode,
-  type Page,
-  pathOf,
-  rawHashAt,
-  slotAt,
-  slotOfLoneLeaf,
-  toRaw,
-} from './page-slots.ts';
-import {
-  findPage,
-  hashLeaf,
-  hashNode,
-  hexDigit,
-  type PageLookup,
-  pageName,
-  type TreeRoot,
-} from './state-page.ts';
+import { type Digest, isDigest, taggedDigest, ZERO_DIGEST } from '../bytes/digest.ts';
+import { fromHex } from '../bytes/text.ts';
+import { FIRST_SLOT, fromRaw, isInner, pathOf, rawHashAt, slotAt, toRaw } from './page-slots.ts';
+import { findPage, hexDigit, type PageLookup, pageName, type TreeRoot } from './state-page.ts';
 
 /** The other key's leaf that stands where an absent key would. */
 export interface OtherLeaf {
@@ -57,9 +40,8 @@ export function proveKey(
       index = 2 * index + bit(path, level);
       siblings.push(fromRaw(rawHashAt(found, index ^ 1)));
     }
-    if (!hasNode(found.taken, index)) return { siblings, other: null, present: false };
-    const isLeaf = hasNode(found.leaves, index);
-    const slot = slotAt(found, isLeaf ? slotOfLoneLeaf(found, index) : index)!;
+    const slot = slotAt(found, index);
+    if (slot === null) return { siblings, other: null, present: false };
     if (slot.kind === 'leaf') {
       if (slot.key === key) return { siblings, other: null, present: true };
       const other = { path: pathOf(slot.key), valueHash: fromRaw(slot.valueHash) };
@@ -87,10 +69,6 @@ export function findLeaf(
     else return { valueHash: slot?.key === key ? fromRaw(slot.valueHash) : null };
   }
 }
-
-/** Whether a node lies above at least two leaves, within its page. */
-const isInner = ({ taken, leaves }: Page, index: number): boolean =>
-  index < FIRST_SLOT && hasNode(taken, index) && !hasNode(leaves, index);
 
 /** What a state proof claims. */
 export interface StateClaim {
@@ -137,3 +115,11 @@ function terminalHash(
 /** One bit of a path, the most significant first. */
 const bit = (path: Digest, index: number): number =>
   (Number.parseInt(path[index >>> 2]!, 16) >>> (3 - (index & 3))) & 1;
+
+/** Hash of a leaf: its path and its value's hash. */
+const hashLeaf = (path: Digest, valueHash: Digest): Digest =>
+  taggedDigest('fuqi/v1/state-leaf', fromHex(path + valueHash));
+
+/** Hash of a node above at least two leaves: those of its left and its right subtree. */
+const hashNode = (left: Digest, right: Digest): Digest =>
+  taggedDigest('fuqi/v1/state-node', fromHex(left + right));

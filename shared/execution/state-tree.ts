@@ -18,7 +18,6 @@ import {
   rawHashAt,
   type Slot,
   slotAt,
-  slotOfLoneLeaf,
   toRaw,
 } from './page-slots.ts';
 import { findPage, hexDigit, type PageLookup, pageName, type TreeRoot } from './state-page.ts';
@@ -155,7 +154,7 @@ class Update {
     const page = replaceSlots(old, slots);
     if (!hasNode(page.taken, 1)) return null;
     // A subtree of one leaf is that leaf, so deletions dissolve pages upwards.
-    if (hasNode(page.leaves, 1) && depth > 0) return slotAt(page, slotOfLoneLeaf(page, 1));
+    if (hasNode(page.leaves, 1) && depth > 0) return slotAt(page, 1);
     this.pages.set(pageName(this.#version, prefix), page);
     return { kind: 'child', hash: rawHashAt(page, 1), version: this.#version };
   }

@@ -14,7 +14,7 @@ import { FIRST_SLOT, type Page, pathOf } from './page-slots.ts';
 import {
   type Child,
   encodeNodes,
-  hashOf,
+  hexDigit,
   type Leaf,
   nodeAt,
   nodesOf,
@@ -136,7 +136,7 @@ export class TreeWalk {
     for (const wanted of looked) {
       const version = versions.find((each) => {
         const bytes = stored(pageName(each, wanted.place));
-        return bytes !== undefined && hashOf(nodeAt(decodePage(bytes), 1)) === wanted.hash;
+        return bytes !== undefined && nodeAt(decodePage(bytes), 1)?.hash === wanted.hash;
       });
       if (version === undefined) this.#pages.push(wanted);
       else this.#reuse(wanted, version);
@@ -265,7 +265,7 @@ export class TreeWalk {
 }
 
 /** The slot of a page in the page above it. */
-const slotOf = (prefix: string): number => FIRST_SLOT + Number.parseInt(prefix.at(-1)!, 16);
+const slotOf = (prefix: string): number => FIRST_SLOT + hexDigit(prefix, prefix.length - 1);
 
 /** A hash binds what stands in the slots, but not in which of a lone leaf's places it stands. */
 function checkSlots(nodes: readonly StateNode[], prefix: string): void {
