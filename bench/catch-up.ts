@@ -8,9 +8,9 @@ import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Command } from 'commander';
-import { peerHandler } from '../node/http-peers.ts';
 import { listen } from '../node/listen.ts';
 import { peerGuard } from '../node/peer-guard.ts';
+import { peerHandler } from '../node/peer-handler.ts';
 import { Rejected } from '../shared/ledger/rejection.ts';
 import { receive } from '../shared/replica/receive.ts';
 import { submit } from '../shared/replica/submit.ts';
@@ -52,7 +52,7 @@ const handler = peerHandler({
     failed: (_, error) => process.stderr.write(`${String(error)}\n`),
   },
 });
-const server = await listen(handler, { host: '127.0.0.1', port: 0 });
+const server = await listen(handler.handle, { host: '127.0.0.1', port: 0 });
 const heightNow = (): number => replica.head.header.height!;
 let count = 0;
 

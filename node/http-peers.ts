@@ -1,18 +1,11 @@
 /**
  * The `Peers` port over HTTP: `POST <endpoint>/peer` (or `/peer/tidings`) with a message's bytes and a short-lived token.
- * The client never follows a redirect and bounds time and size; the handler lets nobody in without
- * a good token. Neither looks into a message.
+ * Never follows a redirect, bounds time and size, and does not look into a message.
  */
-import { Agent, request } from 'undici';
-import { readUpTo, refuseMediaType } from '../shared/api/body.ts';
+import { Agent, type Dispatcher } from 'undici';
 import { peerPath } from '../shared/api/node-api.ts';
-import { problem } from '../shared/api/problem.ts';
-import { storeProblem } from '../shared/api/store-faults.ts';
 import type { Peers } from '../shared/ports/peers.ts';
-import { StoreFault } from '../shared/ports/store-fault.ts';
-import { BadMessage } from '../shared/replica/bad-message.ts';
-import { type PeerGuard, peerGuard } from './peer-guard.ts';
-import { CBOR_TYPE, type PostToPeer, type TokenPeersOptions, tokenPeers } from './token-peers.ts';
+import { type PostToPeer, type TokenPeersOptions, tokenPeers } from './token-peers.ts';
 
 /** The largest message: a full block with its certificates, or a page of catch-up blocks. */
 export const PEER_MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
@@ -29,76 +22,67 @@ export interface HttpPeersOptions extends Omit<TokenPeersOptions, 'post'> {
 export function httpPeers(options: HttpPeersOptions): Peers & { close(): Promise<void> } {
   const { endpointOf, timeoutMs = TIMEOUT_MS } = options;
   const agent = new Agent({ maxResponseSize: PEER_MESSAGE_BYTES_MAX, keepAliveTimeout: 30_000 });
+  const places = new Map<string, { readonly origin: string; readonly folder: string }>();
   const post: PostToPeer = async (member, headers, message) => {
     const endpoint = endpointOf(member);
     if (endpoint === undefined) throw new Error('its endpoint is not known');
-    // Cleared when the reply is there: the platform's own timed signals are not, and cost more than the message.
-    const giveUp = new AbortController();
-    const timer = setTimeout(() => giveUp.abort(new Error('timeout')), timeoutMs);
-    try {
-      const { statusCode, body } = await request(
-        `${endpoint.replace(/\/$/, '')}${peerPath(message)}`,
-        { method: 'POST', dispatcher: agent, signal: giveUp.signal, headers, body: message },
-      );
-      return { status: statusCode, reply: await body.bytes() };
-    } finally {
-      clearTimeout(timer);
-    }
+    const { origin, folder } = placeOf(endpoint);
+    const path = `${folder}${peerPath(message)}`;
+    return exchange(agent, { origin, path, method: 'POST', headers, body: message }, timeoutMs);
   };
+  /** Endpoints change when a member moves, which is seldom. */
+  function placeOf(endpoint: string): { readonly origin: string; readonly folder: string } {
+    const known = places.get(endpoint);
+    if (known) return known;
+    const { origin, pathname } = new URL(endpoint);
+    const place = { origin, folder: pathname.replace(/\/$/, '') };
+    places.set(endpoint, place);
+    return place;
+  }
+
   return { ...tokenPeers({ ...options, post }), close: () => agent.destroy() };
 }
 
-export interface PeerHandlerOptions {
-  /** The member who issued a token (`peerTokenVerifier`); undefined for one that is not good. */
-  readonly verify: (token: string) => string | undefined;
-  /** Handles a member's message and answers the reply. */
-  readonly receive: (member: string, message: Uint8Array) => Promise<Uint8Array>;
-  readonly limits?: { readonly messageBytesMax: number };
-  /** Remembers who sent what was refused; where a handler serves one request only, its host keeps it. */
-  readonly guard?: PeerGuard;
-}
-
-/** The handler of `POST /peer`; refusals are problem documents. */
-export function peerHandler(
-  options: PeerHandlerOptions,
-): (request: globalThis.Request) => Promise<Response> {
-  const { verify, receive, guard = peerGuard() } = options;
-  const bytesMax = options.limits?.messageBytesMax ?? PEER_MESSAGE_BYTES_MAX;
-  return async (request) => {
-    const token = /^Bearer ([\w.-]+)$/.exec(request.headers.get('authorization') ?? '')?.[1];
-    const member = token === undefined ? undefined : verify(token);
-    if (member === undefined) {
-      return problem('unauthorized', 'The request carries no good token of a member’s node.');
-    }
-    return guard.handle(member, () => answer(member, request));
-  };
-
-  async function answer(member: string, request: globalThis.Request): Promise<Response> {
-    const refused = refuseMediaType(request, [CBOR_TYPE]);
-    if (refused) {
-      guard.refused(member, 'media-type', 'a body of another type');
-      return refused;
-    }
-    const message = await readUpTo(request, bytesMax);
-    if (message === undefined) {
-      const detail = `The message is larger than ${bytesMax} bytes.`;
-      guard.refused(member, 'too-large', detail);
-      return problem('payload-too-large', detail, { expected: bytesMax });
-    }
-    try {
-      const reply = await receive(member, message);
-      return new Response(reply as Uint8Array<ArrayBuffer>, {
-        headers: { 'content-type': CBOR_TYPE },
-      });
-    } catch (error) {
-      if (error instanceof BadMessage) {
-        guard.refused(member, error.kind, error.message);
-        const detail = `The ${message.length} bytes are no message of a correct node: ${error.kind}.`;
-        return problem('bad-request', detail, { got: error.kind });
-      }
-      guard.failed(member, error);
-      if (error instanceof StoreFault) return storeProblem(error, request);
-      return problem('internal', 'The message could not be handled; the node’s log says why.');
-    }
-  }
+/**
+ * One request with its reply. By the client's own events: the streams and signals of its `request` cost as much
+ * again as the exchange.
+ */
+function exchange(
+  agent: Agent,
+  asked: Dispatcher.DispatchOptions,
+  timeoutMs: number,
+): Promise<{ status: number; reply: Uint8Array }> {
+  return new Promise((resolve, reject) => {
+    const pieces: Buffer[] = [];
+    let status = 0;
+    let running: Dispatcher.DispatchController | undefined;
+    let isLate = false;
+    const timeout = new Error('timeout');
+    const timer = setTimeout(() => {
+      isLate = true;
+      running?.abort(timeout);
+      reject(timeout);
+    }, timeoutMs);
+    agent.dispatch(asked, {
+      onRequestStart(controller) {
+        // It may have waited for its connection until nobody wants it any more.
+        if (isLate) controller.abort(timeout);
+        running = controller;
+      },
+      onResponseStart(_controller, statusCode) {
+        status = statusCode;
+      },
+      onResponseData(_controller, piece) {
+        pieces.push(piece);
+      },
+      onResponseEnd() {
+        clearTimeout(timer);
+        resolve({ status, reply: pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces) });
+      },
+      onResponseError(_controller, error) {
+        clearTimeout(timer);
+        reject(error);
+      },
+    });
+  });
 }

@@ -1,8 +1,8 @@
 /** Serves an app on a port of this machine, with a plain sentence for a port that can't be had. */
 
-import type { Server, ServerResponse } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type ServerType, serve } from '@hono/node-server';
+import { getRequestListener } from '@hono/node-server';
 import type { Logger } from 'pino';
 import { PROBLEMS } from '../shared/api/problem.ts';
 import {
@@ -11,6 +11,7 @@ import {
   type ConnectionLimits,
   withinOpenFiles,
 } from './connections.ts';
+import type { Door } from './peer-door.ts';
 import { answerClientErrors } from './raw-problem.ts';
 import { cutOffSlowBodies } from './slow-bodies.ts';
 import { cutOffSlowReaders } from './slow-readers.ts';
@@ -48,6 +49,8 @@ export interface ListenOptions {
   /** Bytes of all bodies on their way in, and of all answers on their way out. */
   readonly bytesMax?: number;
   readonly connections?: ConnectionLimits | undefined;
+  /** Asked first, of each request. */
+  readonly door?: Door;
   readonly log?: Pick<Logger, 'warn'>;
 }
 
@@ -61,41 +64,43 @@ export async function listen(fetch: Fetch, options: ListenOptions): Promise<List
     requestTimeout: REQUEST_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
   };
-  const server = serve({ fetch, hostname: host, port, serverOptions }) as ServerType & {
-    closeAllConnections?(): void;
-    closeIdleConnections?(): void;
-  };
-  answerClientErrors(server as Server, headersMs);
+  const { door = () => false } = options;
+  const answer = getRequestListener(fetch, { hostname: host });
+  const server = createServer(serverOptions, (request, response) => {
+    if (!door(request, response)) void answer(request, response);
+  });
+  answerClientErrors(server, headersMs);
   const limits = withinOpenFiles(options.connections ?? CONNECTION_LIMITS);
   const warn = sparingly((fields, message) => log?.warn(fields, message));
   const say = (message: string, address: string, more: object = {}): void =>
     warn(`${message} ${address}`, { address, ...more }, message);
-  boundConnections(server as Server, limits, (about) =>
+  boundConnections(server, limits, (about) =>
     say('connections-at-limit', about.address, { ...about, ...limits }),
   );
-  cutOffSlowBodies(server as Server, { idleMs: bodyIdleMs, bytesMax }, (address) =>
+  cutOffSlowBodies(server, { idleMs: bodyIdleMs, bytesMax }, (address) =>
     say('body-cut-off', address),
   );
-  cutOffSlowReaders(server as Server, { idleMs: readerIdleMs, bytesMax }, (address, bytes) =>
+  cutOffSlowReaders(server, { idleMs: readerIdleMs, bytesMax }, (address, bytes) =>
     say('answer-not-read', address, { bytes }),
   );
-  sayOfLargeBodies(server as Server, (address, path) => say('body-too-large', address, { path }));
+  sayOfLargeBodies(server, (address, path) => say('body-too-large', address, { path }));
   await new Promise<void>((resolve, reject) => {
     server.once('listening', resolve);
     server.once('error', (error: NodeJS.ErrnoException) => reject(refusal(error, host, port)));
+    server.listen(port, host);
   });
   const address = server.address() as AddressInfo;
   return {
     url: `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`,
-    underWay: requestsUnderWay(server as Server),
+    underWay: requestsUnderWay(server),
     close: () =>
       new Promise((resolve) => {
-        const cutOff = setTimeout(() => server.closeAllConnections?.(), CLOSE_MS);
+        const cutOff = setTimeout(() => server.closeAllConnections(), CLOSE_MS);
         server.close(() => {
           clearTimeout(cutOff);
           resolve();
         });
-        server.closeIdleConnections?.();
+        server.closeIdleConnections();
       }),
   };
 }

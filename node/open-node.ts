@@ -39,14 +39,16 @@ import { damageReport } from './damage-report.ts';
 import { followUntilInForce } from './follow-until-in-force.ts';
 import { followUsage } from './follow-usage.ts';
 import { followVault } from './follow-vault.ts';
-import { httpPeers, peerHandler } from './http-peers.ts';
+import { httpPeers } from './http-peers.ts';
 import { openKeyFile, publicJwkOf, signerFromKeys } from './key-file.ts';
 import { followMembers, onEpoch, warnOfOtherKeys } from './ledger-members.ts';
 import { lmdbStores } from './lmdb/stores.ts';
 import { filesOf, loadGenesis, nodePassphrase } from './node-files.ts';
 import { tokenVerifier } from './oidc-tokens.ts';
+import { type Door, peerDoor } from './peer-door.ts';
 import { peerEndpoints } from './peer-endpoints.ts';
 import { peerGuard } from './peer-guard.ts';
+import { peerHandler } from './peer-handler.ts';
 import { peerTokenVerifier } from './peer-token.ts';
 import { connectToRelay } from './relay-client.ts';
 import { replicaLog } from './replica-log.ts';
@@ -69,6 +71,8 @@ export interface OpenNode {
   readonly replica: Replica;
   /** Answers the API's requests, and those of the other nodes. */
   fetch(request: Request): Response | Promise<Response>;
+  /** Takes the other nodes' messages, where a server of this process asks it first. */
+  readonly door: Door;
   /** To be called when requests arrive: looks for what it missed, and says what its operator should know. */
   begin(): Promise<void>;
   /** Works no further: nothing is begun any more. */
@@ -225,12 +229,12 @@ export async function openNode(
   const keysOf = (from: string) => members(from)?.peerKeys ?? [];
   const verify = peerTokenVerifier({ ledger, audience: member, now, keysOf });
   const guard = peerGuard({ log });
-  const handler = peerHandler({
+  const peersHere = peerHandler({
     verify,
     receive: (from, message) => receive(opened, from, message),
     guard: { ...guard, failed: unlessUnwritable(guard.failed) },
   });
-  app.on('POST', [...PEER_PATHS], (c) => handler(c.req.raw));
+  app.on('POST', [...PEER_PATHS], (c) => peersHere.handle(c.req.raw));
   /** What the node's administrators may set up where it has a vault, and what sends to it. */
   function nodeWebhooks() {
     const book = webhookBook(stores.vault, [vaultKey!, ...olderKeys]);
@@ -288,7 +292,7 @@ export async function openNode(
     relay ??= connectToRelay({
       ...{ gateway, socket, consortium: genesis.consortium, member, ledger, log },
       peerKey: peerKeys[0],
-      handle: handler,
+      handle: peersHere.handle,
       onConnected: () => void tellStanding(opened),
     });
   }
@@ -305,6 +309,7 @@ export async function openNode(
   return {
     replica: opened,
     fetch: (request) => app.fetch(request),
+    door: peerDoor(peersHere),
     begin,
     halt,
     async close() {

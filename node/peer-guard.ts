@@ -21,6 +21,8 @@ export interface PeerGuard {
    * garbage lately one message is handled at a time: it must not be ahead of the count.
    */
   handle(member: string, work: () => Promise<Response>): Promise<Response>;
+  /** Whether nothing that a member sent was refused lately. */
+  trusts(member: string): boolean;
   /** Counts a message that was refused, and says so in the log: of what kind, and why. */
   refused(member: string, kind: string, reason: string): void;
   /** Logs that this node failed on a member's message, which is not the member's fault. */
@@ -57,10 +59,15 @@ export function peerGuard({
   const suspects = new Map<string, Suspect>();
   const warn = sparingly((fields, message) => log?.warn(fields, message), { now });
   const fail = sparingly((fields, message) => log?.error(fields, message), { now });
+  function suspectNow(member: string): Suspect | undefined {
+    const suspect = suspects.get(member);
+    return suspect && now() - suspect.lately <= REMEMBERED_MS ? suspect : undefined;
+  }
   return {
+    trusts: (member) => suspectNow(member) === undefined,
     async handle(member, work) {
-      const suspect = suspects.get(member);
-      if (!suspect || now() - suspect.lately > REMEMBERED_MS) return work();
+      const suspect = suspectNow(member);
+      if (!suspect) return work();
       if (suspect.waiting >= WAITING_MAX) return tooOften(member);
       suspect.waiting++;
       try {

@@ -14,6 +14,7 @@ import { interruptible } from './interruptible.ts';
 import { listen } from './listen.ts';
 import { filesOf } from './node-files.ts';
 import { type OpenNode, openNode } from './open-node.ts';
+import type { Door } from './peer-door.ts';
 import { inRequest } from './request-context.ts';
 
 export interface RunningNode {
@@ -63,9 +64,15 @@ export async function startNode(
 
   let node = await open(restored);
   let serving = interruptible(node.fetch);
+  // While it stands still, the other nodes are told so as everybody is.
+  let door: Door | undefined = node.door;
   let server: Awaited<ReturnType<typeof listen>>;
   try {
-    server = await listen((request) => serving.fetch(request), { ...config.listen, log });
+    server = await listen((request) => serving.fetch(request), {
+      ...config.listen,
+      door: (request, response) => door?.(request, response) ?? false,
+      log,
+    });
   } catch (error) {
     await node.close();
     throw error;
@@ -100,6 +107,7 @@ export async function startNode(
     const cutOff = server.underWay();
     const interrupted = serving;
     serving = interruptible(unwritableApp(about).fetch);
+    door = undefined;
     interrupted.interrupt(interruptedProblem);
     log.error({ reason: finding.reason, folder: data }, 'store-unwritable');
     await sleep(GRACE_MS);
@@ -114,6 +122,7 @@ export async function startNode(
         if (!(opened instanceof Error)) {
           node = opened;
           serving = interruptible(opened.fetch);
+          door = opened.door;
           const { header } = opened.replica.head;
           const stoodStillMs = Date.now() - since;
           log.warn({ stoodStillMs, height: header.height }, 'store-writable');

@@ -6,9 +6,9 @@ import { Hono } from 'hono';
 import { handle, type LambdaContext, type LambdaEvent } from 'hono/aws-lambda';
 import type { z } from 'zod';
 import { tenantOf } from '../../node/api-key-records.ts';
-import { peerHandler } from '../../node/http-peers.ts';
 import { memberRecords } from '../../node/ledger-members.ts';
 import { peerGuard } from '../../node/peer-guard.ts';
+import { peerHandler } from '../../node/peer-handler.ts';
 import { peerTokenVerifier } from '../../node/peer-token.ts';
 import { inRequest } from '../../node/request-context.ts';
 import { nodeApp } from '../../shared/api/app.ts';
@@ -159,7 +159,7 @@ async function peersApp(node: HostedNode, { replica, again, settled }: Invocatio
   });
   const keysOf = (from: string) => node.members?.find(from)?.peerKeys ?? [];
   const { ledger } = replica;
-  const serve = peerHandler({
+  const peers = peerHandler({
     verify: peerTokenVerifier({ ledger, audience: node.member, now: Date.now, keysOf }),
     async receive(from, message) {
       isFor(kindOf(message) ?? 'peer');
@@ -184,7 +184,7 @@ async function peersApp(node: HostedNode, { replica, again, settled }: Invocatio
     }
     return receive(await again(), from, message);
   }
-  app.on('POST', [...PEER_PATHS], (c) => serve(c.req.raw));
+  app.on('POST', [...PEER_PATHS], (c) => peers.handle(c.req.raw));
   return app;
 }
 

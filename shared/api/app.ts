@@ -19,6 +19,7 @@ import { getDocs, getOpenapi } from './docs.ts';
 import { getEvents } from './events.ts';
 import { getEvidenceProof } from './evidence.ts';
 import { getExport } from './export.ts';
+import { mayRepeat } from './forward.ts';
 import { getConsensus, getConsortium, getGenesis, getHealth } from './health.ts';
 import { getIssuers, putIssuers } from './issuers.ts';
 import { deleteJoin, getJoin, postJoin } from './join.ts';
@@ -92,7 +93,7 @@ export function nodeApp(node: NodeApi): Hono<ApiEnv> {
   app.use((c, next) => Promise.resolve(refuseEncoded(c.req.raw) ?? next()));
   app.onError((error, c) => {
     // Its host says so, once.
-    if (error instanceof StoreFault) return storeProblem(error, c.req.raw);
+    if (error instanceof StoreFault) return storeProblem(error, mayRepeat(c.req.raw));
     const id = c.get('requestId');
     node.log?.error({ requestId: id, method: c.req.method, path: c.req.path, err: error }, 'fault');
     return problem('internal', 'The node failed on this request; its log has the request id.');

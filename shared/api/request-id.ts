@@ -45,7 +45,7 @@ export const withRequestId =
   };
 
 /** A problem document that says of which request it is (`instance`, RFC 9457 §3.1.5). */
-async function named(response: Response, requestId: string): Promise<Response> {
+export async function named(response: Response, requestId: string): Promise<Response> {
   const document = (await response.json()) as ProblemDocument;
   const headers = new Headers(response.headers);
   headers.delete('content-length');

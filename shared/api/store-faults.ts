@@ -71,13 +71,15 @@ const unwritableProblem = (): Response =>
     'This node’s store can’t be written, so nothing was taken: GET /healthz says why. Send the same again later, or to another node.',
   );
 
-/** The refusal of a request that met a fault of the store. */
-export const storeProblem = ({ code }: StoreFault, request: Request): Response =>
-  code === 'damaged' ? damagedProblem() : interruptedProblem(request);
+/** The refusal of a request that met a fault of the store; `repeats` where it counts once however often it is sent. */
+export const storeProblem = ({ code }: StoreFault, repeats: boolean): Response =>
+  code === 'damaged' ? damagedProblem() : interrupted(repeats);
 
 /** The refusal of a request that was under way when the store failed. */
-export function interruptedProblem(request: Request): Response {
-  const retry = mayRepeat(request) ? 'same' : 'none';
+export const interruptedProblem = (request: Request): Response => interrupted(mayRepeat(request));
+
+function interrupted(repeats: boolean): Response {
+  const retry = repeats ? 'same' : 'none';
   const next =
     retry === 'same'
       ? 'Send the same again later.'

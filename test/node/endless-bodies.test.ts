@@ -3,9 +3,10 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { after, before, beforeEach, describe, it } from 'node:test';
-import { peerHandler } from '../../node/http-peers.ts';
 import { type Listening, listen } from '../../node/listen.ts';
+import { peerDoor } from '../../node/peer-door.ts';
 import { peerGuard } from '../../node/peer-guard.ts';
+import { peerHandler } from '../../node/peer-handler.ts';
 import { gatewayApp } from '../../shared/api/gateway.ts';
 import { counterCatalog } from '../support/counter-contract.ts';
 import { BASE, type NodeApis, openNodeApis } from '../support/node-api.ts';
@@ -36,8 +37,8 @@ before(async () => {
     }),
   });
   const serve = (request: Request) =>
-    new URL(request.url).pathname === '/peer' ? peer(request) : app.fetch(request);
-  node = await listen(serve, { host: '127.0.0.1', port: 0, log });
+    new URL(request.url).pathname === '/peer' ? peer.handle(request) : app.fetch(request);
+  node = await listen(serve, { host: '127.0.0.1', port: 0, door: peerDoor(peer), log });
   const members = [{ id: 'alpha', endpoint: node.url }];
   const passing = gatewayApp({ consortium: 'demo', members });
   gateway = await listen((request) => passing.fetch(request), { host: '127.0.0.1', port: 0, log });

@@ -7,9 +7,10 @@ import type { Duplex } from 'node:stream';
 import { after, before, describe, it } from 'node:test';
 import { pino } from 'pino';
 import { Agent, request } from 'undici';
-import { peerHandler } from '../../node/http-peers.ts';
 import { listen } from '../../node/listen.ts';
+import { peerDoor } from '../../node/peer-door.ts';
 import { peerGuard } from '../../node/peer-guard.ts';
+import { peerHandler } from '../../node/peer-handler.ts';
 import { issuePeerToken, peerTokenVerifier } from '../../node/peer-token.ts';
 import { connectToRelay } from '../../node/relay-client.ts';
 import { encodeCbor } from '../../shared/bytes/cbor.ts';
@@ -41,12 +42,13 @@ before(async () => {
   const { ledger } = network;
   const keysOf = (member: string) => [network.keys.get(`${member}/node`)!.jwk];
   const line = (fields: object, message: string) => void log.push({ ...fields, message });
-  handle = peerHandler({
+  const handler = peerHandler({
     verify: peerTokenVerifier({ ledger, audience: 'alpha', now: Date.now, keysOf }),
     receive: (from, message) => receive(network.node('alpha').replica, from, message),
     guard: peerGuard({ log: { warn: line, error: line } }),
   });
-  door = await listen(handle, { host: '127.0.0.1', port: 0 });
+  handle = handler.handle;
+  door = await listen(handle, { host: '127.0.0.1', port: 0, door: peerDoor(handler) });
   await raise();
 });
 after(async () => {
