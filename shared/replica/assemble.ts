@@ -66,6 +66,7 @@ export function assembleReplica(options: ReplicaOptions, durables: Durables): Re
     pruning: false,
     outbox: new Set(),
     answering: new Set(),
+    bringers: new Set(),
     forwardingTo: null,
     background: new Set(),
     heights: new Map(),

@@ -27,7 +27,7 @@ import {
   type Replica,
   uncommitted,
 } from './replica.ts';
-import { spreadStanding, tellStanding } from './tell.ts';
+import { spreadStanding, tellOfBurst, tellStanding } from './tell.ts';
 
 /** How often it is looked whether all that arrived together is admitted. */
 const ADMITTING_MS = 5;
@@ -139,7 +139,9 @@ async function endBurst(replica: Replica, why: Idle): Promise<void> {
     return inBackground(replica, committed.catch(faulted));
   }
   await committed;
-  if (!tell) inBackground(replica, tellStanding(replica));
+  // The next leader waits for it.
+  const telling = why === 'nothing-to-do' ? tellOfBurst : tellStanding;
+  if (!tell) inBackground(replica, telling(replica));
   // At a tenure's end the pending transactions go to the next leader.
   if (why === 'not-leader') route(replica, replica.mempool);
 }

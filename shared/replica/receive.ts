@@ -294,6 +294,7 @@ async function receiveTidings(
     await replica.ports.mempool.add(admitted.map(({ id, bytes }) => ({ id, bytes })));
     told(replica);
   } else settleAlarm(replica, false);
+  if (admitted.length > 0) replica.bringers.add(from);
   route(replica, admitted);
   if (forged) throw forged;
   return replyWith(replica, { refusal: withoutRoom > 0 ? NO_ROOM : null });
