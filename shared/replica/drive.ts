@@ -138,10 +138,10 @@ async function endBurst(replica: Replica, why: Idle): Promise<void> {
     const faulted = (error: unknown) => replica.log('commit-failed', { error: String(error) });
     return inBackground(replica, committed.catch(faulted));
   }
-  await committed;
-  // The next leader waits for it.
+  // The next leader waits for it, and clients of others; what this node makes of it is its own affair.
   const telling = why === 'nothing-to-do' ? tellOfBurst : tellStanding;
   if (!tell) inBackground(replica, telling(replica));
+  await committed;
   // At a tenure's end the pending transactions go to the next leader.
   if (why === 'not-leader') route(replica, replica.mempool);
 }

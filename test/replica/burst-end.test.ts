@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { decodeRequest } from '../../shared/consensus/message.ts';
 import { Rejected } from '../../shared/ledger/rejection.ts';
 import { parseTransaction } from '../../shared/ledger/transaction.ts';
+import type { HeadStore } from '../../shared/ports/head-store.ts';
 import type { Time } from '../../shared/ports/time.ts';
 import { leaderNow, type Replica } from '../../shared/replica/replica.ts';
 import { counterCatalog } from '../support/counter-contract.ts';
@@ -66,6 +67,21 @@ describe('a burst’s last certificate', () => {
     moments[0]!();
     await until(() => others.every((member) => heightOf(member) === heightOf(caller)));
     assert.deepEqual(told.toSorted(), [caller, ...others].toSorted());
+  });
+
+  it('is on its way while the leader itself commits', async () => {
+    const { heads } = leader.ports;
+    const held = Promise.withResolvers<void>();
+    const swap: HeadStore['swap'] = async (name, ...rest) => {
+      if (name === 'head') await held.promise;
+      return heads.swap(name, ...rest);
+    };
+    Object.assign(leader.ports, { heads: { ...heads, swap } });
+    const before = heightOf(leader.member);
+    await raise();
+    assert.equal(heightOf(leader.member), before);
+    held.resolve();
+    await until(() => heightOf(leader.member) === before + 1);
   });
 
   it('is not brought again to whom the next block has brought it', async () => {
