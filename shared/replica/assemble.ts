@@ -66,7 +66,6 @@ export function assembleReplica(options: ReplicaOptions, durables: Durables): Re
     pruning: false,
     outbox: new Set(),
     answering: new Set(),
-    bringers: new Set(),
     forwardingTo: null,
     background: new Set(),
     heights: new Map(),

@@ -27,7 +27,7 @@ import {
   type Replica,
   uncommitted,
 } from './replica.ts';
-import { spreadStanding, tellOfBurst, tellStanding } from './tell.ts';
+import { spreadStanding, tellStanding } from './tell.ts';
 
 /** How often it is looked whether all that arrived together is admitted. */
 const ADMITTING_MS = 5;
@@ -138,10 +138,8 @@ async function endBurst(replica: Replica, why: Idle): Promise<void> {
     const faulted = (error: unknown) => replica.log('commit-failed', { error: String(error) });
     return inBackground(replica, committed.catch(faulted));
   }
-  // The next leader waits for it, and clients of others; what this node makes of it is its own affair.
-  const telling = why === 'nothing-to-do' ? tellOfBurst : tellStanding;
-  if (!tell) inBackground(replica, telling(replica));
   await committed;
+  if (!tell) inBackground(replica, tellStanding(replica));
   // At a tenure's end the pending transactions go to the next leader.
   if (why === 'not-leader') route(replica, replica.mempool);
 }

@@ -11,13 +11,13 @@ import { admit } from './admit.ts';
 import { countTimeout, settleAlarm, signTimeout, told } from './alarm.ts';
 import { BadMessage, decodeSent } from './bad-message.ts';
 import { catchUp, stepsAfter } from './catch-up.ts';
-import { commitHighest, type Inserted, insert, Refused } from './chain.ts';
+import { type Inserted, insert, Refused } from './chain.ts';
 import { endorseAll } from './endorse.ts';
 import { tryFollowStore } from './follow-store.ts';
 import { NO_ROOM, route } from './forward.ts';
 import { receiveValues } from './receive-values.ts';
 import { heardFrom } from './recover.ts';
-import { currentTenureEnd, inBackground, ownIndex, type Replica } from './replica.ts';
+import { currentTenureEnd, ownIndex, type Replica } from './replica.ts';
 import { serveAttachment, serveFetch, serveRead } from './serve-values.ts';
 import { serveVault } from './serve-vault.ts';
 import { anchorParts, handoversAfter, stateParts } from './snapshot-serve.ts';
@@ -108,10 +108,7 @@ async function receiveProposal(
     await catchUp(replica, from, request.standing.height);
     answer = await replica.lock.run(() => vote(replica, block, request.signature));
   }
-  if (!(answer instanceof Refused)) {
-    if (block.transactions.length > 0) commitMeanwhile(replica);
-    return replyWith(replica, { vote: answer });
-  }
+  if (!(answer instanceof Refused)) return replyWith(replica, { vote: answer });
   if (answer.why === 'forged') throw new BadMessage('forged-proposal', answer.reason);
   return replyWith(replica, { refusal: answer.reason });
 }
@@ -157,34 +154,17 @@ async function vote(
 }
 
 /**
- * Inserts a block to vote for. What its certificate makes final is committed after the vote, which is waited for;
- * of an empty block, and where the process may end with its answer, when the next certificate comes.
+ * Inserts a block to vote for. What an empty one makes final is committed when the certificate that ends
+ * the burst comes, or the next block with something in it: the vote is waited for.
  */
 async function insertToVote(replica: Replica, block: Block): Promise<Inserted | Refused> {
-  const { deferCommits, lease } = replica;
-  const isLater = block.transactions.length === 0 || (!lease && !endsEpoch(replica, block));
-  replica.deferCommits = deferCommits || isLater;
+  const { deferCommits } = replica;
+  replica.deferCommits = deferCommits || block.transactions.length === 0;
   try {
     return await insert(replica, block, 'awaited');
   } finally {
     replica.deferCommits = deferCommits;
   }
-}
-
-/** Whether an ancestor of a block waits for its commit that ends the epoch: who knows it final signs nothing more. */
-function endsEpoch({ pending }: Replica, { header }: Block): boolean {
-  for (let at = pending.get(header.parent); at; at = pending.get(at.header.parent)) {
-    if (at.next) return true;
-  }
-  return false;
-}
-
-/** Commits what was put off for a vote, while the leader counts. */
-function commitMeanwhile(replica: Replica): void {
-  if (replica.lease) return;
-  const committed = replica.lock.run(() => commitHighest(replica));
-  const faulted = (error: unknown) => replica.log('commit-failed', { error: String(error) });
-  inBackground(replica, committed.catch(faulted));
 }
 
 /** Signs the vote, in any case after the body is stored: without it the block is let go again. */
@@ -294,7 +274,6 @@ async function receiveTidings(
     await replica.ports.mempool.add(admitted.map(({ id, bytes }) => ({ id, bytes })));
     told(replica);
   } else settleAlarm(replica, false);
-  if (admitted.length > 0) replica.bringers.add(from);
   route(replica, admitted);
   if (forged) throw forged;
   return replyWith(replica, { refusal: withoutRoom > 0 ? NO_ROOM : null });

@@ -183,8 +183,6 @@ export interface Replica extends ReplicaOptions {
   readonly outbox: Set<Digest>;
   /** Members whose request is answered when the drive is over: the answer brings what others are told. */
   readonly answering: Set<string>;
-  /** Members that brought transactions since the last burst ended: their clients wait for its certificate. */
-  readonly bringers: Set<string>;
   forwardingTo: string | null;
   /** What goes on without its caller: a host that ends with its request waits for it. */
   readonly background: Set<Promise<unknown>>;

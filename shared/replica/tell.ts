@@ -12,7 +12,7 @@ import { catchUp } from './catch-up.ts';
 import { adoptCertificates, checkQc, checkTc } from './chain.ts';
 import { enough } from './enough.ts';
 import { tryFollowStore } from './follow-store.ts';
-import { otherMembers, otherValidators, pause, pointOf, type Replica } from './replica.ts';
+import { otherMembers, pointOf, type Replica } from './replica.ts';
 import { overhear } from './witness.ts';
 
 /** A request without the standing, which is added when it is sent. */
@@ -68,32 +68,9 @@ export async function askAll(
   await enough(replica, new Map(members.map((member, index) => [member, calls[index]!])));
 }
 
-const NEWS = { kind: 'tidings', transactions: [], waiting: false } as const;
-
-/** Brings this node's standing to all other members and learns theirs: on start, and at a tenure's end. */
+/** Brings this node's standing to all other members and learns theirs: after a burst, and on start. */
 export const tellStanding = (replica: Replica): Promise<void> =>
-  askAll(replica, otherMembers(replica), NEWS);
-
-/** The others hear of a burst's last certificate so much after those whose clients wait for it. */
-const MEANWHILE_MS = 10;
-
-/**
- * Brings a burst's last certificate to all: at once to who brought transactions for it, to the others a moment
- * later, unless the next block, which carries it, has been proposed to them meanwhile.
- */
-export async function tellOfBurst(replica: Replica): Promise<void> {
-  const { bringers, record } = replica;
-  const { epoch, round } = record.highQc;
-  const others = otherMembers(replica);
-  const first = others.filter((member) => bringers.has(member));
-  bringers.clear();
-  const told = askAll(replica, first, NEWS);
-  await pause(replica, MEANWHILE_MS);
-  const next = replica.record.epoch === epoch && (replica.record.proposed?.round ?? 0) > round;
-  const carried = next ? otherValidators(replica) : [];
-  const rest = others.filter((member) => !first.includes(member) && !carried.includes(member));
-  await Promise.all([told, askAll(replica, rest, NEWS)]);
-}
+  askAll(replica, otherMembers(replica), { kind: 'tidings', transactions: [], waiting: false });
 
 /**
  * Hands this node's standing over to all whom no answer brings it, where the host can do that without
@@ -101,13 +78,14 @@ export async function tellOfBurst(replica: Replica): Promise<void> {
  */
 export async function spreadStanding(replica: Replica): Promise<void> {
   const { peers } = replica.ports;
-  const message = encodeRequest({ ...NEWS, standing: standingOf(replica) });
+  const saying = { kind: 'tidings', transactions: [], waiting: false } as const;
+  const message = encodeRequest({ ...saying, standing: standingOf(replica) });
   const tell = async (member: string): Promise<boolean> => {
     try {
       await peers.tell?.(member, message);
       return true;
     } catch (error) {
-      replica.log('peer-failed', { member, kind: NEWS.kind, error: String(error) });
+      replica.log('peer-failed', { member, kind: saying.kind, error: String(error) });
       return false;
     }
   };

@@ -391,7 +391,7 @@ export const BUGS: readonly Bug[] = [
     rule: 'at a tenure’s end the leader tells all of its last certificate',
     patches: [
       patch(DRIVE, '  if (tell) inBackground(replica, spreadStanding(replica));\n', ''),
-      patch(DRIVE, '  if (!tell) inBackground(replica, telling(replica));\n', ''),
+      patch(DRIVE, '  if (!tell) inBackground(replica, tellStanding(replica));\n', ''),
     ],
   },
   {
