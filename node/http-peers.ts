@@ -22,24 +22,13 @@ export interface HttpPeersOptions extends Omit<TokenPeersOptions, 'post'> {
 export function httpPeers(options: HttpPeersOptions): Peers & { close(): Promise<void> } {
   const { endpointOf, timeoutMs = TIMEOUT_MS } = options;
   const agent = new Agent({ maxResponseSize: PEER_MESSAGE_BYTES_MAX, keepAliveTimeout: 30_000 });
-  const places = new Map<string, { readonly origin: string; readonly folder: string }>();
   const post: PostToPeer = async (member, headers, message) => {
     const endpoint = endpointOf(member);
     if (endpoint === undefined) throw new Error('its endpoint is not known');
-    const { origin, folder } = placeOf(endpoint);
-    const path = `${folder}${peerPath(message)}`;
+    const { origin, pathname } = new URL(endpoint);
+    const path = `${pathname.replace(/\/$/, '')}${peerPath(message)}`;
     return exchange(agent, { origin, path, method: 'POST', headers, body: message }, timeoutMs);
   };
-  /** Endpoints change when a member moves, which is seldom. */
-  function placeOf(endpoint: string): { readonly origin: string; readonly folder: string } {
-    const known = places.get(endpoint);
-    if (known) return known;
-    const { origin, pathname } = new URL(endpoint);
-    const place = { origin, folder: pathname.replace(/\/$/, '') };
-    places.set(endpoint, place);
-    return place;
-  }
-
   return { ...tokenPeers({ ...options, post }), close: () => agent.destroy() };
 }
 

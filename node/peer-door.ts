@@ -27,7 +27,8 @@ export function peerDoor(handler: PeerHandler): Door {
   /** The member that a message comes from in the one form that its node gives it. */
   function senderOf({ method, url, headers }: IncomingMessage): string | undefined {
     if (method !== 'POST' || !PATHS.has(url)) return undefined;
-    if (headers['content-type'] !== CBOR_TYPE || headers['content-encoding'] !== undefined) return;
+    if (headers['content-type'] !== CBOR_TYPE) return undefined;
+    if (headers['content-encoding'] !== undefined) return undefined;
     // Without a length, or with a wrong one, this is no number.
     if (!(Number(headers['content-length']) <= handler.messageBytesMax)) return undefined;
     const member = handler.memberOf(headers.authorization);
