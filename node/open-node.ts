@@ -5,6 +5,7 @@
 import type { KeyObject } from 'node:crypto';
 import type { Logger } from 'pino';
 import { nodeApp } from '../shared/api/app.ts';
+import type { LedgerService } from '../shared/api/ledger-service.ts';
 import { meter } from '../shared/api/meter.ts';
 import { PEER_PATHS } from '../shared/api/node-api.ts';
 import { NO_TENANT_LIMITS, type TenantLimits } from '../shared/api/tenant-limits.ts';
@@ -36,6 +37,7 @@ import { contracts } from '../workloads/catalog.ts';
 import { openApiKeys } from './api-keys.ts';
 import { custodyOf } from './custody.ts';
 import { damageReport } from './damage-report.ts';
+import { endOfTurn } from './end-of-turn.ts';
 import { followUntilInForce } from './follow-until-in-force.ts';
 import { followUsage } from './follow-usage.ts';
 import { followVault } from './follow-vault.ts';
@@ -194,7 +196,14 @@ export async function openNode(
   const opened = replica;
   reportEvidence(opened);
   followErasures(opened);
-  const service = ledgerService(opened, custodyOf(new Map(identities)));
+  const ledgerOf = ledgerService(opened, custodyOf(new Map(identities)));
+  const service: LedgerService = {
+    ...ledgerOf,
+    async submit(transaction, waitMs) {
+      await endOfTurn();
+      return ledgerOf.submit(transaction, waitMs);
+    },
+  };
   const issuers = async () => config.issuers ?? [];
   const hooks = vaultKey && nodeWebhooks();
   const app = nodeApp({

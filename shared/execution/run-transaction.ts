@@ -73,6 +73,19 @@ export function runTransaction(
   return call(transaction, facts, catalog, view, caller, endorsers);
 }
 
+/**
+ * Checks a transaction's signatures ahead of its run, which finds that they were; answers false at one that is bad, which
+ * the run tells. Throws `Miss`.
+ */
+export function checkSignatures(view: View, transaction: Transaction): boolean {
+  const { keyIds, memo } = transaction;
+  return keyIds.every((keyId, index) => {
+    if (memo.checkedWith?.[index]) return true;
+    const key = read<KeyRecord>(view, SYSTEM_KEYS.key(keyId));
+    return key !== undefined && checkSignature(transaction, index, key.jwk) === undefined;
+  });
+}
+
 function readSigner(
   view: View,
   transaction: Transaction,

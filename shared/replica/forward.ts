@@ -43,6 +43,8 @@ function forward(replica: Replica): void {
 }
 
 async function forwardAll(replica: Replica, leader: string): Promise<void> {
+  // What is admitted in step with the first one goes along.
+  await Promise.resolve();
   while (replica.outbox.size > 0 && destination(replica) === leader && !replica.stopped) {
     const batch = takeBatch(replica);
     const ids = batch.map(({ id }) => id);

@@ -4,10 +4,8 @@ import { decodeRequest, type Request, type Standing } from '../consensus/message
 import { decideVote, type SafetyRecord } from '../consensus/safety.ts';
 import { faultsTolerated, validatorIndex, verifyStatement } from '../consensus/validators.ts';
 import { type Block, decodeBlock } from '../ledger/block.ts';
-import { Rejected } from '../ledger/rejection.ts';
-import { decodeTransaction, type Transaction } from '../ledger/transaction.ts';
 import { act, attest } from './act.ts';
-import { admit } from './admit.ts';
+import { admitBrought } from './admit-brought.ts';
 import { countTimeout, settleAlarm, signTimeout, told } from './alarm.ts';
 import { BadMessage, decodeSent } from './bad-message.ts';
 import { catchUp, stepsAfter } from './catch-up.ts';
@@ -234,9 +232,6 @@ async function joinTimeout(replica: Replica): Promise<void> {
   await signTimeout(replica);
 }
 
-/** So many that there is no room for are looked at; the sender brings the rest again. */
-const WITHOUT_ROOM_MAX = 64;
-
 async function learnFrom(replica: Replica, from: string, standing: Standing): Promise<void> {
   if (await learn(replica, from, standing)) return;
   throw new BadMessage('forged-certificate', 'a certificate that does not check');
@@ -248,26 +243,7 @@ async function receiveTidings(
   request: Request & { kind: 'tidings' },
 ): Promise<Uint8Array> {
   await learnFrom(replica, from, request.standing);
-  const admitted: Transaction[] = [];
-  let [forged, withoutRoom]: [BadMessage | undefined, number] = [undefined, 0];
-  for (const bytes of request.transactions) {
-    const transaction = decodeTransaction(bytes);
-    const outcome =
-      transaction instanceof Rejected ? transaction : await admit(replica, transaction);
-    if (outcome === 'admitted') admitted.push(transaction as Transaction);
-    if (!(outcome instanceof Rejected)) continue;
-    // Most refusals are the sender's business: its own node answers its client.
-    const { code, message } = outcome.rejection;
-    if (code === NO_ROOM && ++withoutRoom === WITHOUT_ROOM_MAX) break;
-    // A node checks what it brings. Who brings one that is forged is not read any further.
-    if (transaction instanceof Rejected || code === 'bad-signature') {
-      forged = new BadMessage(
-        'forged-transaction',
-        `a transaction that does not check: ${message}`,
-      );
-      break;
-    }
-  }
+  const { admitted, withoutRoom, forged } = await admitBrought(replica, request.transactions);
   if (request.waiting) {
     // Whoever waits needs this node to wait with it, also where this node's memory ends now.
     for (const { id } of admitted) replica.stored.add(id);
@@ -276,5 +252,5 @@ async function receiveTidings(
   } else settleAlarm(replica, false);
   route(replica, admitted);
   if (forged) throw forged;
-  return replyWith(replica, { refusal: withoutRoom > 0 ? NO_ROOM : null });
+  return replyWith(replica, { refusal: withoutRoom ? NO_ROOM : null });
 }
