@@ -2,9 +2,10 @@
  * Bounds a server's connections, of each address and in all. One too many takes the place of one on which
  * nothing is asked at the moment, so thousands that idle keep nobody out; where all are busy it is closed.
  */
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Server } from 'node:http';
 import { isIPv6, type Socket } from 'node:net';
 import { z } from 'zod';
+import type { Exchanges } from './exchanges.ts';
 
 /** Few enough for any machine's memory, and more than a proxy or a gateway keeps open to one server. */
 export const CONNECTION_LIMITS = { max: 8192, perAddress: 2048 };
@@ -56,6 +57,7 @@ export type OnCrowded = (about: {
 /** Holds a server's connections to the limits until it closes. */
 export function boundConnections(
   server: Server,
+  exchanges: Exchanges,
   { max, perAddress }: ConnectionLimits,
   onCrowded: OnCrowded = () => {},
 ): void {
@@ -102,13 +104,15 @@ export function boundConnections(
     socket.once('close', () => remove(socket, of));
   });
 
-  server.prependListener('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
-    const of = ofSocket.get(socket);
-    if (!of || !(of.silent.delete(socket) || of.idle.delete(socket))) return;
-    of.busy.add(socket);
-    response.once('close', () => {
-      if (of.busy.delete(socket)) of.idle.add(socket);
-    });
+  exchanges.watch({
+    begin({ socket }) {
+      const of = ofSocket.get(socket);
+      if (of && (of.silent.delete(socket) || of.idle.delete(socket))) of.busy.add(socket);
+    },
+    end({ socket }) {
+      const of = ofSocket.get(socket);
+      if (of?.busy.delete(socket)) of.idle.add(socket);
+    },
   });
 }
 

@@ -1,6 +1,6 @@
 /** Serves an app on a port of this machine, with a plain sentence for a port that can't be had. */
 
-import { createServer, type Server, type ServerResponse } from 'node:http';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { Logger } from 'pino';
@@ -11,6 +11,7 @@ import {
   type ConnectionLimits,
   withinOpenFiles,
 } from './connections.ts';
+import { type Exchanges, exchangesOf } from './exchanges.ts';
 import type { Door } from './peer-door.ts';
 import { answerClientErrors } from './raw-problem.ts';
 import { cutOffSlowBodies } from './slow-bodies.ts';
@@ -69,21 +70,22 @@ export async function listen(fetch: Fetch, options: ListenOptions): Promise<List
   const server = createServer(serverOptions, (request, response) => {
     if (!door(request, response)) void answer(request, response);
   });
-  answerClientErrors(server, headersMs);
+  const exchanges = exchangesOf(server);
+  answerClientErrors(server, exchanges, headersMs);
   const limits = withinOpenFiles(options.connections ?? CONNECTION_LIMITS);
   const warn = sparingly((fields, message) => log?.warn(fields, message));
   const say = (message: string, address: string, more: object = {}): void =>
     warn(`${message} ${address}`, { address, ...more }, message);
-  boundConnections(server, limits, (about) =>
+  boundConnections(server, exchanges, limits, (about) =>
     say('connections-at-limit', about.address, { ...about, ...limits }),
   );
-  cutOffSlowBodies(server, { idleMs: bodyIdleMs, bytesMax }, (address) =>
+  cutOffSlowBodies(server, exchanges, { idleMs: bodyIdleMs, bytesMax }, (address) =>
     say('body-cut-off', address),
   );
-  cutOffSlowReaders(server, { idleMs: readerIdleMs, bytesMax }, (address, bytes) =>
+  cutOffSlowReaders(server, exchanges, { idleMs: readerIdleMs, bytesMax }, (address, bytes) =>
     say('answer-not-read', address, { bytes }),
   );
-  sayOfLargeBodies(server, (address, path) => say('body-too-large', address, { path }));
+  sayOfLargeBodies(exchanges, (address, path) => say('body-too-large', address, { path }));
   await new Promise<void>((resolve, reject) => {
     server.once('listening', resolve);
     server.once('error', (error: NodeJS.ErrnoException) => reject(refusal(error, host, port)));
@@ -92,7 +94,7 @@ export async function listen(fetch: Fetch, options: ListenOptions): Promise<List
   const address = server.address() as AddressInfo;
   return {
     url: `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`,
-    underWay: requestsUnderWay(server),
+    underWay: requestsUnderWay(exchanges),
     close: () =>
       new Promise((resolve) => {
         const cutOff = setTimeout(() => server.closeAllConnections(), CLOSE_MS);
@@ -105,28 +107,24 @@ export async function listen(fetch: Fetch, options: ListenOptions): Promise<List
   };
 }
 
-/** Knows a server's requests that are not answered to the end. */
-function requestsUnderWay(server: Server): Listening['underWay'] {
-  const all = new Set<ServerResponse>();
-  server.on('request', (_request, response) => {
-    all.add(response);
-    response.once('close', () => all.delete(response));
-  });
-  return () => {
-    const begun = [...all];
+const requestsUnderWay =
+  ({ open }: Exchanges): Listening['underWay'] =>
+  () => {
+    const begun = [...open];
     return () => {
-      for (const response of begun) if (all.has(response)) response.destroy();
+      for (const exchange of begun) if (open.has(exchange)) exchange.response.destroy();
     };
   };
-}
 
-function sayOfLargeBodies(server: Server, say: (address: string, path: string) => void): void {
+function sayOfLargeBodies(
+  exchanges: Exchanges,
+  say: (address: string, path: string) => void,
+): void {
   const { status } = PROBLEMS['payload-too-large'];
-  server.on('request', ({ socket, url = '' }, response) => {
-    const { remoteAddress = '' } = socket;
-    response.once('close', () => {
-      if (response.statusCode === status) say(remoteAddress, url.split('?')[0]!.slice(0, 200));
-    });
+  exchanges.watch({
+    end({ request: { url = '' }, response, address }) {
+      if (response.statusCode === status) say(address, url.split('?')[0]!.slice(0, 200));
+    },
   });
 }
 

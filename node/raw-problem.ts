@@ -2,9 +2,10 @@
  * Problems that are found below HTTP's requests, told in their form all the same: headers that are no HTTP, too
  * large, or never end. The connection ends with the answer.
  */
-import type { Server, ServerResponse } from 'node:http';
+import type { Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { PROBLEM_TYPE, type ProblemDocument, problemDocument } from '../shared/api/problem.ts';
+import type { Exchanges } from './exchanges.ts';
 
 const REASONS: Readonly<Record<number, string>> = {
   400: 'Bad Request',
@@ -27,14 +28,15 @@ export function answerRaw(socket: Duplex, document: ProblemDocument): void {
 }
 
 /** Answers what Node's parser refuses or stops waiting for. */
-export function answerClientErrors(server: Server, headersMs: number): void {
-  const answering = new WeakMap<Duplex, ServerResponse>();
-  server.on('request', ({ socket }, response) => {
-    answering.set(socket, response);
-    response.once('close', () => answering.delete(socket));
-  });
+export function answerClientErrors(server: Server, { open }: Exchanges, headersMs: number): void {
+  const isAnswering = (socket: Duplex): boolean => {
+    for (const exchange of open) {
+      if (exchange.socket === socket && exchange.response.headersSent) return true;
+    }
+    return false;
+  };
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    if (!socket.writable || answering.get(socket)?.headersSent) socket.destroy();
+    if (!socket.writable || isAnswering(socket)) socket.destroy();
     else answerRaw(socket, problemOf(error, headersMs));
   });
 }

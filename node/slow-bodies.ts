@@ -4,16 +4,15 @@
  * batch is minutes; a client that dribbles or stops would keep its connection for as long. What has come of all
  * bodies that are not complete waits in memory, so it is bounded as well: the oldest ones go first.
  */
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Server } from 'node:http';
 import { problemDocument } from '../shared/api/problem.ts';
+import type { Exchange, Exchanges } from './exchanges.ts';
 import { answerRaw } from './raw-problem.ts';
 
-interface Watched {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
-  readonly begin: number;
-  bytes: number;
-  since: number;
+/** What a body was at the last look at which it moved. */
+interface Progress {
+  readonly bytes: number;
+  readonly since: number;
 }
 
 export interface SlowBodyLimits {
@@ -30,33 +29,37 @@ const LOOK_MS = 1000;
 /** Watches a server's requests until it closes; `onCutOff` is told of each that was cut off. */
 export function cutOffSlowBodies(
   server: Server,
+  { open }: Exchanges,
   { idleMs, bytesMax }: SlowBodyLimits,
   onCutOff: (address: string) => void = () => {},
 ): void {
-  const watched = new Set<Watched>();
-  server.on('request', (request, response) => {
-    if (request.complete) return;
-    const { bytesRead } = request.socket;
-    const one = { request, response, begin: bytesRead, bytes: bytesRead, since: Date.now() };
-    watched.add(one);
-    response.once('close', () => watched.delete(one));
-  });
-  const end = (one: Watched, detail: string): void => {
-    watched.delete(one);
-    onCutOff(one.request.socket.remoteAddress ?? '');
-    cutOff(one, detail);
+  const progress = new WeakMap<Exchange, Progress>();
+  const isCut = new WeakSet<Exchange>();
+  const end = (exchange: Exchange, detail: string): void => {
+    isCut.add(exchange);
+    onCutOff(exchange.address);
+    cutOff(exchange, detail);
+  };
+  const standsStill = (exchange: Exchange): boolean => {
+    const { bytesRead } = exchange.socket;
+    const last = progress.get(exchange);
+    // What has arrived and was not read yet is not the client's fault.
+    const moves = bytesRead !== last?.bytes || exchange.request.readableLength > 0;
+    if (moves) progress.set(exchange, { bytes: bytesRead, since: Date.now() });
+    return !moves && Date.now() - last.since >= idleMs;
   };
   const look = (): void => {
+    const incomplete = [...open].filter((one) => !one.request.complete && !isCut.has(one));
     let held = 0;
-    for (const one of watched) {
-      if (one.request.complete) watched.delete(one);
-      else if (standsStill(one) && Date.now() - one.since >= idleMs) {
+    for (const one of incomplete) {
+      if (standsStill(one))
         end(one, `The rest of the body did not come within ${idleMs / 1000} s.`);
-      } else held += heldOf(one);
+      else held += heldOf(one);
     }
     // In the order in which they began.
-    for (const one of watched) {
+    for (const one of incomplete) {
       if (held <= bytesMax) return;
+      if (isCut.has(one)) continue;
       held -= heldOf(one);
       end(one, 'Too many long bodies are on their way here at once, and this one is the oldest.');
     }
@@ -66,23 +69,11 @@ export function cutOffSlowBodies(
   server.once('close', () => clearInterval(timer));
 }
 
-const heldOf = ({ request, begin }: Watched): number =>
-  Math.min(HELD_BYTES_MAX, request.socket.bytesRead - begin);
-
-function standsStill(one: Watched): boolean {
-  const { socket, readableLength } = one.request;
-  // What has arrived and was not read yet is not the client's fault.
-  const moves = socket.bytesRead !== one.bytes || readableLength > 0;
-  if (moves) {
-    one.bytes = socket.bytesRead;
-    one.since = Date.now();
-  }
-  return !moves;
-}
+const heldOf = ({ socket, bytesBefore }: Exchange): number =>
+  Math.min(HELD_BYTES_MAX, socket.bytesRead - bytesBefore);
 
 /** Answers 408 (RFC 9110 §15.5.9) where nothing was answered yet, and closes the connection. */
-function cutOff({ request, response }: Watched, detail: string): void {
-  const { socket } = request;
+function cutOff({ socket, response }: Exchange, detail: string): void {
   if (response.headersSent) {
     socket.destroy();
     return;

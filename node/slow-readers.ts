@@ -2,8 +2,9 @@
  * Cuts off who asks for an answer and does not read it: what was written for it waits in this process's memory.
  * Streams are held back by their readers anyway; this bounds what is written already, of each and of all.
  */
-import type { Server, ServerResponse } from 'node:http';
+import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Exchange, Exchanges } from './exchanges.ts';
 
 export interface SlowReaderLimits {
   /** How long an answer may wait without a byte being taken. */
@@ -12,10 +13,10 @@ export interface SlowReaderLimits {
   readonly bytesMax: number;
 }
 
-interface Watched {
-  readonly socket: Socket;
-  waiting: number;
-  since: number;
+/** What waited at the look at which it last changed. */
+interface Waiting {
+  readonly bytes: number;
+  readonly since: number;
 }
 
 const LOOK_MS = 1000;
@@ -23,40 +24,37 @@ const LOOK_MS = 1000;
 /** Watches a server's answers until it closes; `onCutOff` is told of each. */
 export function cutOffSlowReaders(
   server: Server,
+  { open }: Exchanges,
   { idleMs, bytesMax }: SlowReaderLimits,
   onCutOff: (address: string, bytes: number) => void = () => {},
 ): void {
-  const watched = new Map<ServerResponse, Watched>();
-  server.on('request', ({ socket }, response) => {
-    watched.set(response, { socket, waiting: 0, since: Date.now() });
-    response.once('close', () => watched.delete(response));
-  });
-  const cutOff = (response: ServerResponse, { socket, waiting }: Watched): void => {
-    watched.delete(response);
-    onCutOff(socket.remoteAddress ?? '', waiting);
+  const watched = new WeakMap<Exchange, Waiting>();
+  const cutOff = ({ socket, address }: Exchange, bytes: number): void => {
+    onCutOff(address, bytes);
     socket.destroy();
   };
   const look = (): void => {
     const now = Date.now();
     let sum = 0;
-    const still: [ServerResponse, Watched][] = [];
-    for (const [response, one] of watched) {
-      const waiting = bytesWaiting(one.socket);
-      const isStill = waiting > 0 && waiting === one.waiting;
-      if (!isStill) one.since = now;
-      one.waiting = waiting;
-      if (isStill && now - one.since >= idleMs) cutOff(response, one);
+    const still: [Exchange, number][] = [];
+    for (const exchange of open) {
+      if (exchange.socket.destroyed) continue;
+      const bytes = bytesWaiting(exchange.socket);
+      const last = watched.get(exchange);
+      const isStill = bytes > 0 && bytes === last?.bytes;
+      if (!isStill) watched.set(exchange, { bytes, since: now });
+      if (isStill && now - last.since >= idleMs) cutOff(exchange, bytes);
       else {
-        sum += waiting;
-        if (isStill) still.push([response, one]);
+        sum += bytes;
+        if (isStill) still.push([exchange, bytes]);
       }
     }
     if (sum <= bytesMax) return;
-    still.sort(([, a], [, b]) => b.waiting - a.waiting);
-    for (const [response, one] of still) {
+    still.sort(([, a], [, b]) => b - a);
+    for (const [exchange, bytes] of still) {
       if (sum <= bytesMax) return;
-      sum -= one.waiting;
-      cutOff(response, one);
+      sum -= bytes;
+      cutOff(exchange, bytes);
     }
   };
   const timer = setInterval(look, Math.min(LOOK_MS, idleMs / 4));
