@@ -6,6 +6,7 @@ import { type KeyObject, randomBytes } from 'node:crypto';
 import { jwkThumbprint } from '../shared/bytes/crypto.ts';
 import { BATCH_SIGNATURE_MAX, signBatch } from '../shared/ledger/batch-signature.ts';
 import type { Custody } from '../shared/ports/custody.ts';
+import { endOfTurn } from './end-of-turn.ts';
 import { publicJwkOf, signEs256 } from './key-file.ts';
 
 /** Custody of opened keys by identity name. */
@@ -47,7 +48,7 @@ function batchSigner(key: KeyObject): (input: Uint8Array) => Promise<Uint8Array>
   };
   return (input) =>
     new Promise((resolve, reject) => {
-      if (waiting.length === 0) setImmediate(() => waiting.length > 0 && flush());
+      if (waiting.length === 0) void endOfTurn().then(() => waiting.length > 0 && flush());
       waiting.push({ input, resolve, reject });
       if (waiting.length === BATCH_SIGNATURE_MAX) flush();
     });

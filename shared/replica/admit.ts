@@ -15,9 +15,8 @@ export type Admission = 'admitted' | 'known' | 'final' | Rejected;
 
 /** Admits a transaction: window, keys, room, signatures, repeats. */
 export async function admit(replica: Replica, transaction: Transaction): Promise<Admission> {
-  const signers = await lookAt(replica, transaction);
-  if (!isSigners(signers)) return signers;
-  return checkSigners(transaction, signers) ?? letIn(replica, transaction, signers);
+  const [admission] = await admitTogether(replica, [transaction]);
+  return admission!;
 }
 
 /** The records of the keys that signed a transaction. */
