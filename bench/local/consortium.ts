@@ -31,21 +31,23 @@ export interface BenchConsortium {
   stop(keep?: boolean): Promise<void>;
 }
 
+/** So many members, each with a platform that records payments and a seller. */
+export function describe(nodes: number): LocalConsortium {
+  const members = Array.from({ length: nodes }, (_, index) => `member-${index + 1}`);
+  return {
+    format: 'fuqi-local-1',
+    name: NAME,
+    members: members.map((id) => ({
+      id,
+      name: id,
+      identities: { platform: ['invoice.payment-platform'], seller: ['invoice.seller'] },
+    })),
+  };
+}
+
 /** Starts so many validators on ports from `port` on (the gateway's first). */
 export async function startConsortium(nodes: number, port: number): Promise<BenchConsortium> {
-  const members = Array.from({ length: nodes }, (_, index) => `member-${index + 1}`);
-  const started = await startDescribed(
-    {
-      format: 'fuqi-local-1',
-      name: NAME,
-      members: members.map((id) => ({
-        id,
-        name: id,
-        identities: { platform: ['invoice.payment-platform'], seller: ['invoice.seller'] },
-      })),
-    },
-    port,
-  );
+  const started = await startDescribed(describe(nodes), port);
   const { layout, nodeProcesses, keyOf } = started;
   const { ledger } = await getJson(nodeProcesses[0]!, BASE);
   const passphrase = readPassphrase({ env: {}, file: layout.passphrase });

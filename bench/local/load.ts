@@ -49,8 +49,7 @@ export async function load(
         const due = from + (number * 1000) / perSecond - performance.now();
         if (due > 0) await delay(due);
       }
-      const reference = `${label}-${number}`;
-      const args = { reference, payee: PAYEE, currency: 'CNY', amount: 100 + number };
+      const args = paymentOf(label, number);
       const request = custodial
         ? custodialRequest(target, args)
         : signedRequest(target, args, ledger);
@@ -62,7 +61,7 @@ export async function load(
       }
       if (status !== 200) throw new Error(`a payment ended with ${status}: ${text}`);
       latency.record(Math.max(1, Math.round((performance.now() - sent) * 1000)));
-      if (onPaid) onPaid({ reference, id: JSON.parse(text).id });
+      if (onPaid) onPaid({ reference: args.reference, id: JSON.parse(text).id });
     }
     await connection.close();
   };
@@ -91,7 +90,7 @@ async function untilFinal(
   }
 }
 
-interface Payment {
+export interface Payment {
   readonly reference: string;
   readonly payee: string;
   readonly currency: string;
@@ -104,8 +103,13 @@ interface Post {
   readonly body: string;
 }
 
-function signedRequest({ key }: Target, args: Payment, ledger: BenchConsortium['ledger']): Post {
-  const body = signTransaction(key, {
+/** A payment as its payer's platform signs it: a compact JWS. */
+export const signedPayment = (
+  key: Target['key'],
+  ledger: BenchConsortium['ledger'],
+  args: Payment,
+): string =>
+  signTransaction(key, {
     ledger,
     contract: 'invoice',
     method: 'recordPayment',
@@ -113,6 +117,17 @@ function signedRequest({ key }: Target, args: Payment, ledger: BenchConsortium['
     nonce: args.reference,
     notAfter: Date.now() + 120_000,
   });
+
+/** The payment of a number, among those that a label stands for. */
+export const paymentOf = (label: string, number: number): Payment => ({
+  reference: `${label}-${number}`,
+  payee: PAYEE,
+  currency: 'CNY',
+  amount: 100 + number,
+});
+
+function signedRequest({ key }: Target, args: Payment, ledger: BenchConsortium['ledger']): Post {
+  const body = signedPayment(key, ledger, args);
   const headers = { 'content-type': 'application/jose', prefer: WAIT };
   return { path: `${BASE}/transactions`, headers, body };
 }
