@@ -118,6 +118,12 @@ export async function insert(
     return new Refused(`author ${header.author}, expected ${leader}`);
   }
   if (header.time < parent.header.time) return new Refused('a time before its parent’s');
+  // A certificate is good whatever its block turns out to be. Who waits for what it makes final hears of it before this block is
+  // executed, and what they send then can stand in the next one.
+  if (!tc) await adoptCertificates(replica, qc, null);
+  if (replica.epoch.set !== set) {
+    return new Refused(`epoch ${header.epoch}, expected ${replica.epoch.set.epoch}`);
+  }
   const inserted = await executeOn(replica, parent, block);
   if (inserted instanceof Refused) return inserted;
   const stored =
@@ -126,7 +132,7 @@ export async function insert(
   stored.catch(() => {});
   if (body === 'new') await stored;
   replica.pending.set(block.id, inserted);
-  await adoptCertificates(replica, qc, tc);
+  if (tc) await adoptCertificates(replica, qc, tc);
   return { block: inserted, qc, tc, stored };
 }
 

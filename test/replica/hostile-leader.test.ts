@@ -14,7 +14,7 @@ import { until } from '../support/until.ts';
 
 const MEMBERS = ['alpha', 'beta', 'gamma', 'delta'];
 // The validators in the order of their ids: the first leads the first tenure.
-const [LEADER, VICTIM] = ['alpha', 'beta'];
+const [LEADER, VICTIM] = ['alpha', 'beta'] as const;
 let network: LocalNetwork;
 afterEach(() => network?.close());
 
@@ -125,7 +125,7 @@ describe('a hostile leader', () => {
           round,
           block: blockId(lied.header),
         } as const;
-        const signature = network.signAs(LEADER!, statementDigest(statement));
+        const signature = network.signAs(LEADER, statementDigest(statement));
         return encodeRequest({ ...request, block: encodeBlock(lied), signature });
       };
       const raised = { name: 'a', by: 1 };
@@ -140,20 +140,61 @@ describe('a hostile leader', () => {
       assert.match(refusals[0]!, refusal);
       await until(async () => {
         const answer = await network
-          .service(VICTIM!)
+          .service(VICTIM)
           .query('counter', 'read', { name: 'a' }, undefined);
         return !(answer instanceof Rejected) && JSON.stringify(answer.output) === '{"value":1}';
       });
     });
   }
 
+  it('tells what is final by its certificate, whatever its block is worth', async () => {
+    network = await LocalNetwork.open({ members: MEMBERS, catalog: counterCatalog });
+    const heightOf = (member: string) => network.node(member).replica.head.header.height!;
+    let lied: { readonly height: number; readonly known: number } | undefined;
+    const raise = (): void => {
+      const raised = network.signed('alpha/admin', 'counter', 'raise', { name: 'a', by: 1 });
+      const transaction = parseTransaction(raised);
+      assert.ok(!(transaction instanceof Rejected));
+      void network.service(LEADER).submit(transaction, 10_000);
+    };
+    network.intercept = (from, to, message) => {
+      if (to !== VICTIM) return message;
+      if (lied) throw new Error('nothing else reaches it');
+      const request = decodeRequest(message);
+      if (from !== LEADER || request.kind !== 'proposal') return message;
+      const block = decodeBlock(request.block);
+      const [height, known] = [block.header.height!, heightOf(VICTIM)];
+      // While one block is voted for the next one's transaction comes, so that none is empty.
+      raise();
+      if (known >= height - 2) return message;
+      // The certificate of its parent makes its grandparent final, which this member does not know yet.
+      lied = { height, known };
+      const bad = withHeader(block, { stateRoot: other });
+      const { ledger, epoch, round } = bad.header;
+      const digest = statementDigest({
+        kind: 'vote',
+        ledger,
+        epoch,
+        round,
+        block: blockId(bad.header),
+      });
+      const signature = network.signAs(LEADER, digest);
+      return encodeRequest({ ...request, block: encodeBlock(bad), signature });
+    };
+    raise();
+    await until(() => lied !== undefined);
+    const { height, known } = lied!;
+    await until(() => heightOf(VICTIM) > known);
+    assert.equal(heightOf(VICTIM), height - 2);
+  });
+
   it('is told so where its proposal is no block, which is no fault of the node that gets it', async () => {
     network = await LocalNetwork.open({ members: MEMBERS, catalog: counterCatalog });
-    const standing = standingOf(network.node(LEADER!).replica);
+    const standing = standingOf(network.node(LEADER).replica);
     for (const block of [Uint8Array.of(7), Uint8Array.of(0x80), new Uint8Array()]) {
       const signature = new Uint8Array(64);
       const proposal = encodeRequest({ kind: 'proposal', standing, block, signature });
-      await assert.rejects(network.say(LEADER!, VICTIM!, proposal), BadMessage);
+      await assert.rejects(network.say(LEADER, VICTIM, proposal), BadMessage);
     }
   });
 
