@@ -37,36 +37,51 @@ export async function load(
 ): Promise<LoadFigures> {
   const latency = createHistogram();
   const label = randomBytes(6).toString('hex');
-  let next = 0;
   let late = 0;
   const from = performance.now();
-  const client = async (index: number): Promise<void> => {
-    const target = targets[index % targets.length]!;
-    const connection = new Client((throughGateway ? gateway : target.process).url);
-    while (next < total) {
-      const number = next++;
-      if (perSecond !== undefined) {
-        const due = from + (number * 1000) / perSecond - performance.now();
-        if (due > 0) await delay(due);
-      }
-      const args = paymentOf(label, number);
-      const request = custodial
-        ? custodialRequest(target, args)
-        : signedRequest(target, args, ledger);
-      const sent = performance.now();
-      let { status, text } = await send(connection, { method: 'POST', ...request });
-      if (status === 202) {
-        late++;
-        ({ status, text } = await untilFinal(connection, JSON.parse(text).id));
-      }
-      if (status !== 200) throw new Error(`a payment ended with ${status}: ${text}`);
-      latency.record(Math.max(1, Math.round((performance.now() - sent) * 1000)));
-      if (onPaid) onPaid({ reference: args.reference, id: JSON.parse(text).id });
+  const targetOf = (index: number): Target => targets[index % targets.length]!;
+  const urlOf = (index: number): string => (throughGateway ? gateway : targetOf(index).process).url;
+  const seconds = await closedLoop(count, total, urlOf, async (connection, index, number) => {
+    if (perSecond !== undefined) {
+      const due = from + (number * 1000) / perSecond - performance.now();
+      if (due > 0) await delay(due);
     }
+    const args = paymentOf(label, number);
+    const request = custodial
+      ? custodialRequest(targetOf(index), args)
+      : signedRequest(targetOf(index), args, ledger);
+    const sent = performance.now();
+    let { status, text } = await send(connection, { method: 'POST', ...request });
+    if (status === 202) {
+      late++;
+      ({ status, text } = await untilFinal(connection, JSON.parse(text).id));
+    }
+    if (status !== 200) throw new Error(`a payment ended with ${status}: ${text}`);
+    latency.record(Math.max(1, Math.round((performance.now() - sent) * 1000)));
+    if (onPaid) onPaid({ reference: args.reference, id: JSON.parse(text).id });
+  });
+  return { seconds, latency, late };
+}
+
+/**
+ * So many clients, each with a connection of its own, do the next thing when the last one is done, until `total` are; answers
+ * the seconds that it took. `once` is told whose client it is for, and the number of what is to be done.
+ */
+export async function closedLoop(
+  count: number,
+  total: number,
+  urlOf: (index: number) => string,
+  once: (connection: Client, index: number, number: number) => Promise<void>,
+): Promise<number> {
+  let next = 0;
+  const from = performance.now();
+  const client = async (_: unknown, index: number): Promise<void> => {
+    const connection = new Client(urlOf(index));
+    while (next < total) await once(connection, index, next++);
     await connection.close();
   };
-  await Promise.all(Array.from({ length: count }, (_, index) => client(index)));
-  return { seconds: (performance.now() - from) / 1000, latency, late };
+  await Promise.all(Array.from({ length: count }, client));
+  return (performance.now() - from) / 1000;
 }
 
 const LATE_MS_MAX = 120_000;
