@@ -10,7 +10,7 @@ import { type BenchConsortium, print, round, startConsortium } from './local/con
 import { load } from './local/load.ts';
 import { cpuSecondsOf, sum } from './local/process-figures.ts';
 
-const { binary, nodes, clients, txs, turns, warm, bytes } = new Command()
+const { binary, nodes, clients, txs, turns, warm, bytes, custodial } = new Command()
   .requiredOption('--binary <file>', 'the program, e.g. of "go install …/cmd/cometbft@v0.38.26"')
   .option('--nodes <number>', 'validators of each', '4')
   .option('--clients <list>', 'numbers of clients, one line each', '1,16,128,1024')
@@ -18,8 +18,16 @@ const { binary, nodes, clients, txs, turns, warm, bytes } = new Command()
   .option('--turns <number>', 'turns of each', '4')
   .option('--warm <number>', 'transactions before, which count for nothing', '12000')
   .option('--bytes <number>', 'of a transaction of CometBFT', '700')
+  .option(
+    '--custodial',
+    'the product signs for its clients, as a gateway does: nobody signs on either side',
+  )
   .parse()
-  .opts<Record<'binary' | 'nodes' | 'clients' | 'txs' | 'turns' | 'warm' | 'bytes', string>>();
+  .opts<
+    Record<'binary' | 'nodes' | 'clients' | 'txs' | 'turns' | 'warm' | 'bytes', string> & {
+      custodial?: true;
+    }
+  >();
 
 /** Transactions that count for nothing, after who was stopped goes on. */
 const AGAIN = 300;
@@ -39,15 +47,15 @@ try {
   cometbft = await startCometBft(binary, Number(nodes), 9380);
   const [ours, theirs] = [fuqi, cometbft];
   const ourPids = ours.targets.map(({ process }) => process.pid);
-  await load(ours, 256, Number(warm));
+  await load(ours, 256, Number(warm), { custodial });
   await loadCometBft(theirs, 256, Number(warm), Number(bytes));
   for (const count of clients.split(',').map(Number)) {
     const total = count === 1 ? Math.ceil(Number(txs) / 10) : Number(txs);
     const found: { fuqi: Figures[]; cometbft: Figures[] } = { fuqi: [], cometbft: [] };
     for (let turn = 0; turn < Number(turns); turn++) {
       for (const pid of theirs.pids) process.kill(pid, 'SIGSTOP');
-      await load(ours, count, AGAIN);
-      found.fuqi.push(await timed(ourPids, total, () => load(ours, count, total)));
+      await load(ours, count, AGAIN, { custodial });
+      found.fuqi.push(await timed(ourPids, total, () => load(ours, count, total, { custodial })));
       for (const pid of theirs.pids) process.kill(pid, 'SIGCONT');
       for (const pid of ourPids) process.kill(pid, 'SIGSTOP');
       await loadCometBft(theirs, count, AGAIN, Number(bytes));
