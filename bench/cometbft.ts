@@ -1,8 +1,8 @@
 /**
  * `npm run bench:cometbft -- --binary <cometbft>`: the clients of `npm run bench` against four nodes of the product, and the same
  * number of clients against four validators of CometBFT with its example application, on this machine, by turns; who does not
- * have its turn is stopped meanwhile (SIGSTOP), since waiting costs CometBFT processor time too. A line for each number of clients has the means of both. CometBFT's transactions are as long as the product's, but nobody
- * signs or checks them.
+ * have its turn is stopped meanwhile (SIGSTOP), since waiting costs CometBFT processor time too. A line for each number of clients
+ * has the means of both. CometBFT's transactions are as long as the product's, but nobody signs or checks them.
  */
 import { Command } from 'commander';
 import { type CometBft, loadCometBft, startCometBft } from './local/cometbft.ts';

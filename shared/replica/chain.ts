@@ -111,18 +111,20 @@ export async function insert(
   if (misplaced) return new Refused(misplaced);
   const known = replica.pending.get(block.id);
   if (known) return { block: known, qc, tc, stored: Promise.resolve() };
-  const parent = pointOf(replica, header.parent);
-  if (!parent) return new Refused(`parent ${header.parent} is not known`, 'unknown-parent');
-  const leader = leaderOf(set, parent.leaders, header.round);
+  const before = pointOf(replica, header.parent);
+  if (!before) return new Refused(`parent ${header.parent} is not known`, 'unknown-parent');
+  const leader = leaderOf(set, before.leaders, header.round);
   if (header.author !== leader) {
     return new Refused(`author ${header.author}, expected ${leader}`);
   }
-  if (header.time < parent.header.time) return new Refused('a time before its parent’s');
+  if (header.time < before.header.time) return new Refused('a time before its parent’s');
   // A certificate is good whatever its block turns out to be. Who waits for what it makes final hears of it before this block is
   // executed, and what they send then can stand in the next one.
   if (!tc) await adoptCertificates(replica, qc, null);
-  if (replica.epoch.set !== set) {
-    return new Refused(`epoch ${header.epoch}, expected ${replica.epoch.set.epoch}`);
+  // Its epoch may have ended with that; and what another invocation of this node made final meanwhile may lie above its parent.
+  const parent = pointOf(replica, header.parent);
+  if (!parent || replica.epoch.set !== set) {
+    return new Refused(`a block below what is final at height ${replica.head.header.height}`);
   }
   const inserted = await executeOn(replica, parent, block);
   if (inserted instanceof Refused) return inserted;
