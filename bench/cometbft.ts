@@ -6,8 +6,9 @@
  */
 import { Command } from 'commander';
 import { type CometBft, loadCometBft, startCometBft } from './local/cometbft.ts';
-import { type BenchConsortium, print, round, startConsortium } from './local/consortium.ts';
-import { load } from './local/load.ts';
+import { type BenchConsortium, print, startConsortium } from './local/consortium.ts';
+import { type LoopFigures, load, transactionsOf } from './local/load.ts';
+import { meansOf } from './local/means.ts';
 import { cpuSecondsOf, sum } from './local/process-figures.ts';
 
 const { binary, nodes, clients, txs, turns, warm, bytes, custodial } = new Command()
@@ -32,13 +33,7 @@ const { binary, nodes, clients, txs, turns, warm, bytes, custodial } = new Comma
 /** Transactions that count for nothing, after who was stopped goes on. */
 const AGAIN = 300;
 
-interface Figures {
-  readonly tps: number;
-  readonly p50_ms: number;
-  readonly p99_ms: number;
-  readonly node_us_tx: number;
-}
-type Loaded = Pick<Awaited<ReturnType<typeof load>>, 'seconds' | 'latency'>;
+type Figures = Record<'tps' | 'p50_ms' | 'p99_ms' | 'node_us_tx', number>;
 
 let fuqi: BenchConsortium | undefined;
 let cometbft: CometBft | undefined;
@@ -46,38 +41,46 @@ try {
   fuqi = await startConsortium(Number(nodes), 9180);
   cometbft = await startCometBft(binary, Number(nodes), 9380);
   const [ours, theirs] = [fuqi, cometbft];
-  const ourPids = ours.targets.map(({ process }) => process.pid);
+  const ourPids = pidsOf(ours);
   await load(ours, 256, Number(warm), { custodial });
   await loadCometBft(theirs, 256, Number(warm), Number(bytes));
   for (const count of clients.split(',').map(Number)) {
-    const total = count === 1 ? Math.ceil(Number(txs) / 10) : Number(txs);
+    const total = transactionsOf(count, txs);
     const found: { fuqi: Figures[]; cometbft: Figures[] } = { fuqi: [], cometbft: [] };
     for (let turn = 0; turn < Number(turns); turn++) {
-      for (const pid of theirs.pids) process.kill(pid, 'SIGSTOP');
+      signal(theirs.pids, 'SIGSTOP');
       await load(ours, count, AGAIN, { custodial });
       found.fuqi.push(await timed(ourPids, total, () => load(ours, count, total, { custodial })));
-      for (const pid of theirs.pids) process.kill(pid, 'SIGCONT');
-      for (const pid of ourPids) process.kill(pid, 'SIGSTOP');
+      signal(theirs.pids, 'SIGCONT');
+      signal(ourPids, 'SIGSTOP');
       await loadCometBft(theirs, count, AGAIN, Number(bytes));
       const loaded = () => loadCometBft(theirs, count, total, Number(bytes));
       found.cometbft.push(await timed(theirs.pids, total, loaded));
-      for (const pid of ourPids) process.kill(pid, 'SIGCONT');
+      signal(ourPids, 'SIGCONT');
     }
     print({
       ...{ name: 'beside-cometbft', nodes: Number(nodes), clients: count, txs: total },
-      ...{ turns: Number(turns), fuqi: means(found.fuqi), cometbft: means(found.cometbft) },
+      ...{ turns: Number(turns), fuqi: meansOf(found.fuqi), cometbft: meansOf(found.cometbft) },
     });
   }
 } finally {
-  for (const { process: one } of fuqi?.targets ?? []) process.kill(one.pid, 'SIGCONT');
+  if (fuqi) signal(pidsOf(fuqi), 'SIGCONT');
   cometbft?.stop();
   await fuqi?.stop();
+}
+
+function pidsOf({ targets }: BenchConsortium): number[] {
+  return targets.map(({ process }) => process.pid);
+}
+
+function signal(pids: readonly number[], name: NodeJS.Signals): void {
+  for (const pid of pids) process.kill(pid, name);
 }
 
 async function timed(
   pids: readonly number[],
   total: number,
-  run: () => Promise<Loaded>,
+  run: () => Promise<LoopFigures>,
 ): Promise<Figures> {
   const cpu = (): number => sum(pids, (pid) => cpuSecondsOf({ pid }));
   const before = cpu();
@@ -87,15 +90,5 @@ async function timed(
     p50_ms: latency.percentile(50) / 1000,
     p99_ms: latency.percentile(99) / 1000,
     node_us_tx: ((cpu() - before) * 1e6) / total,
-  };
-}
-
-function means(list: readonly Figures[]): Figures {
-  const mean = (name: keyof Figures): number => sum(list, (one) => one[name]) / list.length;
-  return {
-    tps: Math.round(mean('tps')),
-    p50_ms: round(mean('p50_ms')),
-    p99_ms: round(mean('p99_ms')),
-    node_us_tx: Math.round(mean('node_us_tx')),
   };
 }

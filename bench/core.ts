@@ -32,7 +32,7 @@ import type { Replica } from '../shared/replica/replica.ts';
 import { ledgerService } from '../shared/replica/service.ts';
 import { contracts } from '../workloads/catalog.ts';
 import { describe, print } from './local/consortium.ts';
-import { paymentOf, signedPayment } from './local/load.ts';
+import { paymentOf, signedPayment, transactionsOf } from './local/load.ts';
 
 const { nodes, clients, txs, warm } = new Command()
   .option('--nodes <number>', 'replicas', '4')
@@ -59,7 +59,7 @@ rmSync(root, { recursive: true });
 
 await pay(256, Number(warm));
 for (const count of clients.split(',').map(Number)) {
-  const total = count === 1 ? Math.ceil(Number(txs) / 10) : Number(txs);
+  const total = transactionsOf(count, txs);
   const before = height();
   const micros = await pay(count, total);
   print({
@@ -73,7 +73,7 @@ process.exit(0);
 
 /** The height of the last final block. */
 function height(): number {
-  return replicas.get(members[0]!.id)!.head.header.height!;
+  return members[0]!.replica.head.header.height!;
 }
 
 /** Commits so many payments, signed before, by so many clients; answers the microseconds of CPU that it took. */
@@ -132,5 +132,9 @@ async function openMember(id: string) {
   });
   replicas.set(id, replica);
   const service = ledgerService(replica, custodyOf(new Map()));
-  return { id, service, key: openKeyFile(layout.member(id).identityKey('platform'), passphrase) };
+  return {
+    replica,
+    service,
+    key: openKeyFile(layout.member(id).identityKey('platform'), passphrase),
+  };
 }

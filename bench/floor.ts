@@ -10,7 +10,7 @@ import { Command } from 'commander';
 import { publicJwkOf } from '../node/key-file.ts';
 import type { Digest } from '../shared/bytes/digest.ts';
 import { print, round } from './local/consortium.ts';
-import { load } from './local/load.ts';
+import { load, transactionsOf } from './local/load.ts';
 import { cpuSecondsOf, sum } from './local/process-figures.ts';
 
 const { nodes, clients, txs, port } = new Command()
@@ -44,7 +44,7 @@ try {
   const paid = { ledger: '0'.repeat(64) as Digest, targets, gateway: targets[0]!.process } as never;
   await load(paid, 256, WARM);
   for (const count of clients.split(',').map(Number)) {
-    const total = count === 1 ? Math.ceil(Number(txs) / 10) : Number(txs);
+    const total = transactionsOf(count, txs);
     const [nodesBefore, own] = [cpuSeconds(), process.cpuUsage()];
     const { seconds, latency } = await load(paid, count, total);
     const { user, system } = process.cpuUsage(own);

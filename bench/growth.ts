@@ -5,7 +5,7 @@
  */
 import { Command } from 'commander';
 import { print, round, startConsortium } from './local/consortium.ts';
-import { load } from './local/load.ts';
+import { load, transactionsOf } from './local/load.ts';
 import { measure } from './local/measure.ts';
 import { diskMegabytes, handles, megabytes, sum } from './local/process-figures.ts';
 
@@ -46,7 +46,7 @@ try {
       handles_node: round(mean(handles)),
     };
     for (const count of clients.split(',').map(Number)) {
-      const total = count === 1 ? Math.ceil(Number(txs) / 10) : Number(txs);
+      const total = transactionsOf(count, txs);
       print({
         name: 'growth',
         size,

@@ -9,6 +9,7 @@ import { pathToFileURL } from 'node:url';
 import { Command } from 'commander';
 import { type BenchConsortium, print, round } from './local/consortium.ts';
 import { load } from './local/load.ts';
+import { mean, meansOf } from './local/means.ts';
 import { measure } from './local/measure.ts';
 
 const { before, clients, txs, warm, starts, turns } = new Command()
@@ -85,15 +86,6 @@ async function inTurn(
     }
   }
   return [meansOf(ofOld), meansOf(ofNow)];
-}
-
-function meansOf(figures: readonly Figures[]): Figures {
-  const entries = FIGURES.map((name) => [name, round(mean(figures.map((each) => each[name])))]);
-  return Object.fromEntries(entries) as Figures;
-}
-
-function mean(numbers: readonly number[]): number {
-  return numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
 }
 
 /** How far a mean of so many may be from the true one. */

@@ -7,9 +7,9 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { closedLoop, send } from './load.ts';
+import { getJson } from './consortium.ts';
+import { closedLoop, type LoopFigures, send } from './load.ts';
 
 export interface CometBft {
   readonly urls: readonly string[];
@@ -91,29 +91,23 @@ export async function startCometBft(
 /** Whether all answer, and are connected to each other. */
 async function isReady(urls: readonly string[], nodes: number): Promise<boolean> {
   try {
-    const peersOf = async (url: string): Promise<number> => {
-      const { result } = (await (await fetch(`${url}/net_info`)).json()) as {
-        result: { n_peers: string };
-      };
-      return Number(result.n_peers);
-    };
-    return (await Promise.all(urls.map(peersOf))).every((peers) => peers === nodes - 1);
+    const infos = await Promise.all(urls.map((url) => getJson({ url }, '/net_info')));
+    return infos.every(({ result }) => Number(result.n_peers) === nodes - 1);
   } catch {
     return false;
   }
 }
 
 /** Commits `total` transactions of `bytes` by `count` clients, each of which waits for the block that holds its own. */
-export async function loadCometBft(
+export function loadCometBft(
   { urls }: CometBft,
   count: number,
   total: number,
   bytes: number,
-): Promise<{ readonly seconds: number; readonly latency: RecordableHistogram }> {
-  const latency = createHistogram();
+): Promise<LoopFigures> {
   const label = randomBytes(6).toString('hex');
   const urlOf = (index: number): string => urls[index % urls.length]!;
-  const seconds = await closedLoop(count, total, urlOf, async (connection, _, number) => {
+  return closedLoop(count, total, urlOf, async (connection, _, number) => {
     const tx = Buffer.from(`${label}-${number}=`.padEnd(bytes, 'x')).toString('base64');
     const call = { jsonrpc: '2.0', id: number, method: 'broadcast_tx_commit', params: { tx } };
     const sent = performance.now();
@@ -124,7 +118,6 @@ export async function loadCometBft(
     if (!(Number(result?.height) > 0 && result.tx_result.code === 0)) {
       throw new Error(`CometBFT answered ${text.slice(0, 300)}`);
     }
-    latency.record(Math.max(1, Math.round((performance.now() - sent) * 1000)));
+    return sent;
   });
-  return { seconds, latency };
 }

@@ -83,9 +83,9 @@ export async function startDescribed(description: LocalConsortium, port: number)
   };
 }
 
-/** A JSON answer of a node's API. Throws where it is none of success. */
+/** A JSON answer of a node's API, or of another server. Throws where it is none of success. */
 // biome-ignore lint/suspicious/noExplicitAny: answers of any shape, read at one place each.
-export async function getJson({ url }: LocalProcess, route: string): Promise<any> {
+export async function getJson({ url }: Pick<LocalProcess, 'url'>, route: string): Promise<any> {
   const response = await fetch(`${url}${route}`);
   if (!response.ok) throw new Error(`${route} answered ${response.status}`);
   return response.json();

@@ -20,13 +20,21 @@ export interface LoadOptions {
   readonly onPaid?: (paid: { readonly reference: string; readonly id: string }) => void;
 }
 
-export interface LoadFigures {
+/** What a closed loop took. */
+export interface LoopFigures {
   readonly seconds: number;
   /** Microseconds from sending to the final answer. */
   readonly latency: RecordableHistogram;
+}
+
+export interface LoadFigures extends LoopFigures {
   /** Payments that were answered "pending" first, and were final later. */
   readonly late: number;
 }
+
+/** How many transactions a line of a benchmark has, of `txs` that were asked for: of one client, a tenth. */
+export const transactionsOf = (count: number, txs: string): number =>
+  count === 1 ? Math.ceil(Number(txs) / 10) : Number(txs);
 
 /** Commits `total` payments by `count` clients, spread over the nodes' own APIs. Throws where one fails. */
 export async function load(
@@ -35,13 +43,12 @@ export async function load(
   total: number,
   { custodial, throughGateway, perSecond, onPaid }: LoadOptions = {},
 ): Promise<LoadFigures> {
-  const latency = createHistogram();
   const label = randomBytes(6).toString('hex');
   let late = 0;
   const from = performance.now();
   const targetOf = (index: number): Target => targets[index % targets.length]!;
   const urlOf = (index: number): string => (throughGateway ? gateway : targetOf(index).process).url;
-  const seconds = await closedLoop(count, total, urlOf, async (connection, index, number) => {
+  const figures = await closedLoop(count, total, urlOf, async (connection, index, number) => {
     if (perSecond !== undefined) {
       const due = from + (number * 1000) / perSecond - performance.now();
       if (due > 0) await delay(due);
@@ -57,31 +64,35 @@ export async function load(
       ({ status, text } = await untilFinal(connection, JSON.parse(text).id));
     }
     if (status !== 200) throw new Error(`a payment ended with ${status}: ${text}`);
-    latency.record(Math.max(1, Math.round((performance.now() - sent) * 1000)));
     if (onPaid) onPaid({ reference: args.reference, id: JSON.parse(text).id });
+    return sent;
   });
-  return { seconds, latency, late };
+  return { ...figures, late };
 }
 
 /**
- * So many clients, each with a connection of its own, do the next thing when the last one is done, until `total` are; answers
- * the seconds that it took. `once` is told whose client it is for, and the number of what is to be done.
+ * So many clients, each with a connection of its own, do the next thing when the last one is done, until `total` are. `once` is
+ * told whose client it is for, and the number of what is to be done, and answers when it was sent (`performance.now()`).
  */
 export async function closedLoop(
   count: number,
   total: number,
   urlOf: (index: number) => string,
-  once: (connection: Client, index: number, number: number) => Promise<void>,
-): Promise<number> {
+  once: (connection: Client, index: number, number: number) => Promise<number>,
+): Promise<LoopFigures> {
+  const latency = createHistogram();
   let next = 0;
   const from = performance.now();
   const client = async (_: unknown, index: number): Promise<void> => {
     const connection = new Client(urlOf(index));
-    while (next < total) await once(connection, index, next++);
+    while (next < total) {
+      const sent = await once(connection, index, next++);
+      latency.record(Math.max(1, Math.round((performance.now() - sent) * 1000)));
+    }
     await connection.close();
   };
   await Promise.all(Array.from({ length: count }, client));
-  return (performance.now() - from) / 1000;
+  return { seconds: (performance.now() - from) / 1000, latency };
 }
 
 const LATE_MS_MAX = 120_000;
@@ -105,7 +116,7 @@ async function untilFinal(
   }
 }
 
-export interface Payment {
+interface Payment {
   readonly reference: string;
   readonly payee: string;
   readonly currency: string;

@@ -86,8 +86,8 @@ export interface Inserted {
 }
 
 /**
- * Executes a block whose parent is at hand, checks that its header says the same, stores its body
- * and adopts its certificates. The body may be stored already, or its caller waits for that: it lets go
+ * Adopts the certificates of a block whose parent is at hand, executes it, checks that its header says the same and stores its
+ * body; a timeout certificate takes back blocks without a certificate, so its block is inserted before it. The body may be stored already, or its caller waits for that: it lets go
  * of the block again where it fails (`letGo`).
  */
 export async function insert(
