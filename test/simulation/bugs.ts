@@ -312,7 +312,7 @@ export const BUGS: readonly Bug[] = [
     patches: [
       patch(
         CHAIN,
-        "if (header.time < parent.header.time) return new Refused('a time before its parent’s');",
+        "if (header.time < before.header.time) return new Refused('a time before its parent’s');",
         '',
       ),
       patch(
