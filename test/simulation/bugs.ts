@@ -10,6 +10,8 @@ export interface Bug {
   readonly rule: string;
   /** Only an attacker shows that it is missing: there is one in each network that is looked at. */
   readonly byAttack?: true;
+  /** A seed that shows it, where others take long to: it is tried before them. */
+  readonly seed?: number;
   readonly patches: readonly Patch[];
 }
 
@@ -93,6 +95,7 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: 'blocks may skip rounds without a timeout certificate',
+    seed: 61,
     byAttack: true,
     rule: 'a block follows its certificate, or a TC of the round before it',
     patches: [
@@ -107,6 +110,7 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: 'the QC round in a timeout certificate is not compared',
+    seed: 164,
     byAttack: true,
     rule: 'after a TC a block extends at least the highest QC in it',
     patches: [
@@ -116,6 +120,7 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: 'timeouts say that no certificate is known',
+    seed: 164,
     byAttack: true,
     rule: 'a timeout states the round of the highest QC',
     patches: [patch(SAFETY, 'const highQcRound = record.highQc.round;', 'const highQcRound = 0;')],
@@ -204,6 +209,7 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: 'the head moves before the writes',
+    seed: 42,
     rule: 'what a block leaves behind is written before the head moves',
     patches: [
       patch(
@@ -237,6 +243,7 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: 'no dedupe at all',
+    seed: 48,
     rule: 'a transaction stands in a history once',
     patches: [
       patch(
@@ -273,6 +280,7 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: 'anybody may propose',
+    seed: 254,
     byAttack: true,
     rule: 'the leader of a round signs its block',
     patches: [
@@ -286,6 +294,7 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: 'state roots are not compared',
+    seed: 28,
     rule: 'a voter certifies what it executed itself',
     patches: [
       patch(
@@ -366,6 +375,7 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: 'a restored store has no floor',
+    seed: 31,
     rule: 'a restored store signs above all that it may have signed',
     patches: [
       patch(
@@ -377,6 +387,7 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: 'a restored store signs at once',
+    seed: 31,
     rule: 'a restored store asks what it signed before it signs again',
     patches: [
       patch(
@@ -388,6 +399,7 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: 'a tenure’s end waits for a timeout',
+    seed: 79,
     rule: 'at a tenure’s end the leader tells all of its last certificate',
     patches: [
       patch(DRIVE, '  if (tell) inBackground(replica, spreadStanding(replica));\n', ''),

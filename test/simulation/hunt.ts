@@ -8,14 +8,14 @@ import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { BUGS, WITHIN } from './bugs.ts';
 
-/** How long one seed may take: a bug can also keep a node from ever coming to rest. */
-const SEED_MS = 60_000;
+/** How long one seed may take where others need the cores: a bug can also keep a node from ever coming to rest. */
+const SEED_MS = 300_000;
 const PARALLEL = 2;
 
 export interface Found {
   readonly bug: string;
-  /** How many seeds it took; null where nothing was found. */
-  readonly seeds: number | null;
+  /** The seed that shows it; null where none does. */
+  readonly seed: number | null;
   /** What was violated; null where nothing was found. */
   readonly found: string | null;
 }
@@ -47,8 +47,7 @@ export function hunt(name: string, seeds: number): Promise<Found> {
     child.on('close', (_code, signal) => {
       clearTimeout(deadline);
       if (found) resolve(found);
-      else if (signal)
-        resolve({ bug: name, seeds: begun, found: 'liveness: a run without an end' });
+      else if (signal) resolve({ bug: name, seed: begun, found: 'liveness: a run without an end' });
       else reject(new Error(stderr));
     });
   });
