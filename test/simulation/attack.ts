@@ -14,7 +14,12 @@ import {
 } from '../../shared/consensus/message.ts';
 import { currentRound } from '../../shared/consensus/safety.ts';
 import { VoteTally } from '../../shared/consensus/tally.ts';
-import { startQc, tenureEnd, type VerifiedTc } from '../../shared/consensus/validators.ts';
+import {
+  startQc,
+  tenureEnd,
+  type VerifiedQc,
+  type VerifiedTc,
+} from '../../shared/consensus/validators.ts';
 import type { ChainPoint } from '../../shared/execution/execute-block.ts';
 import { type Block, blockId, encodeBlock } from '../../shared/ledger/block.ts';
 import {
@@ -23,10 +28,11 @@ import {
   type TimeoutCertificate,
 } from '../../shared/ledger/certificate.ts';
 import { Rejected } from '../../shared/ledger/rejection.ts';
-import type { Transaction } from '../../shared/ledger/transaction.ts';
+import { decodeTransaction, type Transaction } from '../../shared/ledger/transaction.ts';
 import { pendingBlock } from '../../shared/replica/chain.ts';
 import { execute } from '../../shared/replica/execute.ts';
 import { FinalState } from '../../shared/replica/final-state.ts';
+import { finalBlock } from '../../shared/replica/history.ts';
 import { otherValidators, ownIndex, type Replica } from '../../shared/replica/replica.ts';
 import { standingOf } from '../../shared/replica/tell.ts';
 import { committed, forgeQc, forgeTc, type Sign, withoutMemory } from './forge.ts';
@@ -104,12 +110,27 @@ export async function fork(attacker: Attacker, away: ChainPoint): Promise<number
   }
   const tc = real ?? (scheduler.chance(0.5) ? forgedTimeouts(attacker, parent) : null);
   const targets = others.filter((member) => real !== null || member !== victim);
+  const from = viewOf(replica, parent);
   return extend(
     attacker,
-    { ...viewOf(replica, parent), qc, tc },
+    {
+      ...from,
+      view: withoutMemory(from.view),
+      qc,
+      tc,
+      begins: await transactionsOf(replica, away),
+    },
     tc ? tc.round + 1 : round,
     targets,
   );
+}
+
+/** What the block to fork away holds: nobody has to finish a fork of empty blocks. */
+async function transactionsOf(replica: Replica, away: ChainPoint): Promise<readonly Transaction[]> {
+  const block = replica.pending.get(away.id);
+  if (block) return block.execution?.transactions ?? [];
+  const { transactions } = await finalBlock(replica, away.header.height!);
+  return transactions.map((bytes) => decodeTransaction(bytes) as Transaction);
 }
 
 /**
@@ -165,6 +186,8 @@ interface Fork {
   readonly laterMs?: number;
   readonly badRoot?: boolean;
   readonly again?: readonly Transaction[];
+  /** What its first block holds. */
+  readonly begins?: readonly Transaction[];
 }
 
 async function extend(
@@ -180,7 +203,10 @@ async function extend(
   for (let step = 0; step < CHAIN; step++) {
     const round = first + step;
     if (leaderOf(set, parent.leaders, round) !== replica.member) break;
-    const block = await makeBlock(from, parent, qc, step === 0 ? from.tc : null, round);
+    const isFirst = step === 0;
+    const { tc, begins, again } = from;
+    const holds = isFirst ? (begins ?? again) : again;
+    const block = await makeBlock(from, parent, qc, isFirst ? tc : null, round, holds);
     if (!block) break;
     from.view.pending.set(block.id, block);
     const { ledger, epoch } = set;
@@ -195,13 +221,11 @@ async function extend(
       block: encodeBlock(block.block),
       signature,
     } as const;
-    const votes = await Promise.all(targets.map((member) => voteOf(attacker, member, saying)));
-    for (const [index, member] of targets.entries()) {
+    const honest = await certificateBy(tally, targets, async (member) => {
+      const given = await voteOf(attacker, member, saying);
       const validator = set.validators.findIndex((entry) => entry.member === member);
-      const given = votes[index];
       if (given) tally.add({ validator, signature: given });
-    }
-    const honest = tally.certificate();
+    });
     if (honest) certified++;
     qc = honest ?? forgeQc(replica, sign, block, attacker.alone);
     parent = block;
@@ -211,6 +235,22 @@ async function extend(
   return certified;
 }
 
+/** Asks all at once, and waits for no more than it takes: one that nobody reaches must not give the others time. */
+function certificateBy(
+  tally: VoteTally,
+  members: readonly string[],
+  ask: (member: string) => Promise<void>,
+): Promise<VerifiedQc | undefined> {
+  return new Promise((resolve, reject) => {
+    const asked = members.map(async (member) => {
+      await ask(member);
+      const certificate = tally.certificate();
+      if (certificate) resolve(certificate);
+    });
+    Promise.all(asked).then(() => resolve(undefined), reject);
+  });
+}
+
 /** The replica as it was when that block was its head: state is versioned, so it can go on from there. */
 function viewOf(replica: Replica, parent: ChainPoint): Pick<Fork, 'view' | 'parent'> {
   const final = new FinalState(replica.ports.state, parent.header.height!);
@@ -218,15 +258,16 @@ function viewOf(replica: Replica, parent: ChainPoint): Pick<Fork, 'view' | 'pare
 }
 
 async function makeBlock(
-  { view, laterMs = 0, badRoot = false, again = [] }: Fork,
+  { view, laterMs = 0, badRoot = false }: Fork,
   parent: ChainPoint,
   qc: QuorumCertificate,
   tc: TimeoutCertificate | null,
   round: number,
+  holds: readonly Transaction[] = [],
 ) {
   const time = Math.max(view.ports.time.now(), parent.header.time) + laterMs;
   const place = { round, parentRound: qc.round, author: view.member, time };
-  const execution = await execute(view, parent, place, { kind: 'check' }, again);
+  const execution = await execute(view, parent, place, { kind: 'check' }, holds);
   if (execution instanceof Rejected || execution.next) return undefined;
   const stateRoot = badRoot ? execution.header.resultsRoot : execution.header.stateRoot;
   const header = { ...execution.header, stateRoot };

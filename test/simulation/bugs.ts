@@ -10,8 +10,6 @@ export interface Bug {
   readonly rule: string;
   /** Only an attacker shows that it is missing: there is one in each network that is looked at. */
   readonly byAttack?: true;
-  /** A seed that shows it, where others take long to: it is tried before them. */
-  readonly seed?: number;
   readonly patches: readonly Patch[];
 }
 
@@ -95,7 +93,6 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: 'blocks may skip rounds without a timeout certificate',
-    seed: 61,
     byAttack: true,
     rule: 'a block follows its certificate, or a TC of the round before it',
     patches: [
@@ -110,7 +107,6 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: 'the QC round in a timeout certificate is not compared',
-    seed: 164,
     byAttack: true,
     rule: 'after a TC a block extends at least the highest QC in it',
     patches: [
@@ -120,7 +116,6 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: 'timeouts say that no certificate is known',
-    seed: 164,
     byAttack: true,
     rule: 'a timeout states the round of the highest QC',
     patches: [patch(SAFETY, 'const highQcRound = record.highQc.round;', 'const highQcRound = 0;')],
@@ -209,7 +204,6 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: 'the head moves before the writes',
-    seed: 42,
     rule: 'what a block leaves behind is written before the head moves',
     patches: [
       patch(
@@ -243,7 +237,6 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: 'no dedupe at all',
-    seed: 48,
     rule: 'a transaction stands in a history once',
     patches: [
       patch(
@@ -280,7 +273,6 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: 'anybody may propose',
-    seed: 254,
     byAttack: true,
     rule: 'the leader of a round signs its block',
     patches: [
@@ -294,7 +286,6 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: 'state roots are not compared',
-    seed: 28,
     rule: 'a voter certifies what it executed itself',
     patches: [
       patch(
@@ -375,7 +366,6 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: 'a restored store has no floor',
-    seed: 31,
     rule: 'a restored store signs above all that it may have signed',
     patches: [
       patch(
@@ -387,7 +377,6 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: 'a restored store signs at once',
-    seed: 31,
     rule: 'a restored store asks what it signed before it signs again',
     patches: [
       patch(
@@ -399,7 +388,6 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: 'a tenure’s end waits for a timeout',
-    seed: 79,
     rule: 'at a tenure’s end the leader tells all of its last certificate',
     patches: [
       patch(DRIVE, '  if (tell) inBackground(replica, spreadStanding(replica));\n', ''),

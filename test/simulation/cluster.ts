@@ -5,9 +5,10 @@
 import { encodeCbor, toValue } from '../../shared/bytes/cbor.ts';
 import { taggedDigest } from '../../shared/bytes/digest.ts';
 import { equalBytes } from '../../shared/bytes/text.ts';
+import { leaderOf } from '../../shared/consensus/leaders.ts';
 import { attestationDigest } from '../../shared/consensus/restored.ts';
-import { type SafetyRecord, signedUpTo } from '../../shared/consensus/safety.ts';
-import { faultsTolerated } from '../../shared/consensus/validators.ts';
+import { currentRound, type SafetyRecord, signedUpTo } from '../../shared/consensus/safety.ts';
+import { faultsTolerated, tenureEnd } from '../../shared/consensus/validators.ts';
 import type { Action } from '../../shared/contract/governance-action.ts';
 import type { Evidence } from '../../shared/ledger/evidence.ts';
 import type { ConsensusParameters } from '../../shared/ledger/limits.ts';
@@ -111,6 +112,7 @@ export class Cluster {
   failed(error: Error): void {
     this.#log('network', 'VIOLATION', { error: error.message });
     this.violation ??= error;
+    this.scheduler.stop();
   }
 
   /** A correct member is gone for good: nothing is asked of it at the end. */
@@ -173,7 +175,8 @@ export class Cluster {
     const { header, id } = replica.head;
     const { epoch, round, height } = header;
     this.#log(label, 'committed', { height, epoch, round, id: id.slice(0, 8) });
-    if (this.scheduler.chance(this.faults.isolate)) {
+    const { ambush, isolate } = this.faults;
+    if (this.scheduler.chance(this.#leadsBeforeHostile(replica) ? ambush : isolate)) {
       this.counts.isolate = (this.counts.isolate ?? 0) + 1;
       this.network.isolate(label, this.scheduler.between(100, 1500));
     }
@@ -183,6 +186,16 @@ export class Cluster {
     } catch (error) {
       this.failed(new Error(`${label}: ${(error as Error).message}`));
     }
+  }
+
+  /** Whether a node leads, and a hostile one comes after it. */
+  #leadsBeforeHostile(replica: Replica): boolean {
+    const { set } = replica.epoch;
+    const { leaders } = replica.head;
+    const round = currentRound(replica.record);
+    if (leaderOf(set, leaders, round) !== replica.member) return false;
+    const next = leaderOf(set, leaders, tenureEnd(set, round) + 1);
+    return [...this.#hostile.keys()].some(({ member }) => member === next);
   }
 
   /** Whether a node tells a restored one what it signed, as its record has it. */

@@ -16,6 +16,8 @@ export interface Faults {
   readonly signerMsMax: number;
   /** A node is cut off right after it committed: it may be the only one that knows. */
   readonly isolate: number;
+  /** The same for a leader, where a hostile one leads next and can try to fork away what was made final. */
+  readonly ambush: number;
   /** Clocks are off by up to this much, either way. */
   readonly skewMsMax: number;
 }
@@ -31,6 +33,7 @@ export const NO_FAULTS: Faults = {
   storeMsMax: 0,
   signerMsMax: 0,
   isolate: 0,
+  ambush: 0,
   skewMsMax: 0,
 };
 

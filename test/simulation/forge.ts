@@ -3,6 +3,7 @@
  * for one thing that the rules forbid.
  */
 import type { Digest } from '../../shared/bytes/digest.ts';
+import { leaderOf } from '../../shared/consensus/leaders.ts';
 import { currentRound } from '../../shared/consensus/safety.ts';
 import { quorumSize } from '../../shared/consensus/validators.ts';
 import type { ChainPoint } from '../../shared/execution/execute-block.ts';
@@ -57,7 +58,8 @@ async function forgeBlock(
   const parent = place && pointOf(replica, place.qc.block);
   if (!place || !parent || parent.next) return undefined;
   const shift = { 'bad-time': 30_000, 'early-time': -30_000 }[forgery as string] ?? 0;
-  const author = forgery === 'foreign-author' ? otherMember(replica) : replica.member;
+  const author =
+    forgery === 'foreign-author' ? otherAuthor(replica, parent, place.round) : replica.member;
   const header = {
     round: place.round,
     parentRound: place.qc.round,
@@ -135,8 +137,12 @@ export function forgeTc(replica: Replica, sign: Sign, round: number): TimeoutCer
   return { epoch, round, timeouts };
 }
 
-const otherMember = (replica: Replica): string =>
-  replica.epoch.set.validators.find(({ member }) => member !== replica.member)!.member;
+/** In whose name a block would be taken: the round's leader's, where that is another one. */
+function otherAuthor({ epoch, member }: Replica, parent: ChainPoint, round: number): string {
+  const leader = leaderOf(epoch.set, parent.leaders, round);
+  if (leader !== member) return leader;
+  return epoch.set.validators.find((other) => other.member !== member)!.member;
+}
 
 /** Transactions that are on the ledger, or in a block on the way to it, the newest first. */
 export async function committed(replica: Replica): Promise<Transaction[]> {

@@ -14,8 +14,8 @@ const PARALLEL = 2;
 
 export interface Found {
   readonly bug: string;
-  /** The seed that shows it; null where none does. */
-  readonly seed: number | null;
+  /** How many seeds it took; null where nothing was found. */
+  readonly seeds: number | null;
   /** What was violated; null where nothing was found. */
   readonly found: string | null;
 }
@@ -47,7 +47,8 @@ export function hunt(name: string, seeds: number): Promise<Found> {
     child.on('close', (_code, signal) => {
       clearTimeout(deadline);
       if (found) resolve(found);
-      else if (signal) resolve({ bug: name, seed: begun, found: 'liveness: a run without an end' });
+      else if (signal)
+        resolve({ bug: name, seeds: begun, found: 'liveness: a run without an end' });
       else reject(new Error(stderr));
     });
   });

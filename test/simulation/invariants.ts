@@ -11,7 +11,8 @@ import type { Watch } from './faulty-ports.ts';
 
 /** What has to hold over all nodes that follow the rules. */
 export class Invariants {
-  readonly #final = new Map<number, { id: string; stateRoot: string; time: number }>();
+  readonly #ids = new Map<number, string>();
+  readonly #final = new Map<number, { stateRoot: string; time: number }>();
 
   /** I1, I5: no two final blocks of one height, one state root a height; block time is bounded. */
   committed(replica: Replica, latest: number): void {
@@ -20,13 +21,21 @@ export class Invariants {
     const height = header.height!;
     assert.equal(replica.head.tree.hash, stateRoot, `I5: another state than block ${height} says`);
     assert.equal(blockId(header), id, `I5: another header than block ${height} has`);
-    const known = this.#final.get(height) ?? { id, stateRoot, time };
+    this.#isFinal(height, id);
+    // A head may move by several blocks at once.
+    this.#isFinal(height - 1, header.parent);
+    const known = this.#final.get(height) ?? { stateRoot, time };
     this.#final.set(height, known);
-    assert.equal(id, known.id, `I1: two final blocks at height ${height}`);
     assert.equal(stateRoot, known.stateRoot, `I5: two state roots at height ${height}`);
     assert.ok(time <= latest, `a final block’s time is ${time - latest} ms too late`);
     const parentTime = this.#final.get(height - 1)?.time ?? 0;
     assert.ok(time >= parentTime, 'a final block’s time is before its parent’s');
+  }
+
+  #isFinal(height: number, id: string): void {
+    const known = this.#ids.get(height) ?? id;
+    this.#ids.set(height, known);
+    assert.equal(id, known, `I1: two final blocks at height ${height}`);
   }
 }
 

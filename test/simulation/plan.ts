@@ -32,7 +32,7 @@ export function castOf(seed: number, replicas: number): Cast {
 }
 
 export function drawFaults({ scheduler }: Cluster): Faults {
-  return {
+  const drawn = {
     drop: scheduler.pick([0, 0.02, 0.1, 0.25]),
     repeat: scheduler.pick([0, 0.1]),
     replay: scheduler.pick([0, 0, 0.05]),
@@ -45,6 +45,7 @@ export function drawFaults({ scheduler }: Cluster): Faults {
     isolate: scheduler.pick([0, 0, 0.1, 0.4]),
     skewMsMax: scheduler.pick([0, SKEW_MS_MAX]),
   };
+  return { ...drawn, ambush: 2 * drawn.isolate };
 }
 
 /** Partitions that come and go: full ones, partial ones, one-way ones, and twins that change sides. */

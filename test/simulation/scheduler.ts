@@ -15,6 +15,7 @@ export class Scheduler extends Random {
   /** A binary heap: the earliest event first. */
   readonly #heap: Event[] = [];
   #waiting = 0;
+  #stopped = false;
   #order = 0;
 
   constructor(seed: number, start: number) {
@@ -37,10 +38,15 @@ export class Scheduler extends Random {
     return this.#waiting === 0;
   }
 
-  /** Runs events until a time, or until there are none. */
+  /** Nothing runs any more. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Runs events until a time, until there are none, or until it is stopped. */
   async runUntil(time: number): Promise<void> {
     await settled();
-    while (this.#heap.length > 0 && this.#heap[0]!.at <= time) {
+    while (!this.#stopped && this.#heap.length > 0 && this.#heap[0]!.at <= time) {
       const { at, run } = this.#pop();
       if (!run) continue;
       this.#waiting--;
