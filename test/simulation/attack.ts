@@ -28,14 +28,20 @@ import {
   type TimeoutCertificate,
 } from '../../shared/ledger/certificate.ts';
 import { Rejected } from '../../shared/ledger/rejection.ts';
-import { decodeTransaction, type Transaction } from '../../shared/ledger/transaction.ts';
+import type { Transaction } from '../../shared/ledger/transaction.ts';
 import { pendingBlock } from '../../shared/replica/chain.ts';
 import { execute } from '../../shared/replica/execute.ts';
 import { FinalState } from '../../shared/replica/final-state.ts';
-import { finalBlock } from '../../shared/replica/history.ts';
 import { otherValidators, ownIndex, type Replica } from '../../shared/replica/replica.ts';
 import { standingOf } from '../../shared/replica/tell.ts';
-import { committed, forgeQc, forgeTc, type Sign, withoutMemory } from './forge.ts';
+import {
+  committed,
+  finalTransactions,
+  forgeQc,
+  forgeTc,
+  type Sign,
+  withoutMemory,
+} from './forge.ts';
 import type { Scheduler } from './scheduler.ts';
 
 /** What the attacker remembers of the chain, past the point where a correct node forgets it. */
@@ -110,27 +116,17 @@ export async function fork(attacker: Attacker, away: ChainPoint): Promise<number
   }
   const tc = real ?? (scheduler.chance(0.5) ? forgedTimeouts(attacker, parent) : null);
   const targets = others.filter((member) => real !== null || member !== victim);
-  const from = viewOf(replica, parent);
-  return extend(
-    attacker,
-    {
-      ...from,
-      view: withoutMemory(from.view),
-      qc,
-      tc,
-      begins: await transactionsOf(replica, away),
-    },
-    tc ? tc.round + 1 : round,
-    targets,
-  );
+  const view = withoutMemory(viewAt(replica, parent));
+  const begins = await transactionsOf(replica, away);
+  return extend(attacker, { view, parent, qc, tc, begins }, tc ? tc.round + 1 : round, targets);
 }
 
 /** What the block to fork away holds: nobody has to finish a fork of empty blocks. */
 async function transactionsOf(replica: Replica, away: ChainPoint): Promise<readonly Transaction[]> {
   const block = replica.pending.get(away.id);
-  if (block) return block.execution?.transactions ?? [];
-  const { transactions } = await finalBlock(replica, away.header.height!);
-  return transactions.map((bytes) => decodeTransaction(bytes) as Transaction);
+  return block
+    ? (block.execution?.transactions ?? [])
+    : finalTransactions(replica, away.header.height!);
 }
 
 /**
@@ -203,10 +199,8 @@ async function extend(
   for (let step = 0; step < CHAIN; step++) {
     const round = first + step;
     if (leaderOf(set, parent.leaders, round) !== replica.member) break;
-    const isFirst = step === 0;
-    const { tc, begins, again } = from;
-    const holds = isFirst ? (begins ?? again) : again;
-    const block = await makeBlock(from, parent, qc, isFirst ? tc : null, round, holds);
+    const [tc, holds] = step === 0 ? [from.tc, from.begins ?? from.again] : [null, from.again];
+    const block = await makeBlock(from, parent, qc, tc, round, holds);
     if (!block) break;
     from.view.pending.set(block.id, block);
     const { ledger, epoch } = set;
@@ -252,9 +246,9 @@ function certificateBy(
 }
 
 /** The replica as it was when that block was its head: state is versioned, so it can go on from there. */
-function viewOf(replica: Replica, parent: ChainPoint): Pick<Fork, 'view' | 'parent'> {
+function viewAt(replica: Replica, parent: ChainPoint): Replica {
   const final = new FinalState(replica.ports.state, parent.header.height!);
-  return { view: { ...replica, head: parent, pending: new Map(), final }, parent };
+  return { ...replica, head: parent, pending: new Map(), final };
 }
 
 async function makeBlock(

@@ -7,14 +7,14 @@ import { taggedDigest } from '../../shared/bytes/digest.ts';
 import { equalBytes } from '../../shared/bytes/text.ts';
 import { leaderOf } from '../../shared/consensus/leaders.ts';
 import { attestationDigest } from '../../shared/consensus/restored.ts';
-import { currentRound, type SafetyRecord, signedUpTo } from '../../shared/consensus/safety.ts';
-import { faultsTolerated, tenureEnd } from '../../shared/consensus/validators.ts';
+import { type SafetyRecord, signedUpTo } from '../../shared/consensus/safety.ts';
+import { faultsTolerated } from '../../shared/consensus/validators.ts';
 import type { Action } from '../../shared/contract/governance-action.ts';
 import type { Evidence } from '../../shared/ledger/evidence.ts';
 import type { ConsensusParameters } from '../../shared/ledger/limits.ts';
 import { Rejected } from '../../shared/ledger/rejection.ts';
 import { parseTransaction, type Transaction } from '../../shared/ledger/transaction.ts';
-import type { Replica } from '../../shared/replica/replica.ts';
+import { currentTenureEnd, leaderNow, type Replica } from '../../shared/replica/replica.ts';
 import { governedCatalog } from '../support/governed.ts';
 import { LocalNetwork, testKeyFrom } from '../support/local-network.ts';
 import { type FaultCounts, type Faults, NO_FAULTS } from './faults.ts';
@@ -190,11 +190,9 @@ export class Cluster {
 
   /** Whether a node leads, and a hostile one comes after it. */
   #leadsBeforeHostile(replica: Replica): boolean {
-    const { set } = replica.epoch;
-    const { leaders } = replica.head;
-    const round = currentRound(replica.record);
-    if (leaderOf(set, leaders, round) !== replica.member) return false;
-    const next = leaderOf(set, leaders, tenureEnd(set, round) + 1);
+    if (leaderNow(replica) !== replica.member) return false;
+    const { epoch, head } = replica;
+    const next = leaderOf(epoch.set, head.leaders, currentTenureEnd(replica) + 1);
     return [...this.#hostile.keys()].some(({ member }) => member === next);
   }
 

@@ -151,10 +151,15 @@ export async function committed(replica: Replica): Promise<Transaction[]> {
   ]);
   // Most final blocks are empty: they only made those before them final.
   for (let height = replica.head.header.height!; height > 0 && found.length < 3; height--) {
-    const { transactions } = await finalBlock(replica, height);
-    found.push(...transactions.map((item) => decodeTransaction(item) as Transaction));
+    found.push(...(await finalTransactions(replica, height)));
   }
   return found;
+}
+
+/** Those of the final block of a height. */
+export async function finalTransactions(replica: Replica, height: number): Promise<Transaction[]> {
+  const { transactions } = await finalBlock(replica, height);
+  return transactions.map((item) => decodeTransaction(item) as Transaction);
 }
 
 /** The same replica, but what it executes does not know what is on the ledger. */

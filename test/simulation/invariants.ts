@@ -21,9 +21,9 @@ export class Invariants {
     const height = header.height!;
     assert.equal(replica.head.tree.hash, stateRoot, `I5: another state than block ${height} says`);
     assert.equal(blockId(header), id, `I5: another header than block ${height} has`);
-    this.#isFinal(height, id);
+    this.#noteFinal(height, id);
     // A head may move by several blocks at once.
-    this.#isFinal(height - 1, header.parent);
+    this.#noteFinal(height - 1, header.parent);
     const known = this.#final.get(height) ?? { stateRoot, time };
     this.#final.set(height, known);
     assert.equal(stateRoot, known.stateRoot, `I5: two state roots at height ${height}`);
@@ -32,7 +32,7 @@ export class Invariants {
     assert.ok(time >= parentTime, 'a final block’s time is before its parent’s');
   }
 
-  #isFinal(height: number, id: string): void {
+  #noteFinal(height: number, id: string): void {
     const known = this.#ids.get(height) ?? id;
     this.#ids.set(height, known);
     assert.equal(id, known, `I1: two final blocks at height ${height}`);
